@@ -1,0 +1,71 @@
+"""The Python SDK for Dify: async first.
+
+from dify_async import AppClient, events
+
+async with AppClient("app-...", user="ada") as client:
+result = await client.workflows.run({"city": "Lisbon"})
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from dify_async._version import __version__
+
+if TYPE_CHECKING:
+    from dify_async import errors, events, models
+    from dify_async._core.core import Response
+    from dify_async._core.pager import Pager
+    from dify_async._core.stream import EventStream
+    from dify_async._probe import Probe, probe
+    from dify_async._types import OMIT
+    from dify_async.clients import AppClient
+    from dify_async.models import RunHandle
+    from dify_async.settings import Retry, Timeouts
+
+__all__ = [
+    "OMIT",
+    "AppClient",
+    "EventStream",
+    "Pager",
+    "Probe",
+    "Response",
+    "Retry",
+    "RunHandle",
+    "Timeouts",
+    "__version__",
+    "errors",
+    "events",
+    "models",
+    "probe",
+]
+
+_HOMES = {
+    "OMIT": "_types",
+    "AppClient": "clients",
+    "EventStream": "_core.stream",
+    "Pager": "_core.pager",
+    "Probe": "_probe",
+    "Response": "_core.core",
+    "Retry": "settings",
+    "RunHandle": "models",
+    "Timeouts": "settings",
+    "probe": "_probe",
+}
+"""Where each name is at home. They are imported at their first use: aiohttp alone takes most of a second of
+start-up on a small machine, and a program that only reads events or errors does not need it."""
+
+
+def __getattr__(name: str) -> object:
+    if name in {"errors", "events", "models"}:
+        return import_module(f"dify_async.{name}")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'dify_async' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"dify_async.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

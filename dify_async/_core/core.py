@@ -1,0 +1,307 @@
+"""How a request is made: who asks, what is sent, when it is sent again, and what the answer means."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+import aiohttp
+import attrs
+import orjson
+
+from dify_async._core.identity import Identity, filled
+from dify_async._core.operations import ModelT, Operation
+from dify_async._core.retry import decide
+from dify_async._core.transport import USER_AGENT, Home, Transport, broken, checked_headers
+from dify_async._types import Json
+from dify_async._wire.decode import Misfit, decode_model
+from dify_async._wire.refusals import Asked, refusal
+from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalTimeout
+from dify_async.models._base import parse_json
+from dify_async.settings import Timeouts
+
+T = TypeVar("T")
+
+_log: Final = logging.getLogger("dify_async")
+
+
+@attrs.frozen
+class Response:
+    """An answer as it came: what `client.request(...)` gives."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+
+    def json(self) -> Json:
+        """Parse the body; raise `ValueError` where it is no JSON."""
+        return parse_json(self.body)
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What every method takes besides its own arguments."""
+
+    timeout: float | Timeouts | None = None
+    extra_headers: Mapping[str, str] | None = None
+    extra_body: Mapping[str, Json] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """A request, ready to be sent."""
+
+    asked: Asked
+    method: str
+    url: str
+    headers: dict[str, str]
+    data: bytes | None
+    timeouts: Timeouts
+
+
+@attrs.frozen
+class Core:
+    """One client's way to its server. Views for other end users share its transport."""
+
+    transport: Transport
+    identity: Identity
+
+    def prepare(
+        self,
+        operation: Operation[Any],
+        *,
+        ids: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Json] | None = None,
+        options: Options = Options(),
+    ) -> Request:
+        """Make the request of an operation: fill its path, name its end user, write its JSON.
+
+        Raises:
+            ConfigurationError: it cannot be made; nothing was sent.
+        """
+        label = operation.asked.operation
+        query, body = dict(query or {}), body if body is None else dict(body)
+        if operation.user == "query":
+            query["user"] = self.identity.asked_user(label)
+        elif operation.user == "body":
+            body = {**(body or {}), "user": self.identity.asked_user(label)}
+        if options.extra_body:
+            body = {**(body or {}), **options.extra_body}
+        path = filled(operation.path, ids or {}, label)
+        return self._request(operation.method, path, operation.asked, query, body, options)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        asked: Asked,
+        query: Mapping[str, Any] | None,
+        body: Json,
+        options: Options,
+    ) -> Request:
+        settings = self.transport.settings
+        headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **self.identity.headers()}
+        data: bytes | None = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            try:
+                data = orjson.dumps(body)
+            except TypeError as exc:
+                raise ConfigurationError(
+                    f"it cannot be sent as JSON: {exc}", operation=asked.operation
+                ) from None
+        headers |= settings.headers
+        headers |= checked_headers(options.extra_headers)
+        timeouts = options.timeout if options.timeout is not None else settings.timeouts
+        if not isinstance(timeouts, Timeouts):
+            timeouts = attrs.evolve(settings.timeouts, total=timeouts)
+        url = settings.base_url + path
+        if query and (text := _query_text(query)):
+            url += f"?{text}"
+        return Request(asked=asked, method=method, url=url, headers=headers, data=data, timeouts=timeouts)
+
+    async def call(
+        self,
+        operation: Operation[ModelT],
+        *,
+        ids: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Json] | None = None,
+        options: Options = Options(),
+    ) -> ModelT:
+        """Perform an operation and give what it answers."""
+        request = self.prepare(operation, ids=ids, query=query, body=body, options=options)
+        response = await self.exchange(request, harmless=operation.repeat == "always")
+        return self.decoded(operation, response)
+
+    async def request(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None, body: Json, options: Options
+    ) -> Response:
+        """Send what no method is there for."""
+        method = method.upper()
+        if not path.startswith("/"):
+            path = f"/{path}"
+        asked = Asked(f"{method} {path.partition('?')[0]}")
+        request = self._request(method, path, asked, query, body, options)
+        return await self.exchange(request, harmless=method not in {"POST", "PATCH"})
+
+    async def exchange(self, request: Request, *, harmless: bool) -> Response:
+        """Send a request and read its whole answer; again, where that is right.
+
+        Raises:
+            TransportError: no answer came.
+            ApiError: the answer is not 2xx.
+            EventTooLarge: the body is over the ceiling.
+        """
+        clock = None if request.asked.starts_run else request.timeouts.first_byte
+
+        async def once(attempt: int) -> Response:
+            home = await self.transport.home()
+            try:
+                answer = await self._send(home, request, clock)
+                body = await self.transport.read(answer)
+            except (aiohttp.ClientError, OSError) as exc:
+                raise broken(exc, request.asked) from exc
+            if answer.status == 404 and request.method == "DELETE" and attempt > 1:
+                # The try before got through, and only its answer was lost.
+                return Response(204, answer.headers, b"")
+            self._check(request.asked, answer, body)
+            return Response(answer.status, answer.headers, body)
+
+        try:
+            async with asyncio.timeout(request.timeouts.total):
+                return await self.repeated(once, request.asked, harmless=harmless)
+        except TimeoutError:
+            raise self.timed_out(request) from None
+
+    async def open(self, request: Request) -> aiohttp.ClientResponse:
+        """Send the request of a stream once, and give its answer when the headers are there."""
+        home = await self.transport.home()
+        try:
+            answer = await self._send(home, request, request.timeouts.idle)
+            if 200 <= answer.status < 300 and _may_stream(answer):
+                return answer
+            body = await self.transport.read(answer)
+        except (aiohttp.ClientError, OSError) as exc:
+            raise broken(exc, request.asked, streamed=True) from exc
+        self._check(request.asked, answer, body)
+        raise DecodeError(
+            f"an event stream was asked for and {_described(answer, body)} came",
+            raw=self.identity.redact(body),
+            operation=request.asked.operation,
+            server_version=self.transport.server_version,
+        )
+
+    async def _send(self, home: Home, request: Request, silence: float | None) -> aiohttp.ClientResponse:
+        started = time.monotonic()
+        answer = await self.transport.send(
+            home,
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.data,
+            connect=request.timeouts.connect,
+            silence=silence,
+        )
+        took = (time.monotonic() - started) * 1000
+        _log.debug("%s: %d after %.0f ms", request.asked.operation, answer.status, took)
+        return answer
+
+    def _check(self, asked: Asked, answer: aiohttp.ClientResponse, body: bytes) -> None:
+        if not 200 <= answer.status < 300:
+            raise refusal(asked, answer.status, answer.headers, self.identity.redact(body))
+
+    async def repeated(self, once: Callable[[int], Awaitable[T]], asked: Asked, *, harmless: bool) -> T:
+        """Do something until it succeeds, or fails for good: the one loop of retries."""
+        started = time.monotonic()
+        attempt = 1
+        while True:
+            try:
+                return await once(attempt)
+            except DifyError as error:
+                error.server_version = error.server_version or self.transport.server_version
+                error.operation = error.operation or asked.operation
+                wait = decide(
+                    self.transport.settings.retry,
+                    error,
+                    attempt=attempt,
+                    elapsed=time.monotonic() - started,
+                    harmless=harmless,
+                    chance=random.random(),  # noqa: S311 - spreads callers, guards nothing
+                )
+                if wait is None:
+                    raise
+                _log.info("%s: try %d again in %.1f s: %s", asked.operation, attempt, wait, error)
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    def decoded(self, operation: Operation[ModelT], response: Response) -> ModelT:
+        """Give the model that an answer holds."""
+        try:
+            return decode_model(operation.answer, response.body)
+        except Misfit as misfit:
+            text = f"the answer is not what it should be: {misfit}"
+        except ValueError:
+            text = f"JSON was asked for and {_described(response, response.body)} came"
+        raise DecodeError(
+            text,
+            raw=self.identity.redact(response.body),
+            operation=operation.asked.operation,
+            server_version=self.transport.server_version,
+        )
+
+    def timed_out(self, request: Request) -> TotalTimeout:
+        """Give the error of the clock `total`."""
+        return TotalTimeout(
+            f"not done within Timeouts.total = {request.timeouts.total} seconds",
+            operation=request.asked.operation,
+            server_version=self.transport.server_version,
+            may_have_started=request.asked.starts_run,
+        )
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncGenerator[None, None]:
+        """Hold one of the client's places for runs, and one of the caller's own limiter."""
+        home = await self.transport.home()
+        limiter = self.transport.settings.limiter
+        async with home.slots, limiter() if limiter is not None else nullcontext():
+            yield
+
+
+def _query_text(query: Mapping[str, Any]) -> str:
+    return urlencode(
+        {
+            key: str(value).lower() if isinstance(value, bool) else value
+            for key, value in query.items()
+            if value is not None
+        }
+    )
+
+
+def _may_stream(answer: aiohttp.ClientResponse) -> bool:
+    # A proxy may drop or change the type; JSON and pages are the two that are certainly no streams.
+    return answer.content_type not in {"application/json", "text/html"}
+
+
+def _described(answer: aiohttp.ClientResponse | Response, body: bytes) -> str:
+    kind = answer.headers.get("Content-Type", "")
+    if "html" in kind or body.lstrip()[:1] == b"<":
+        return "a web page; base_url probably leads to Dify's web app or a proxy instead of its API"
+    if not body:
+        return "nothing"
+    return "JSON" if "json" in kind and _is_json(body) else "something else, or only a part of it"
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        parse_json(body)
+    except ValueError:
+        return False
+    return True

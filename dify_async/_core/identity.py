@@ -1,0 +1,149 @@
+"""Who asks: the key, the end user, and the server's address."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, Protocol
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from dify_async.errors import ConfigurationError
+
+_OTHER_KINDS: Final = {"app-": "dataset-", "dataset-": "app-"}
+
+
+class Secret(str):
+    """A text that shows itself only where it is used: not in a `repr`, nor in a dump of local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Identity(Protocol):
+    """What a request needs to know of who asks."""
+
+    def headers(self) -> dict[str, str]:
+        """Give the headers that tell the server who asks."""
+        ...
+
+    def asked_user(self, operation: str) -> str:
+        """Give the end user; refuse the call where there is none."""
+        ...
+
+    def redact(self, data: bytes) -> bytes:
+        """Take the secrets out of what a server or proxy sent, should it echo the request."""
+        ...
+
+
+@attrs.frozen
+class Anonymous:
+    """Nobody: for the few questions that need no key."""
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    def asked_user(self, operation: str) -> str:
+        raise ConfigurationError("this call needs a client", operation=operation)
+
+    def redact(self, data: bytes) -> bytes:
+        return data
+
+
+@attrs.frozen
+class AppIdentity:
+    """An app's key and the end user that it is used for."""
+
+    api_key: Secret
+    user: str | None
+
+    @classmethod
+    def of(cls, api_key: str | None, user: str | None) -> AppIdentity:
+        """Take what was given, or `DIFY_API_KEY` and `DIFY_USER`; refuse what cannot be right."""
+        return cls(checked_key(api_key, "DIFY_API_KEY", "app-"), checked_user(user))
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": Secret(f"Bearer {self.api_key}")}
+
+    def for_user(self, user: str) -> AppIdentity:
+        """Give the same key for another end user."""
+        return attrs.evolve(self, user=checked_user(user))
+
+    def asked_user(self, operation: str) -> str:
+        if self.user is None:
+            raise ConfigurationError(
+                "this call needs an end user: AppClient(user=...), client.for_user(...) or DIFY_USER",
+                operation=operation,
+            )
+        return self.user
+
+    def redact(self, data: bytes) -> bytes:
+        return data.replace(self.api_key.encode(), b"***")
+
+
+def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
+    """Give the key, or the one of the environment; refuse what cannot be one. Never shows it."""
+    found = key if key is not None else os.environ.get(variable, "")
+    other = _OTHER_KINDS[prefix]
+    problem = None
+    if not isinstance(found, str):
+        problem = f"is a text, not a {type(found).__name__}"
+    elif not found:
+        problem = f"is empty: give api_key= or set {variable}"
+    elif found.lower().startswith("bearer "):
+        problem = "begins with 'Bearer ': give the key alone"
+    elif any(sign.isspace() for sign in found):
+        problem = "holds a blank or a line break: check how it was copied or read from its file"
+    elif "{" in found or "}" in found:
+        problem = "holds braces: put the real key where the template has its placeholder"
+    elif found.startswith(other):
+        problem = f"begins with {other!r}: it is of the other kind, this client takes {prefix!r} keys"
+    elif not found.isascii() or not found.isprintable():
+        problem = "holds signs that no header can carry: check how it was copied"
+    if problem is not None:
+        raise ConfigurationError(f"the API key {problem}")
+    return Secret(found)
+
+
+def checked_user(user: str | None) -> str | None:
+    """Give the end user, or the one of the environment; None where there is none yet."""
+    found = user if user is not None else os.environ.get("DIFY_USER") or None
+    if found == "" or not isinstance(found, str | None):
+        raise ConfigurationError(f"the end user is a text that is not empty, not {found!r}")
+    return found
+
+
+def checked_base_url(url: str | None, variable: str, default: str, last: str) -> str:
+    """Give the address that paths are appended to: with `last` at its end and no slash after it."""
+    found = url or os.environ.get(variable) or default
+    try:
+        parts = urlsplit(found.strip())
+        _ = parts.port
+    except ValueError as exc:
+        raise ConfigurationError(f"base_url is no URL: {exc}") from None
+    # The URL itself is not shown: it may hold a password.
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(
+            "base_url begins with https:// or http:// and a host, as https://api.dify.ai/v1"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(
+            "base_url holds no user or password; use headers= for a proxy that asks for them"
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError("base_url ends with its path: no '?' and no '#'")
+    segments = [segment for segment in parts.path.split("/") if segment]
+    if not segments or segments[-1] != last:
+        segments.append(last)
+    return f"{parts.scheme}://{parts.netloc}/{'/'.join(segments)}"
+
+
+def filled(path: str, ids: dict[str, str], operation: str) -> str:
+    """Put ids into a path, escaped; refuse those that would lead to another path."""
+    for name, value in ids.items():
+        if value in {"", ".", ".."} or not isinstance(value, str):
+            raise ConfigurationError(f"{name} is an id, not {value!r}", operation=operation)
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return path

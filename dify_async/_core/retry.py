@@ -1,0 +1,51 @@
+"""Whether a failed request is sent again, and when. Pure: the clock and the dice are arguments."""
+
+from __future__ import annotations
+
+from dify_async.errors import (
+    ApiError,
+    ConnectionFailed,
+    ConnectTimeout,
+    DifyError,
+    FirstByteTimeout,
+    QuotaExceeded,
+    RateLimited,
+)
+from dify_async.settings import Retry
+
+_WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504, *range(520, 530)})
+
+
+def decide(
+    retry: Retry, error: DifyError, *, attempt: int, elapsed: float, harmless: bool, chance: float
+) -> float | None:
+    """Give the seconds to wait before the next try, or None to let the error stand.
+
+    Args:
+        retry: The settings.
+        error: What the try ended with.
+        attempt: Which try that was, from 1.
+        elapsed: Seconds since the first try began.
+        harmless: Whether the request does no harm twice (`Operation.repeat`).
+        chance: A number between 0 and 1, drawn at random.
+    """
+    if attempt >= retry.attempts or not _may_repeat(error, harmless=harmless):
+        return None
+    wait = chance * min(retry.cap, retry.base * 2.0 ** (attempt - 1))
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    if asked is not None:
+        # All that were refused together were asked to wait alike: the draw on top spreads them again.
+        wait += asked
+    return wait if elapsed + wait <= retry.total else None
+
+
+def _may_repeat(error: DifyError, *, harmless: bool) -> bool:
+    if isinstance(error, RateLimited):
+        return True
+    if isinstance(error, (ConnectionFailed, ConnectTimeout)) and not error.may_have_started:
+        return True
+    if not harmless:
+        return False
+    if isinstance(error, ApiError):
+        return error.status in _WORTH_ANOTHER_TRY and not isinstance(error, QuotaExceeded)
+    return isinstance(error, (ConnectionFailed, ConnectTimeout, FirstByteTimeout))

@@ -1,0 +1,422 @@
+"""A stream of events, from the request that opens it to the end, however that comes about."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar, cast
+
+import aiohttp
+import attrs
+
+from dify_async._core.core import Core, Options, Request
+from dify_async._core.operations import Operation
+from dify_async._core.transport import Home, broken
+from dify_async._wire.decode import decode_event
+from dify_async._wire.fold import Fold, text_of
+from dify_async._wire.outcomes import accepted
+from dify_async._wire.refusals import stream_refusal
+from dify_async._wire.sse import EventParser
+from dify_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    DifyError,
+    EventTooLarge,
+    OutcomeUnknown,
+    RunRejected,
+    StreamInterrupted,
+    TransportError,
+)
+from dify_async.events import ErrorEvent, Event, UnknownEvent
+from dify_async.models import AppKind, ChatResult, CompletionResult, RunHandle, Stopped, WorkflowResult
+from dify_async.settings import Timeouts
+
+EventT_co = TypeVar("EventT_co", covariant=True)
+ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
+
+_LEAVING: Final = 2.0
+"""Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
+
+_log: Final = logging.getLogger("dify_async")
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """What a stream needs to know of the run that it opens."""
+
+    request: Request
+    kind: AppKind
+    user: str
+    stop: Operation[Stopped]
+    """How it is stopped, with the task id that its events bring."""
+
+
+class EventStream(Generic[EventT_co, ResultT]):
+    """The events of a run, as they come, and its result in the end.
+
+        async with client.workflows.stream({"city": "Lisbon"}) as run:
+            async for event in run:
+                ...
+            result = await run.result()
+
+    The stream ends at the run's last event, not when the server closes. Leaving it before that (`break`, an
+    exception, a cancellation, a time-out) asks the server to stop the run, within two seconds, unless the
+    client was made with `on_abandon="detach"` or `detach()` was called: closing a connection alone does not
+    stop a run of Dify.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        run: Run,
+        fold: Fold[ResultT],
+        *,
+        on_ping: Callable[[], object] | None = None,
+    ) -> None:
+        self._core = core
+        self._run = run
+        self._fold = fold
+        self._on_ping = on_ping
+        self._parser = EventParser(core.transport.settings.max_event_bytes)
+        self._ready: deque[Event] = deque()
+        self._slot = AsyncExitStack()
+        self._posting: asyncio.Task[aiohttp.ClientResponse] | None = None
+        self._answer: aiohttp.ClientResponse | None = None
+        self._home: Home | None = None
+        self._left = False
+        self._leave_alone = core.transport.settings.on_abandon == "detach"
+        self._failure: DifyError | None = None
+        self._deadline: float | None = None
+        self._linger_until: float | None = None
+
+    # What is known of the run
+
+    @property
+    def run_id(self) -> str | None:
+        """What the run is found again with; None before it began, and for apps that have no runs."""
+        return self._fold.progress.run_id
+
+    @property
+    def task_id(self) -> str | None:
+        """What the run is stopped with; None before the first event that tells it."""
+        return self._fold.progress.task_id
+
+    @property
+    def handle(self) -> RunHandle | None:
+        """What the run is found again with, for another time or place; None while `run_id` is."""
+        if self.run_id is None:
+            return None
+        return RunHandle(run_id=self.run_id, task_id=self.task_id, user=self._run.user, kind=self._run.kind)
+
+    def detach(self) -> None:
+        """Leave the run alone from now on, however the stream is left."""
+        self._leave_alone = True
+
+    # Reading
+
+    def __aiter__(self) -> AsyncIterator[EventT_co]:
+        self._check_entered()
+        return self
+
+    async def __anext__(self) -> EventT_co:
+        self._check_entered()
+        ready = self._ready
+        while not ready:
+            if not await self._fill():
+                raise StopAsyncIteration
+        return cast("EventT_co", ready.popleft())
+
+    @property
+    def text(self) -> AsyncIterator[str]:
+        """Only the text, piece by piece, as it was sent. What counts in the end is `result()`."""
+        self._check_entered()
+        return _Texts(self)
+
+    async def result(self) -> ResultT:
+        """Read what is left, and give the result.
+
+        Raises:
+            RunFailed: the run ended badly; `RunStopped`, `RunPaused` and `RunRejected` are kinds of it.
+            ApiError: the stream ended with an error that has a code.
+            StreamInterrupted: the stream ended before the run did.
+            TransportError: a clock ran out, or the connection broke before anything came.
+        """
+        self._check_entered()
+        while await self._fill():
+            self._ready.clear()
+        self._ready.clear()
+        progress = self._fold.progress
+        if progress.misfit is not None:
+            raise DecodeError(
+                f"the last event is not what it should be: {progress.misfit.problem}", **self._context()
+            )
+        if not progress.complete:
+            raise ConfigurationError(
+                "the stream was left before its end, so there is no result", **self._context()
+            )
+        result = self._fold.result()
+        if isinstance(result, WorkflowResult):
+            result.handle = self.handle
+        return accepted(result, handle=self.handle, node_id=progress.failed_node, **self._context())
+
+    async def _fill(self) -> bool:
+        """Wait until something has come; False where nothing will any more."""
+        if self._failure is not None:
+            raise self._failure
+        answer = self._answer
+        if answer is None:
+            return False
+        try:
+            async with asyncio.timeout_at(self._until()):
+                data = await answer.content.readany()
+            if data:
+                self._take(self._parser.feed(data))
+            else:
+                self._end_of_body(None)
+        except (aiohttp.ClientError, OSError) as exc:
+            if isinstance(exc, TimeoutError) and not isinstance(exc, aiohttp.ClientError):
+                self._end_of_time()
+            else:
+                self._break_off(answer, exc)
+        except EventTooLarge as exc:
+            self._fail(exc)
+        if self._answer is None:
+            await self._slot.aclose()
+        return True
+
+    def _take(self, payloads: list[bytes]) -> None:
+        fold, ready = self._fold, self._ready
+        progress = fold.progress
+        for payload in payloads:
+            event = decode_event(payload)
+            if event is not None:
+                fold.add(event)
+                ready.append(event)
+                if progress.over:
+                    self._finish()
+                    return
+            elif self._on_ping is not None:
+                self._on_ping()
+        if progress.linger is None:
+            self._linger_until = None
+        elif self._linger_until is None:
+            self._linger_until = asyncio.get_running_loop().time() + progress.linger
+
+    def _until(self) -> float | None:
+        return self._linger_until if self._linger_until is not None else self._deadline
+
+    def _end_of_time(self) -> None:
+        if self._linger_until is not None:
+            self._finish()
+        else:
+            self._fail(self._core.timed_out(self._run.request))
+
+    def _end_of_body(self, reason: Exception | None) -> None:
+        for payload in self._parser.close():
+            event = decode_event(payload)
+            # Half an event has no name that could be read; it is not delivered.
+            if event is not None and not (isinstance(event, UnknownEvent) and not event.event):
+                self._fold.add(event)
+                self._ready.append(event)
+        self._finish()
+        if not self._fold.progress.complete:
+            self._leave_alone = True
+            self._fail(self._interrupted(reason))
+
+    def _break_off(self, answer: aiohttp.ClientResponse, exc: Exception) -> None:
+        # What arrived before the break is still in aiohttp's buffer, behind the error.
+        answer.content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        self._take(self._parser.feed(answer.content.read_nowait()))
+        if self._answer is None:
+            return
+        if isinstance(exc, aiohttp.SocketTimeoutError):
+            self._fail(broken(exc, self._run.request.asked, streamed=True))
+        else:
+            self._end_of_body(exc)
+
+    def _finish(self) -> None:
+        """Stop reading. The connection is dropped and not drained: the server may keep it for minutes."""
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
+        if self._failure is None and self._fold.progress.error is not None:
+            self._fail(self._error_of_stream(self._fold.progress.error))
+
+    # Errors: raised when the next event is asked for, after all that had come was delivered
+
+    def _fail(self, error: DifyError) -> None:
+        error.operation = error.operation or self._run.request.asked.operation
+        error.server_version = error.server_version or self._core.transport.server_version
+        if isinstance(error, TransportError):
+            error.handle = self.handle
+            error.partial = self._fold.result()
+        self._failure = error
+
+    def _interrupted(self, reason: Exception | None) -> DifyError:
+        how = "the connection broke" if reason is not None else "the server closed the stream"
+        if self.run_id is None and (self._run.kind == "workflow" or self.task_id is None):
+            error: DifyError = OutcomeUnknown(
+                f"{how} before the run told its id; it may have started, so it was not sent again",
+                may_have_started=True,
+            )
+        else:
+            error = StreamInterrupted(
+                f"{how} before the run's last event; it may have ended or still be running",
+                handle=self.handle,
+                partial=self._fold.result(),
+            )
+        error.__cause__ = reason
+        return error
+
+    def _error_of_stream(self, event: ErrorEvent) -> DifyError:
+        message = self._core.identity.redact(event.message.encode()).decode()
+        if event.code:
+            return stream_refusal(
+                attrs.evolve(event, message=message),
+                may_have_started=True,
+                handle=self.handle,
+                partial=self._fold.result(),
+            )
+        text = f"the server refused the run, mostly for an input that is missing or does not fit: {message}"
+        return RunRejected(text, result=self._fold.result(), handle=self.handle)
+
+    def _context(self) -> dict[str, Any]:
+        return {
+            "operation": self._run.request.asked.operation,
+            "server_version": self._core.transport.server_version,
+        }
+
+    # Entering and leaving
+
+    async def __aenter__(self) -> Self:
+        if self._home is not None:
+            raise TypeError("a stream is entered once: ask the client for another")
+        request = self._run.request
+        self._home = await self._core.transport.home()
+        try:
+            await self._slot.enter_async_context(self._core.slot())
+            if request.timeouts.total is not None:
+                self._deadline = asyncio.get_running_loop().time() + request.timeouts.total
+            await self._open(request)
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leave the stream: what leaving the `async with` block does."""
+        if self._left or self._home is None:
+            return
+        self._left = True
+        progress = self._fold.progress
+        is_running = self._answer is not None or self._posting is not None or self._failure is not None
+        try:
+            if is_running and not self._leave_alone and not progress.complete:
+                # In a task of its own: a second cancellation ends our wait for it, and not the stopping.
+                await asyncio.shield(self._home.spawn(self._leave()))
+            else:
+                await self._drop()
+        finally:
+            await self._slot.aclose()
+
+    async def _open(self, request: Request) -> None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                self._answer = await self._core.repeated(self._post, request.asked, harmless=False)
+        except TimeoutError:
+            raise self._core.timed_out(request) from None
+
+    async def _post(self, _attempt: int) -> aiohttp.ClientResponse:
+        # In a task of its own, for the headers of a chat come only with its first event: if our caller is
+        # cancelled by then, the run has begun and must still be stopped.
+        assert self._home is not None
+        self._posting = self._home.spawn(self._core.open(self._run.request))
+        try:
+            answer = await asyncio.shield(self._posting)
+        except DifyError:
+            self._posting = None
+            raise
+        self._posting = None
+        return answer
+
+    async def _leave(self) -> None:
+        """Ask the server to stop the run; first wait for its task id, if it has not come yet."""
+        progress = self._fold.progress
+        asked = self._run.request.asked.operation
+        try:
+            async with asyncio.timeout(_LEAVING):
+                if self._posting is not None:
+                    self._answer = await self._posting
+                    self._posting = None
+                while progress.task_id is None and self._answer is not None:
+                    data = await self._answer.content.readany()
+                    if not data:
+                        break
+                    self._take(self._parser.feed(data))
+                if progress.complete:
+                    return
+                if progress.task_id is not None:
+                    timeouts = Timeouts(connect=_LEAVING, first_byte=_LEAVING)
+                    await self._core.call(
+                        self._run.stop, ids={"task_id": progress.task_id}, options=Options(timeout=timeouts)
+                    )
+                    _log.info("%s: left before its end, so its run was stopped", asked)
+                    return
+            _log.warning("%s: left before its run told a task id, so nothing was stopped", asked)
+        except (DifyError, aiohttp.ClientError, OSError) as exc:
+            # Also the time-out: whoever leaves has no more time than this.
+            _log.warning(
+                "%s: left, and its run could not be stopped: %s", asked, str(exc) or type(exc).__name__
+            )
+        finally:
+            await self._drop()
+
+    async def _drop(self) -> None:
+        """Let go of the connection, in whatever state it is."""
+        posting, self._posting = self._posting, None
+        if posting is not None:
+            posting.cancel()
+            await asyncio.wait([posting])
+            if not posting.cancelled() and posting.exception() is None:
+                posting.result().close()
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
+
+    def _check_entered(self) -> None:
+        if self._home is None:
+            raise TypeError(
+                "a stream is used in a block: async with client.workflows.stream(...) as run: ..."
+            )
+
+    def __enter__(self) -> None:
+        raise TypeError(
+            "this stream is asynchronous: use `async with`, or the blocking client of dify_async.sync"
+        )
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class _Texts:
+    """The texts of a stream. No generator: leaving its loop leaves nothing behind to be closed."""
+
+    def __init__(self, stream: EventStream[Any, Any]) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            text = text_of(await anext(self._stream))
+            if text:
+                return text

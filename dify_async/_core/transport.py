@@ -1,0 +1,261 @@
+"""The one place that touches aiohttp: a session per event loop, and what its failures mean."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import ssl as tls
+import urllib.request
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from dify_async._version import __version__
+from dify_async._wire.refusals import Asked
+from dify_async.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    ConnectTimeout,
+    DifyError,
+    EventTooLarge,
+    FirstByteTimeout,
+    IdleTimeout,
+    OutcomeUnknown,
+    TransportError,
+)
+from dify_async.settings import Retry, Timeouts
+
+USER_AGENT: Final = (
+    f"dify-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+)
+
+_KEEP_ALIVE: Final = 1.5
+"""Seconds that an idle connection is kept. A stock server closes it at 2.0 (recording: `_connection_level`),
+and a run that meets the closing connection cannot tell whether it started."""
+
+_READ_BUFFER: Final = 2**16
+
+Limiter = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+def _at_least_one(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
+    if value < 1:
+        raise ConfigurationError(f"{attribute.name} is 1 or more, not {value!r}")
+
+
+def _stop_or_detach(_: object, _attribute: attrs.Attribute[Any], value: str) -> None:
+    if value not in {"stop", "detach"}:
+        raise ConfigurationError(f'on_abandon is "stop" or "detach", not {value!r}')
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Give the headers; refuse what would break out of them. Shows names, never values."""
+    for name, value in (headers or {}).items():
+        for text in (name, value):
+            if not isinstance(text, str) or set(text) & {"\r", "\n", "\0"}:
+                raise ConfigurationError(f"the header {name!r} is a text without line breaks")
+    return dict(headers or {})
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What a client is made of, besides who it is."""
+
+    base_url: str
+    timeouts: Timeouts = attrs.Factory(Timeouts)
+    retry: Retry = attrs.Factory(Retry)
+    max_concurrent: int = attrs.field(default=100, validator=_at_least_one)
+    on_abandon: Literal["stop", "detach"] = attrs.field(default="stop", validator=_stop_or_detach)
+    headers: dict[str, str] = attrs.field(factory=dict[str, str], converter=checked_headers, repr=False)
+    session: aiohttp.ClientSession | None = None
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ssl: tls.SSLContext | bool | None = None
+    trace_configs: Sequence[aiohttp.TraceConfig] = ()
+    limiter: Limiter | None = None
+    max_event_bytes: int = attrs.field(default=64 * 2**20, validator=_at_least_one)
+
+    def __getstate__(self) -> dict[str, Any]:
+        held = {
+            "session": self.session is not None,
+            "ssl": isinstance(self.ssl, tls.SSLContext),
+            "trace_configs": bool(self.trace_configs),
+            "limiter": self.limiter is not None,
+        }
+        for name, is_held in held.items():
+            if is_held:
+                raise ConfigurationError(
+                    f"a client with {name}= does not pickle: make it anew where it is used"
+                )
+        return {field.name: getattr(self, field.name) for field in attrs.fields(Settings)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+
+@attrs.define(eq=False)
+class Home:
+    """What a client has in one event loop."""
+
+    session: aiohttp.ClientSession
+    slots: asyncio.Semaphore
+    proxy: str | None
+    closing: AsyncGenerator[None, None]
+    tasks: set[asyncio.Task[Any]] = attrs.Factory(set[asyncio.Task[Any]])
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
+        """Start a task that nothing but itself ends; asyncio alone would let it be collected."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+
+class Transport:
+    """The sessions of one client, one in each event loop that it is used in."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.server_version: str | None = None
+        self.closed = False
+        self._homes: dict[asyncio.AbstractEventLoop, Home] = {}
+
+    async def home(self) -> Home:
+        """Give what the client has in the running loop; make it at the first call there."""
+        if self.closed:
+            raise ConfigurationError("the client is closed: make another, or enter it anew with `async with`")
+        loop = asyncio.get_running_loop()
+        home = self._homes.get(loop)
+        if home is None:
+            self._homes = {other: kept for other, kept in self._homes.items() if not other.is_closed()}
+            home = self._homes[loop] = await self._new_home()
+        return home
+
+    async def close(self) -> None:
+        """Close what the client has in the running loop; other loops close their own when they end."""
+        self.closed = True
+        home = self._homes.pop(asyncio.get_running_loop(), None)
+        if home is not None:
+            await home.closing.aclose()
+
+    async def _new_home(self) -> Home:
+        settings = self.settings
+        session = settings.session
+        if session is None:
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                read_bufsize=_READ_BUFFER,
+                trace_configs=list(settings.trace_configs),
+            )
+        closing = _closed_with_its_loop(session, owned=settings.session is None)
+        await anext(closing)
+        proxy = settings.proxy or _proxy_of_environment(settings.base_url)
+        return Home(session, asyncio.Semaphore(settings.max_concurrent), proxy, closing)
+
+    async def send(
+        self,
+        home: Home,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        data: bytes | None,
+        connect: float,
+        silence: float | None,
+    ) -> aiohttp.ClientResponse:
+        """Send one request and give its answer once the headers are there; raises what aiohttp raises.
+
+        Redirects are not followed: they would take the key elsewhere, or make a GET of a POST.
+        """
+        answer = await home.session.request(
+            method,
+            URL(url, encoded=True),
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            proxy=home.proxy,
+            ssl=True if self.settings.ssl is None else self.settings.ssl,
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_read=silence),
+        )
+        self.server_version = answer.headers.get("X-Version", self.server_version)
+        return answer
+
+    async def read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """Read a body to its end, or to the ceiling."""
+        limit = self.settings.max_event_bytes
+        parts: list[bytes] = []
+        size = 0
+        while part := await answer.content.readany():
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                answer.close()
+                raise EventTooLarge(limit)
+        return b"".join(parts)
+
+
+async def _closed_with_its_loop(session: aiohttp.ClientSession, *, owned: bool) -> AsyncGenerator[None, None]:
+    """Close the session when this generator is closed: by the client, or by the loop at its end.
+
+    `asyncio.run` closes every asynchronous generator before it ends. So a client that nobody closed leaves
+    no socket behind, and its next loop finds nothing of the last one.
+    """
+    try:
+        yield
+    finally:
+        if owned:
+            await session.close()
+
+
+def _proxy_of_environment(url: str) -> str | None:
+    # aiohttp's own `trust_env` also reads netrc, and then refuses our Authorization header.
+    parts = urlsplit(url)
+    with contextlib.suppress(OSError):  # proxy_bypass may look names up
+        if urllib.request.proxy_bypass(parts.netloc):
+            return None
+    return urllib.request.getproxies().get(parts.scheme)
+
+
+def broken(exc: Exception, asked: Asked, *, streamed: bool = False) -> DifyError:
+    """Give the error that a failure of aiohttp means."""
+    kind, text, sent = _meaning(exc, streamed=streamed)
+    may_have_started = sent and asked.starts_run
+    if kind is ConnectionFailed and may_have_started:
+        kind = OutcomeUnknown
+        text += "; the run may have started, so it was not sent again"
+    return kind(text, operation=asked.operation, may_have_started=may_have_started or sent)
+
+
+def _meaning(exc: Exception, *, streamed: bool) -> tuple[type[TransportError], str, bool]:
+    """Give the error's class, its text, and whether the request may have reached the server."""
+    match exc:
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectTimeout, "no connection within Timeouts.connect seconds", False
+        case aiohttp.SocketTimeoutError() if streamed:
+            return IdleTimeout, "not a byte, nor a ping, within Timeouts.idle seconds", True
+        case aiohttp.SocketTimeoutError():
+            return FirstByteTimeout, "no answer within Timeouts.first_byte seconds", True
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return ConnectionFailed, f"TLS failed: {_reason(exc)}; a CA of your own goes into ssl=", False
+        case aiohttp.ClientHttpProxyError():
+            return ConnectionFailed, f"the proxy refused to connect: {exc.status}", False
+        case aiohttp.ClientProxyConnectionError():
+            return ConnectionFailed, f"the proxy cannot be reached: {_reason(exc)}", False
+        case aiohttp.ClientConnectorError():
+            return ConnectionFailed, f"no connection to {exc.host}:{exc.port}: {_reason(exc)}", False
+        case aiohttp.ClientResponseError():
+            return ConnectionFailed, f"the answer is no HTTP: {exc.message}", True
+        case _:
+            return ConnectionFailed, f"the connection broke: {_reason(exc)}", True
+
+
+def _reason(exc: Exception) -> str:
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

@@ -1,0 +1,344 @@
+"""Events to a result: what a stream amounts to, and when it is over. Pure.
+
+A fold takes the events of one stream in the order in which they came. It says when the stream is over for
+its reader, which is long before the server closes: workflow streams stay open for a second after their last
+event, and for 300 seconds after an error (recordings: `wf_basic_streaming`,
+`err_wf_missing_required_input_hang`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final, Protocol, TypeVar
+
+import attrs
+
+from dify_async.events import (
+    AgentMessage,
+    AgentThought,
+    ErrorEvent,
+    Event,
+    Message,
+    MessageEnd,
+    MessageFile,
+    MessageReplace,
+    NodeFinished,
+    TextChunk,
+    TtsMessage,
+    TtsMessageEnd,
+    UnknownEvent,
+    WorkflowFinished,
+    WorkflowFinishedData,
+    WorkflowPaused,
+    WorkflowStarted,
+)
+from dify_async.models import (
+    AgentThought as AgentStep,
+)
+from dify_async.models import (
+    ChatResult,
+    CompletionResult,
+    MessageMetadata,
+    NodeStatus,
+    Pause,
+    RunStatus,
+    WorkflowResult,
+)
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+LINGER: Final = 1.0
+"""Seconds that a stream is still listened to once it has all but what may or may not follow."""
+
+
+def text_of(event: Event) -> str:
+    """Give the piece of text that an event brings, as it was sent; for most events the empty text."""
+    match event:
+        case TextChunk():
+            return event.data.text
+        case Message() | AgentMessage() | MessageFile():
+            return event.answer or ""
+        case _:
+            return ""
+
+
+@attrs.define
+class Progress:
+    """How far a stream has come."""
+
+    task_id: str | None = None
+    """What the run is stopped with, from a live event."""
+    run_id: str | None = None
+    """What a workflow's or chatflow's run is found again with: it has begun."""
+    over: bool = False
+    """The last event has come: nothing is read after it."""
+    complete: bool = False
+    """All that is needed has come: if the body ends here, it ends regularly."""
+    linger: float | None = None
+    """Seconds of silence that end the stream regularly. None: silence is for the idle clock."""
+    error: ErrorEvent | None = None
+    """The `error` event that ended the stream."""
+    misfit: UnknownEvent | None = None
+    """A last event that is not what it should be, so that the result cannot be told."""
+    failed_node: str | None = None
+
+
+class Fold(Protocol[ResultT_co]):
+    """What takes the events of one stream and makes their result."""
+
+    progress: Progress
+
+    def add(self, event: Event) -> None:
+        """Take the next event."""
+
+    def result(self) -> ResultT_co:
+        """Give the result, or what there is of it."""
+        ...
+
+
+class WorkflowFold:
+    """The events of a workflow's run, or those of a chatflow that tell of its run."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress or Progress()
+        self._workflow_id: str | None = None
+        self._last: WorkflowFinished | WorkflowPaused | None = None
+
+    def add(self, event: Event) -> None:
+        """Take the next event."""
+        if self.progress.task_id is None:
+            self.progress.task_id = event.task_id
+        take = self._takes.get(event.__class__)
+        if take is not None:
+            take(self, event)
+
+    def result(self) -> WorkflowResult:
+        """Give the result, or what there is of it."""
+        last, progress = self._last, self.progress
+        if isinstance(last, WorkflowFinished):
+            result = result_of_run(last.data, progress.task_id, progress.run_id)
+        elif isinstance(last, WorkflowPaused):
+            data = last.data
+            result = WorkflowResult(
+                task_id=progress.task_id,
+                workflow_run_id=progress.run_id,
+                workflow_id=self._workflow_id,
+                status=data.status,
+                outputs=data.outputs,
+                elapsed_time=data.elapsed_time,
+                total_tokens=data.total_tokens,
+                total_steps=data.total_steps,
+                created_at=data.created_at,
+                paused=Pause(nodes=data.paused_nodes, reasons=data.reasons),
+            )
+        else:
+            result = WorkflowResult(
+                task_id=progress.task_id, workflow_run_id=progress.run_id, workflow_id=self._workflow_id
+            )
+            if progress.error is not None:
+                result.status, result.error = RunStatus.FAILED, progress.error.message
+        return result.received_as(last or progress.error)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run has come to a good end."""
+        return isinstance(self._last, WorkflowFinished) and self._last.data.status in _GOOD_ENDS
+
+    def _started(self, event: WorkflowStarted) -> None:
+        self.progress.run_id = event.workflow_run_id or event.data.id
+        self._workflow_id = event.data.workflow_id
+
+    def _node_finished(self, event: NodeFinished) -> None:
+        if event.data.status == NodeStatus.FAILED:
+            self.progress.failed_node = event.data.node_id
+
+    def _paused(self, event: WorkflowPaused) -> None:
+        self.progress.run_id = event.workflow_run_id or event.data.workflow_run_id
+        self._end(event)
+
+    def _finished(self, event: WorkflowFinished) -> None:
+        self.progress.run_id = event.workflow_run_id or event.data.id
+        self._end(event)
+
+    def _end(self, event: WorkflowFinished | WorkflowPaused | None) -> None:
+        self._last = event
+        self.progress.over = self.progress.complete = True
+
+    def _error(self, event: ErrorEvent) -> None:
+        self.progress.error = event
+        self._end(None)
+
+    def _unknown(self, event: UnknownEvent) -> None:
+        if event.event in {WorkflowFinished.event, WorkflowPaused.event, ErrorEvent.event}:
+            self.progress.misfit = event
+            self._end(None)
+
+    _takes: ClassVar[dict[type[Event], Any]] = {
+        WorkflowStarted: _started,
+        NodeFinished: _node_finished,
+        WorkflowPaused: _paused,
+        WorkflowFinished: _finished,
+        ErrorEvent: _error,
+        UnknownEvent: _unknown,
+    }
+
+
+_GOOD_ENDS: Final = {RunStatus.SUCCEEDED, RunStatus.PARTIAL_SUCCEEDED}
+
+
+def result_of_run(data: WorkflowFinishedData, task_id: str | None, run_id: str | None) -> WorkflowResult:
+    """Make the result of a run that has ended, or that was answered in one piece."""
+    return WorkflowResult(
+        task_id=task_id,
+        workflow_run_id=run_id or data.id,
+        workflow_id=data.workflow_id,
+        status=data.status,
+        outputs=data.outputs,
+        error=data.error,
+        elapsed_time=data.elapsed_time,
+        total_tokens=data.total_tokens,
+        total_steps=data.total_steps,
+        created_at=data.created_at,
+        finished_at=data.finished_at,
+        exceptions_count=data.exceptions_count,
+        files=data.files,
+    )
+
+
+class CompletionFold:
+    """The events of a completion, or those of a chat that tell of its message."""
+
+    def __init__(self) -> None:
+        self.progress = Progress()
+        self._texts: list[str] = []
+        self._agent_spoke = False
+        self._end: MessageEnd | None = None
+        self._ended = False
+        self._speech_began = False
+        self._speech_ended = False
+        self._message: Event | None = None
+
+    def add(self, event: Event) -> None:
+        """Take the next event."""
+        if self.progress.task_id is None:
+            self.progress.task_id = event.task_id
+        if self._message is None and getattr(event, "message_id", None) is not None:
+            self._message = event
+        take = self._takes.get(event.__class__)
+        if take is not None:
+            take(self, event)
+
+    def result(self) -> CompletionResult:
+        """Give the result, or what there is of it."""
+        return CompletionResult(**self._parts()).received_as(self._end or self.progress.error)
+
+    def _parts(self) -> dict[str, Any]:
+        message: Any = self._message
+        end = self._end
+        return {
+            "task_id": self.progress.task_id,
+            "message_id": message.message_id if message is not None else "",
+            "created_at": message.created_at if message is not None else None,
+            "answer": "".join(self._texts),
+            "metadata": end.metadata if end is not None else MessageMetadata(),
+            "files": end.files if end is not None else [],
+        }
+
+    def _piece(self, event: Message) -> None:
+        if self._agent_spoke:
+            # A new Agent closes with one message that holds its whole answer once more (Dify 1.17).
+            self._texts.clear()
+        self._texts.append(event.answer)
+
+    def _agent_piece(self, event: AgentMessage) -> None:
+        self._agent_spoke = True
+        self._texts.append(event.answer)
+
+    def _file(self, event: MessageFile) -> None:
+        # With a text it is an ordinary piece under another name: the server switches names when the
+        # message already owns a file (contract of 1.14).
+        if event.answer is not None:
+            self._texts.append(event.answer)
+
+    def _replaced(self, event: MessageReplace) -> None:
+        self._texts = [event.answer]
+
+    def _spoken(self, event: TtsMessage | TtsMessageEnd) -> None:
+        self._speech_began = True
+        self._speech_ended = isinstance(event, TtsMessageEnd)
+        self._settle()
+
+    def _message_ended(self, event: MessageEnd) -> None:
+        self._end = event
+        self._ended = True
+        self._settle()
+
+    def _error(self, event: ErrorEvent) -> None:
+        self.progress.error = event
+        self.progress.over = self.progress.complete = True
+
+    def _unknown(self, event: UnknownEvent) -> None:
+        if event.event == MessageEnd.event:
+            self._ended = True
+            self._settle()
+        elif event.event == ErrorEvent.event:
+            self.progress.misfit = event
+            self.progress.over = self.progress.complete = True
+
+    def _settle(self) -> None:
+        """Apply the rule of apps without a run: the message, perhaps speech, the end of the body."""
+        progress = self.progress
+        if not self._ended or progress.run_id is not None:
+            return
+        progress.complete = True
+        progress.over = self._speech_ended
+        progress.linger = None if self._speech_began else LINGER
+
+    _takes: ClassVar[dict[type[Event], Any]] = {
+        Message: _piece,
+        AgentMessage: _agent_piece,
+        MessageFile: _file,
+        MessageReplace: _replaced,
+        MessageEnd: _message_ended,
+        TtsMessage: _spoken,
+        TtsMessageEnd: _spoken,
+        ErrorEvent: _error,
+        UnknownEvent: _unknown,
+    }
+
+
+class ChatFold(CompletionFold):
+    """The events of a chat, agent or chatflow app."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run = WorkflowFold(self.progress)
+        self._steps: dict[str, AgentStep] = {}
+
+    def add(self, event: Event) -> None:
+        """Take the next event."""
+        super().add(event)
+        self._run.add(event)
+        kind = event.__class__
+        if kind is AgentThought:
+            step: Any = event
+            self._steps[step.id] = AgentStep(
+                **{field.name: getattr(step, field.name) for field in attrs.fields(AgentStep)}
+            )
+        elif kind is WorkflowFinished and self._run.succeeded and not self._ended:
+            # Servers of 2024 send the end of the message after the end of the run.
+            self.progress.over = False
+            self.progress.linger = LINGER
+        elif kind is MessageEnd and self._run.succeeded:
+            self.progress.over = True
+
+    def result(self) -> ChatResult:
+        """Give the result, or what there is of it."""
+        message: Any = self._message
+        run = self._run.result() if self.progress.run_id is not None else None
+        result = ChatResult(
+            **self._parts(),
+            conversation_id=(message.conversation_id or "") if message is not None else "",
+            agent_thoughts=sorted(self._steps.values(), key=lambda step: step.position),
+            run=run,
+        )
+        return result.received_as(self._end or run or self.progress.error)

@@ -1,0 +1,203 @@
+"""Which error an answer means that is not 2xx, or an `error` event: one function for both.
+
+The class follows the status first and the code second, because codes are many and open: any exception of
+the server without a code of its own gets its class name as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypedDict
+
+import attrs
+
+from dify_async import errors
+from dify_async.errors import ApiError
+from dify_async.events import ErrorEvent
+from dify_async.models._base import as_object, parse_json
+
+_SHOWN: Final = 200
+"""Characters of the server's words that go into an error's text; `message` has them all."""
+
+_BY_STATUS: Final[dict[int, type[ApiError]]] = {
+    400: errors.BadRequest,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.FileTooLarge,
+    415: errors.UnsupportedFileType,
+    429: errors.RateLimited,
+}
+
+_BY_CODE: Final[dict[str, type[ApiError]]] = {
+    "invalid_param": errors.InvalidParam,
+    "app_unavailable": errors.AppUnavailable,
+    "not_workflow_app": errors.WrongAppMode,
+    "not_chat_app": errors.WrongAppMode,
+    "not_completion_app": errors.WrongAppMode,
+    "provider_not_initialize": errors.ProviderNotInitialized,
+    "model_currently_not_support": errors.ModelNotSupported,
+    "completion_request_error": errors.CompletionRequestFailed,
+    "workflow_request_error": errors.WorkflowRequestFailed,
+    "conversation_completed": errors.ConversationCompleted,
+    "invalid_form_data": errors.InvalidFormData,
+    "human_input_form_submitted": errors.FormClosed,
+    "human_input_form_expired": errors.FormClosed,
+    "provider_quota_exceeded": errors.QuotaExceeded,
+    "rate_limit_error": errors.QuotaExceeded,
+}
+"""The codes that people branch on. A code counts only with a status that it belongs to."""
+
+_OUTSIDE_THEIR_STATUS: Final = {
+    (400, "provider_quota_exceeded"),
+    (429, "rate_limit_error"),
+    (412, "human_input_form_submitted"),
+    (412, "human_input_form_expired"),
+}
+"""Codes whose class is no kind of the status's own."""
+
+_HINTS: Final[dict[type[ApiError], str]] = {
+    errors.Unauthorized: "check that the API key is this app's own, and base_url its server",
+    errors.WrongAppMode: "the key opens an app of another kind; client.app.info() tells which",
+    errors.AppUnavailable: "publish the app in Dify first",
+    errors.RateLimited: "too many requests at once; lower max_concurrent, or raise the app's limit in Dify",
+    errors.QuotaExceeded: "a quota is used up, so a retry does not help",
+    errors.ProviderNotInitialized: "set up the model provider's credentials in Dify",
+    errors.NotSupportedByServer: "the server is too old for this, or base_url leads past its API",
+    errors.GatewayError: "a proxy answered in Dify's place; Dify may be down or too slow for it",
+}
+
+
+class _Words(TypedDict):
+    code: str | None
+    message: str
+    params: str | None
+
+
+@attrs.frozen
+class Asked:
+    """What was asked, as far as an error tells it."""
+
+    operation: str
+    """Method and path: `POST /workflows/run`."""
+    starts_run: bool = False
+    recent: bool = False
+    """Whether servers of 2024 lack the operation."""
+
+
+def refusal(
+    asked: Asked, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None
+) -> ApiError:
+    """Give the error that an answer means."""
+    is_json, words = _read(body)
+    kind = _class_of(status, words["code"], words["message"])
+    hint = _HINTS.get(kind, "")
+    if not is_json:
+        if status in {502, 503, 504} or 520 <= status <= 529:
+            kind = errors.GatewayError
+            hint = _HINTS[kind]
+        elif status == 404:
+            if asked.recent:
+                kind = errors.NotSupportedByServer
+            hint = "no such path: check base_url (Dify's API ends in /v1) and the ids in the call"
+        elif status == 413:
+            hint = "a proxy before Dify limits the size of requests (nginx: client_max_body_size)"
+        elif 300 <= status < 400:
+            hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"
+    return kind(
+        _sentence(f"{status}", words, hint),
+        status=status,
+        code=words["code"],
+        message=words["message"],
+        params=words["params"],
+        operation=asked.operation,
+        server_version=headers.get("X-Version"),
+        may_have_started=asked.starts_run and status >= 500,
+        retry_after=_retry_after(headers.get("Retry-After"), now or datetime.now(UTC)),
+        trace_id=headers.get("X-Trace-Id"),
+    )
+
+
+def stream_refusal(event: ErrorEvent, **context: Any) -> ApiError:
+    """Give the error that an `error` event with a code means; `context` goes to its constructor."""
+    status = event.status or 500
+    kind = _class_of(status, event.code, event.message)
+    words: _Words = {"code": event.code, "message": event.message, "params": None}
+    text = _sentence(f"the stream ended with an error: {status}", words, _HINTS.get(kind, ""))
+    return kind(text, status=status, code=event.code, message=event.message, **context)
+
+
+def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
+    kind = _BY_STATUS.get(status)
+    if kind is None:
+        kind = errors.ServerError if status >= 500 else errors.BadRequest if status >= 400 else ApiError
+    if status == 400 and code == "invalid_param" and message.startswith("Too many requests"):
+        # What 1.14 makes of its own 429 (recording: `err_rate_limited_streaming`).
+        return errors.RateLimited
+    if status == 403 and "rate limit" in message:
+        return errors.KnowledgeRateLimited
+    special = _BY_CODE.get(code or "", ApiError)
+    if issubclass(special, kind) or (status, code) in _OUTSIDE_THEIR_STATUS:
+        return special
+    return kind
+
+
+def _read(body: bytes) -> tuple[bool, _Words]:
+    """Read an error's body: Dify's own JSON, other JSON, or a page of a server or proxy."""
+    try:
+        found = parse_json(body)
+    except ValueError:
+        return False, {"code": None, "message": _page_title(body), "params": None}
+    fields = as_object(found)
+    if fields is None:
+        return True, {"code": None, "message": "" if found is None else str(found), "params": None}
+    # Creating segments answers {"error": "..."} (recording: `err_ds_segment_create_empty`).
+    message = fields.get("message") or fields.get("error") or ""
+    code, params = fields.get("code"), fields.get("params")
+    return True, {
+        "code": code if isinstance(code, str) else None,
+        "message": message if isinstance(message, str) else str(message),
+        "params": params if isinstance(params, str) else None,
+    }
+
+
+def _page_title(body: bytes) -> str:
+    text = body.decode("utf-8", "replace")
+    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+    if title is not None:
+        text = title[1]
+    words = re.sub(r"<[^>]*>", " ", text)
+    return " ".join(words.split())
+
+
+def _sentence(start: str, words: _Words, hint: str) -> str:
+    parts = [f"{start} {words['code']}" if words["code"] else start]
+    message = " ".join(words["message"].split())
+    if message:
+        parts.append(message if len(message) <= _SHOWN else f"{message[:_SHOWN]}...")
+    text = ": ".join(parts)
+    return f"{text}; {hint}" if hint else text
+
+
+def _origin(headers: Mapping[str, str]) -> str:
+    # Without query and credentials: a redirect may carry tokens.
+    place = re.match(r"(https?://)(?:[^/?#]*@)?([^?#]*)", headers.get("Location", ""), re.IGNORECASE)
+    return place[1] + place[2] if place is not None else "another path of the server"
+
+
+def _retry_after(value: str | None, now: datetime) -> float | None:
+    """Read both forms of the header: seconds, and a date."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    date = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    return max(0.0, (date - now).total_seconds())

@@ -1,0 +1,176 @@
+"""The clients: what a key opens."""
+
+from __future__ import annotations
+
+import ssl as tls
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from dify_async._core.core import Core, Options, Response
+from dify_async._core.identity import AppIdentity, checked_base_url
+from dify_async._core.transport import Settings, Transport
+from dify_async._types import Json
+from dify_async.resources.app import App
+from dify_async.resources.workflows import Workflows
+from dify_async.settings import Retry, Timeouts
+
+if TYPE_CHECKING:
+    import aiohttp
+
+CLOUD: Final = "https://api.dify.ai/v1"
+
+
+class AppClient:
+    """One app of Dify, by its API key.
+
+        async with AppClient("app-...", user="ada") as client:
+            result = await client.workflows.run({"city": "Lisbon"})
+
+    A client is cheap to keep and made once: it holds one pool of connections per event loop, made at the
+    first call there, so it can be made at import time and used in one `asyncio.run` after another. It
+    pickles as its settings; the pickle holds the key.
+
+    Args:
+        api_key: The app's key, `app-...`. Default: the environment's `DIFY_API_KEY`.
+        user: The end user that calls are made for, any text of your own. Default: `DIFY_USER`. Asked for
+            at the first call that needs it.
+        base_url: The server. Default: `DIFY_BASE_URL`, or Dify's cloud. `/v1` is appended if missing.
+        timeouts: The clocks of every call.
+        retry: When requests are sent again.
+        max_concurrent: How many runs may be open at once; further ones wait. A stock Dify serves 10
+            connections. Other calls are never held back.
+        on_abandon: What becomes of a run whose stream is left before its end: "stop" or "detach".
+        headers: Headers for every request, for example for a proxy that asks for them.
+        session: An `aiohttp.ClientSession` of your own; it is never closed.
+        proxy: The URL of an HTTP proxy. Default: the environment's `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`.
+        ssl: An `ssl.SSLContext` with a CA of your own, or False to verify nothing.
+        trace_configs: For aiohttp's tracing.
+        limiter: Makes an asynchronous context manager that every run is held in, for a limit over
+            processes or machines.
+        max_event_bytes: The ceiling for one event and for one body, in bytes.
+
+    Raises:
+        ConfigurationError: an argument cannot be right.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        user: str | None = None,
+        base_url: str | None = None,
+        timeouts: Timeouts | None = None,
+        retry: Retry | None = None,
+        max_concurrent: int = 100,
+        on_abandon: Literal["stop", "detach"] = "stop",
+        headers: Mapping[str, str] | None = None,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: tls.SSLContext | bool | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        limiter: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        max_event_bytes: int = 64 * 2**20,
+    ) -> None:
+        settings = Settings(
+            base_url=checked_base_url(base_url, "DIFY_BASE_URL", CLOUD, "v1"),
+            timeouts=timeouts or Timeouts(),
+            retry=retry or Retry(),
+            max_concurrent=max_concurrent,
+            on_abandon=on_abandon,
+            headers=headers,
+            session=session,
+            proxy=proxy,
+            ssl=ssl,
+            trace_configs=trace_configs,
+            limiter=limiter,
+            max_event_bytes=max_event_bytes,
+        )
+        self._set_up(Transport(settings), AppIdentity.of(api_key, user), owns=True)
+
+    def _set_up(self, transport: Transport, identity: AppIdentity, *, owns: bool) -> None:
+        self._identity = identity
+        self._core = core = Core(transport, identity)
+        self._owns = owns
+        self.workflows = Workflows(core)
+        self.app = App(core)
+
+    def for_user(self, user: str) -> AppClient:
+        """Give a view on this client for another end user: same connections and limits, closes nothing."""
+        view = AppClient.__new__(AppClient)
+        view._set_up(self._core.transport, self._identity.for_user(user), owns=False)
+        return view
+
+    @property
+    def user(self) -> str | None:
+        """The end user that calls are made for."""
+        return self._identity.user
+
+    @property
+    def base_url(self) -> str:
+        """The server's address, as it is used."""
+        return self._core.transport.settings.base_url
+
+    @property
+    def server_version(self) -> str | None:
+        """The last version that the server told (`X-Version`); None before the first answer."""
+        return self._core.transport.server_version
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Json = None,
+        timeout: float | Timeouts | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Send a request that no method is there for, with the errors, clocks and retries of all others.
+
+        POST and PATCH are sent again only where they certainly did nothing. No end user is added.
+
+        Args:
+            method: `GET`, `POST`, ...
+            path: Relative to `base_url`, for example `/app/feedbacks`.
+            params: The query; None is left out, booleans become `true` and `false`.
+            json: The body; none is sent for None.
+            timeout: Seconds for the whole call, or clocks of its own.
+            extra_headers: Headers besides the client's.
+
+        Raises:
+            ApiError: the answer is not 2xx.
+            TransportError: no answer came.
+        """
+        options = Options(timeout=timeout, extra_headers=extra_headers)
+        return await self._core.request(method, path, query=params, body=json, options=options)
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent; a session of your own and the client behind a view stay open."""
+        if self._owns:
+            await self._core.transport.close()
+
+    async def __aenter__(self) -> Self:
+        if self._owns:
+            self._core.transport.closed = False
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __enter__(self) -> None:
+        raise TypeError("this client is asynchronous: use `async with`, or the client of dify_async.sync")
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __repr__(self) -> str:
+        return f"AppClient(base_url={self.base_url!r}, user={self.user!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"settings": self._core.transport.settings, "identity": self._identity}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set_up(Transport(state["settings"]), state["identity"], owns=True)

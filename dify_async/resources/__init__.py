@@ -1,0 +1,1 @@
+"""What a client offers, by the nouns of Dify."""
