@@ -1,9 +1,11 @@
 """The Python SDK for Dify: async first.
 
+```python
 from dify_async import AppClient, events
 
 async with AppClient("app-...", user="ada") as client:
-result = await client.workflows.run({"city": "Lisbon"})
+    result = await client.workflows.run({"city": "Lisbon"})
+```
 """
 
 from __future__ import annotations

@@ -25,8 +25,10 @@ CLOUD: Final = "https://api.dify.ai/v1"
 class AppClient:
     """One app of Dify, by its API key.
 
-        async with AppClient("app-...", user="ada") as client:
-            result = await client.workflows.run({"city": "Lisbon"})
+    ```python
+    async with AppClient("app-...", user="ada") as client:
+        result = await client.workflows.run({"city": "Lisbon"})
+    ```
 
     A client is cheap to keep and made once: it holds one pool of connections per event loop, made at the
     first call there, so it can be made at import time and used in one `asyncio.run` after another. It

@@ -13,8 +13,10 @@ ItemT = TypeVar("ItemT")
 class Pager(Generic[ItemT]):
     """A list on the server, fetched page by page as it is read.
 
-        async for log in client.workflows.logs(status="failed"):
-            ...
+    ```python
+    async for log in client.workflows.logs(status="failed"):
+        ...
+    ```
 
     Each reading begins anew with the first page. An entry that new ones have pushed onto the next page in
     the meantime is given once.

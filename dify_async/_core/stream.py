@@ -58,10 +58,12 @@ class Run:
 class EventStream(Generic[EventT_co, ResultT]):
     """The events of a run, as they come, and its result in the end.
 
-        async with client.workflows.stream({"city": "Lisbon"}) as run:
-            async for event in run:
-                ...
-            result = await run.result()
+    ```python
+    async with client.workflows.stream({"city": "Lisbon"}) as run:
+        async for event in run:
+            ...
+        result = await run.result()
+    ```
 
     The stream ends at the run's last event, not when the server closes. Leaving it before that (`break`, an
     exception, a cancellation, a time-out) asks the server to stop the run, within two seconds, unless the

@@ -314,15 +314,16 @@ def _is_of(container: type) -> Callable[[Any], bool]:
 converter: Final = cattrs.Converter(detailed_validation=False)
 """Ours alone: any library may change the process-wide one."""
 
-for _kind, _hook in {
+_HOOKS: Final[dict[Any, Hook]] = {
     str: _text,
     int: _integer,
     float: _number,
     bool: _boolean,
     datetime: _time,
     Decimal: _decimal,
-}.items():
-    converter.register_structure_hook(_kind, _hook)
+}
+# By predicate and not by class: what cattrs registers for `str` would also take the enums, which are texts.
+converter.register_structure_hook_factory(lambda kind: kind in _HOOKS, lambda kind: _HOOKS[kind])
 converter.register_structure_hook_func(_is_of(dict), _mapping)
 converter.register_structure_hook_factory(attrs.has, _attrs_class)
 converter.register_structure_hook_factory(lambda kind: kind is Account, _account)

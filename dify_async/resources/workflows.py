@@ -297,6 +297,11 @@ class Workflows:
                 _log.warning("%s: left in blocking mode, so its run goes on", request.asked.operation)
                 raise
         result = self._core.decoded(operations.RUN_WORKFLOW, response).result()
+        if result.workflow_run_id is not None:
+            user = self._core.identity.asked_user(request.asked.operation)
+            result.handle = RunHandle(
+                run_id=result.workflow_run_id, task_id=result.task_id, user=user, kind="workflow"
+            )
         context = {
             "operation": request.asked.operation,
             "server_version": self._core.transport.server_version,

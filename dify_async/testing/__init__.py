@@ -1,0 +1,46 @@
+"""A Dify for tests: `FakeDify`, what it is told to do, and the pytest fixture `fake_dify`.
+
+```python
+pytest_plugins = ["dify_async.testing"]
+
+
+async def test_my_code(fake_dify):
+    fake_dify.workflow = Workflow(outputs={"answer": "42"})
+    client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
+```
+
+A conftest may import it besides, so pytest is told not to expect it unimported: PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from dify_async.testing.fake import FakeDify, SeenRequest
+from dify_async.testing.runs import FakeRun
+from dify_async.testing.script import Cut, Delay, Drop, Fault, Field, Node, Refuse, Silence, Workflow
+
+__all__ = [
+    "Cut",
+    "Delay",
+    "Drop",
+    "FakeDify",
+    "FakeRun",
+    "Fault",
+    "Field",
+    "Node",
+    "Refuse",
+    "SeenRequest",
+    "Silence",
+    "Workflow",
+]
+
+if "pytest" in sys.modules:  # Whoever loads this as a plugin has it; the demo has no need of it.
+    import pytest
+
+    @pytest.fixture(name="fake_dify")
+    def _fake_dify() -> Iterator[FakeDify]:
+        """Give a Dify server that serves this test alone."""
+        with FakeDify(tail=0.2) as dify:
+            yield dify
