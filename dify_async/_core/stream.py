@@ -351,36 +351,37 @@ class EventStream(Generic[EventT_co, ResultT]):
         return answer
 
     async def _leave(self) -> None:
-        """Ask the server to stop the run; first wait for its task id, if it has not come yet."""
+        """Ask the server to stop the run, within two seconds in all; say so in the log if that fails."""
         progress = self._fold.progress
-        asked = self._run.request.asked.operation
+        problem: str | None = "it told no task id"
         try:
             async with asyncio.timeout(_LEAVING):
-                if self._posting is not None:
-                    self._answer = await self._posting
-                    self._posting = None
-                while progress.task_id is None and self._answer is not None:
-                    data = await self._answer.content.readany()
-                    if not data:
-                        break
-                    self._take(self._parser.feed(data))
-                if progress.complete:
-                    return
-                if progress.task_id is not None:
+                await self._learn_task_id()
+                if progress.task_id is not None and not progress.complete:
                     timeouts = Timeouts(connect=_LEAVING, first_byte=_LEAVING)
-                    await self._core.call(
-                        self._run.stop, ids={"task_id": progress.task_id}, options=Options(timeout=timeouts)
-                    )
-                    _log.info("%s: left before its end, so its run was stopped", asked)
-                    return
-            _log.warning("%s: left before its run told a task id, so nothing was stopped", asked)
+                    ids = {"task_id": progress.task_id}
+                    await self._core.call(self._run.stop, ids=ids, options=Options(timeout=timeouts))
+                    problem = None
+        except TimeoutError:
+            problem = "no answer in time" if progress.task_id is not None else f"{problem} in time"
         except (DifyError, aiohttp.ClientError, OSError) as exc:
-            # Also the time-out: whoever leaves has no more time than this.
-            _log.warning(
-                "%s: left, and its run could not be stopped: %s", asked, str(exc) or type(exc).__name__
-            )
+            problem = str(exc)
         finally:
             await self._drop()
+        if problem is not None and not progress.complete:
+            asked = self._run.request.asked.operation
+            _log.warning("%s: left before its run ended, and nothing was stopped: %s", asked, problem)
+
+    async def _learn_task_id(self) -> None:
+        if self._posting is not None:
+            self._answer = await self._posting
+            self._posting = None
+        progress = self._fold.progress
+        while self._answer is not None and progress.task_id is None:
+            data = await self._answer.content.readany()
+            if not data:
+                return
+            self._take(self._parser.feed(data))
 
     async def _drop(self) -> None:
         """Let go of the connection, in whatever state it is."""

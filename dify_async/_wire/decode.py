@@ -307,6 +307,10 @@ def _input_field(kind: type[InputField]) -> Hook:
     return structure
 
 
+def _is(wanted: Any) -> Callable[[Any], bool]:
+    return lambda kind: kind == wanted
+
+
 def _is_of(container: type) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is container
 
@@ -323,13 +327,14 @@ _HOOKS: Final[dict[Any, Hook]] = {
     Decimal: _decimal,
 }
 # By predicate and not by class: what cattrs registers for `str` would also take the enums, which are texts.
-converter.register_structure_hook_factory(lambda kind: kind in _HOOKS, lambda kind: _HOOKS[kind])
+for _kind, _hook in _HOOKS.items():
+    converter.register_structure_hook_func(_is(_kind), _hook)
 converter.register_structure_hook_func(_is_of(dict), _mapping)
 converter.register_structure_hook_factory(attrs.has, _attrs_class)
-converter.register_structure_hook_factory(lambda kind: kind is Account, _account)
-converter.register_structure_hook_factory(lambda kind: kind is InputField, _input_field)
+converter.register_structure_hook_factory(_is(Account), _account)
+converter.register_structure_hook_factory(_is(InputField), _input_field)
 converter.register_structure_hook_factory(_is_of(list), _list)
-converter.register_structure_hook_factory(lambda kind: kind == list[str], _list_of_texts)
+converter.register_structure_hook_factory(_is(list[str]), _list_of_texts)
 converter.register_structure_hook_factory(
     lambda kind: isinstance(kind, type) and issubclass(kind, OpenEnum), _open_enum
 )

@@ -1,0 +1,45 @@
+"""The checks: `nox` runs lint, types, and the tests on each Python present; `nox -s bench` measures."""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    session.install("--upgrade", "pip>=25.1")
+    session.install("--editable", ".[cli]")
+    for group in groups:
+        session.run("python", "-m", "pip", "install", "--quiet", "--group", group)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    _install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package and of a consumer's file, by two checkers."""
+    _install(session, "dev", "bench")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def tests(session: nox.Session) -> None:
+    """Run the tests."""
+    _install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against raw aiohttp and other clients."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks.decode", *session.posargs)
+    session.run("python", "-m", "benchmarks.calls", *session.posargs)

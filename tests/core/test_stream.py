@@ -1,0 +1,311 @@
+"""A stream as its reader uses it, and leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+from dify_async import AppClient, EventStream, errors, events
+from dify_async.events import WorkflowEvent
+from dify_async.models import WorkflowResult
+from dify_async.testing import Cut, Delay, FakeDify, Field, Node, Refuse, Silence, Workflow
+
+SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
+
+
+def a_client(dify: FakeDify, **settings: object) -> AppClient:
+    return AppClient(dify.api_key, user="ada", base_url=dify.base_url, **settings)  # type: ignore[arg-type]
+
+
+async def test_a_stream_without_a_block_says_what_to_write(client: AppClient) -> None:
+    stream = client.workflows.stream({})
+    for use in (stream.__anext__, stream.result):
+        with pytest.raises(TypeError, match="async with"):
+            await use()
+    for touch in (lambda: stream.text, stream.__aiter__):
+        with pytest.raises(TypeError, match="async with"):
+            touch()
+    with pytest.raises(TypeError, match="async with"):
+        with stream:
+            pass
+
+
+async def test_a_stream_is_entered_once(client: AppClient) -> None:
+    stream = client.workflows.stream({})
+    async with stream:
+        await stream.result()
+    with pytest.raises(TypeError, match="entered once"):
+        await stream.__aenter__()
+
+
+async def test_reading_goes_on_after_a_break(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("One"), Node("Two", text=["a", "b"])])
+    names: list[str] = []
+    async with client.workflows.stream({}) as run:
+        while not names or names[-1] != "workflow_finished":
+            async for event in run:
+                names.append(event.event)
+                break
+    (played,) = fake_dify.runs.values()
+    assert names == [event["event"] for event in played.events]
+
+
+async def test_the_result_is_there_without_reading(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(outputs={"x": 1})
+    async with client.workflows.stream({}) as run:
+        first = await run.result()
+        assert [event async for event in run] == []
+    assert first.outputs == (await run.result()).outputs == {"x": 1}
+
+
+async def test_the_ids_are_known_as_soon_as_they_are_told(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    async with client.workflows.stream({}) as run:
+        assert (run.run_id, run.task_id, run.handle) == (None, None, None)
+        await anext(run)
+        (played,) = fake_dify.runs.values()
+        assert (run.run_id, run.task_id) == (played.id, played.task_id)
+        assert run.handle is not None
+        run.detach()
+
+
+async def test_an_error_event_is_delivered_and_then_raised(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(form=[Field("name", required=True)])
+    seen: list[WorkflowEvent] = []
+    with pytest.raises(errors.RunRejected):
+        async with client.workflows.stream({}) as run:
+            async for event in run:
+                seen.append(event)
+    (error,) = seen
+    assert isinstance(error, events.ErrorEvent)
+    assert (error.status, error.code) == (500, None)
+
+
+async def test_events_before_a_cut_are_delivered_and_then_the_cut_is_told(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("One", text=["a", "b", "c"])])
+    fake_dify.faults.append(Cut(after_events=4))
+    names: list[str] = []
+    with pytest.raises(errors.StreamInterrupted) as caught:
+        async with client.workflows.stream({}) as run:
+            async for event in run:
+                names.append(event.event)
+    assert names == ["workflow_started", "node_started", "text_chunk", "text_chunk"]
+    assert isinstance(caught.value.partial, WorkflowResult)
+    assert caught.value.partial.workflow_run_id == run.run_id
+
+
+async def test_leaving_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    async with client.workflows.stream({}) as run:
+        await anext(run)
+    (played,) = fake_dify.runs.values()
+    assert fake_dify.wait_for(lambda: played.over)
+    assert (played.status, played.stop_calls) == ("stopped", 1)
+    with pytest.raises(errors.ConfigurationError, match="left before its end"):
+        await run.result()
+
+
+async def test_leaving_by_an_exception_stops_the_run_and_keeps_the_exception(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    fake_dify.workflow = SLOW
+    with pytest.raises(ZeroDivisionError):
+        async with client.workflows.stream({}) as run:
+            async for _ in run:
+                _ = 1 / 0
+    assert fake_dify.runs_stopped == 1
+
+
+@pytest.mark.parametrize("how", ["policy", "call"])
+async def test_a_detached_run_is_left_alone(fake_dify: FakeDify, how: str) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.3)])
+    async with a_client(fake_dify, on_abandon="detach" if how == "policy" else "stop") as client:
+        async with client.workflows.stream({}) as run:
+            await anext(run)
+            if how == "call":
+                run.detach()
+    (played,) = fake_dify.runs.values()
+    assert fake_dify.wait_for(lambda: played.over)
+    assert (played.status, played.stop_calls) == ("succeeded", 0)
+
+
+async def test_a_run_that_has_ended_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
+    async with client.workflows.stream({}) as run:
+        async for event in run:
+            if isinstance(event, events.WorkflowFinished):
+                break
+    assert fake_dify.runs_stopped == 0
+    assert not any("stop" in request.path for request in fake_dify.requests)
+
+
+async def test_cancelling_a_run_stops_it(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    task = asyncio.create_task(client.workflows.run({}))
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert fake_dify.runs_stopped == 1
+
+
+async def test_a_time_out_around_a_run_stops_it(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await client.workflows.run({})
+    assert fake_dify.runs_stopped == 1
+
+
+async def test_cancelling_while_the_stream_opens_waits_for_the_task_id_and_stops(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    fake_dify.workflow = SLOW
+    fake_dify.faults.append(Delay(seconds=0.5))
+    task = asyncio.create_task(client.workflows.run({}))
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: len(fake_dify.requests) == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 1)
+
+
+async def test_a_second_cancellation_gets_through_and_the_run_is_stopped_all_the_same(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    fake_dify.workflow = SLOW
+    fake_dify.faults.append(Delay(on="/stop", seconds=0.3))
+    task = asyncio.create_task(client.workflows.run({}))
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
+    task.cancel()
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: "stop" in fake_dify.requests[-1].path)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=2)
+
+
+async def test_leaving_takes_two_seconds_at_most(
+    client: AppClient, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake_dify.workflow = SLOW
+    fake_dify.faults.append(Delay(on="/stop", seconds=60))
+    task = asyncio.create_task(client.workflows.run({}))
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
+    task.cancel()
+    started = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 1.5 < time.monotonic() - started < 2.5
+    assert "nothing was stopped: no answer in time" in caplog.text
+
+
+async def test_leaving_without_a_task_id_stops_nothing_and_says_so(
+    client: AppClient, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake_dify.faults.append(Silence(after_events=0))
+    started = time.monotonic()
+    with caplog.at_level(logging.WARNING, "dify_async"):
+        async with client.workflows.stream({}):
+            pass
+    assert time.monotonic() - started < 2.5
+    assert not any("stop" in request.path for request in fake_dify.requests)
+    assert "nothing was stopped" in caplog.text
+
+
+async def test_a_refused_run_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.published = False
+    with pytest.raises(errors.InvalidParam, match="Workflow not published"):
+        async with client.workflows.stream({}):
+            pytest.fail("a refused stream was entered")
+    assert len(fake_dify.requests) == 1
+
+
+async def test_max_concurrent_bounds_runs_and_nothing_else(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    async with a_client(fake_dify, max_concurrent=1) as client:
+        async with client.workflows.stream({}) as run:
+            await anext(run)
+            waiting = asyncio.create_task(client.workflows.run({}))
+            assert run.run_id is not None
+            assert (await client.workflows.get(run.run_id)).status == "running"
+            assert fake_dify.runs_started == 1
+            fake_dify.workflow = Workflow(outputs={"x": 1})
+        assert (await waiting).outputs == {"x": 1}
+
+
+async def test_a_slot_is_free_as_soon_as_the_run_has_ended(fake_dify: FakeDify) -> None:
+    async with a_client(fake_dify, max_concurrent=1) as client, client.workflows.stream({}) as first:
+        await first.result()
+        second = await client.workflows.run({})
+    assert second.status == "succeeded"
+
+
+async def test_a_limiter_holds_every_run(fake_dify: FakeDify) -> None:
+    held: list[str] = []
+
+    class Limit:
+        async def __aenter__(self) -> None:
+            held.append("in")
+
+        async def __aexit__(self, *_: object) -> None:
+            held.append("out")
+
+    async with a_client(fake_dify, limiter=Limit) as client:
+        await client.workflows.run({})
+        await client.workflows.run({}, response_mode="blocking")
+        await client.app.info()
+    assert held == ["in", "out", "in", "out"]
+
+
+async def test_an_event_over_the_ceiling_is_told(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 5000])])
+    async with a_client(fake_dify, max_event_bytes=3000) as client:
+        with pytest.raises(errors.EventTooLarge) as caught:
+            await client.workflows.run({})
+    assert caught.value.limit == 3000
+    assert caught.value.operation == "POST /workflows/run"
+
+
+async def test_two_megabytes_in_one_event_arrive(client: AppClient, fake_dify: FakeDify) -> None:
+    text = "你好 " * 300_000
+    fake_dify.workflow = Workflow(nodes=[Node("Big", text=[text])], outputs={"text": text})
+    result = await client.workflows.run({})
+    assert result.outputs == {"text": text}
+
+
+async def test_a_stream_answered_with_something_else_is_a_decode_error(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    fake_dify.faults.append(Refuse(status=200, body=b"<html><title>Dify</title></html>"))
+    with pytest.raises(errors.DecodeError, match="base_url") as caught:
+        await client.workflows.run({})
+    assert b"<html>" in caught.value.raw
+
+
+async def test_many_streams_at_once_leave_nothing(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("A", text=["x"] * 5, seconds=0.1)], outputs={"ok": 1})
+    results = await asyncio.gather(*(client.workflows.run({"n": n}) for n in range(50)))
+    assert [result.outputs for result in results] == [{"ok": 1}] * 50
+    assert fake_dify.runs_started == 50
+    assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
+
+
+async def test_events_are_typed(client: AppClient) -> None:
+    stream = client.workflows.stream({})
+    assert isinstance(stream, EventStream)
+    async with stream as run:
+        kinds = {type(event) for event in [event async for event in run]}
+    assert kinds == {
+        events.WorkflowStarted,
+        events.NodeStarted,
+        events.TextChunk,
+        events.NodeFinished,
+        events.WorkflowFinished,
+    }

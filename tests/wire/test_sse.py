@@ -1,0 +1,389 @@
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dify_async._wire.sse import PING, EventParser
+from dify_async.errors import EventTooLarge
+
+MIB = 2**20
+BOM = b"\xef\xbb\xbf"
+LINE_ENDS = {"LF": b"\n", "CRLF": b"\r\n", "CR": b"\r"}
+
+
+def parsed(pieces: Iterable[bytes], limit: int = 64 * MIB) -> list[bytes]:
+    """Give all that a parser makes of the pieces, the end of the body included."""
+    parser = EventParser(limit)
+    found = [event for piece in pieces for event in parser.feed(piece)]
+    return found + parser.close()
+
+
+def at_each_cut(data: bytes) -> Iterable[tuple[bytes, bytes]]:
+    return ((data[:cut], data[cut:]) for cut in range(len(data) + 1))
+
+
+def singly(data: bytes) -> list[bytes]:
+    return [data[place : place + 1] for place in range(len(data))]
+
+
+def by_the_book(data: bytes) -> list[bytes]:
+    """The event-stream grammar, written down anew and without regard to speed.
+
+    It differs from the standard where the parser means to: a ping is told, and the last event needs no empty
+    line.
+    """
+    lines = re.split(rb"\r\n|\r|\n", data.removeprefix(BOM))
+    events: list[bytes] = []
+    values: list[bytes] = []
+    name = b""
+    for line in [*lines, b""]:
+        if line:
+            field, _, value = line.partition(b":")
+            value = value[1:] if value[:1] == b" " else value
+            if field == b"data":
+                values.append(value)
+            elif field == b"event":
+                name = value
+            continue
+        if name == b"ping":
+            events.append(PING)
+        elif any(values) or len(values) > 1:
+            events.append(b"\n".join(values))
+        values, name = [], b""
+    return events
+
+
+# Line ends
+
+
+@pytest.mark.parametrize("end", LINE_ENDS.values(), ids=LINE_ENDS.keys())
+def test_each_line_end_separates_events(end: bytes) -> None:
+    data = end.join([b'data: {"a":1}', b"", b"event: ping", b"", b'data: {"b":2}', b"", b""])
+    assert parsed([data]) == [b'{"a":1}', PING, b'{"b":2}']
+    assert parsed(singly(data)) == [b'{"a":1}', PING, b'{"b":2}']
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"data: a\n\r\ndata: b\n\r\n", id="LF then CRLF"),
+        pytest.param(b"data: a\r\n\ndata: b\r\n\n", id="CRLF then LF"),
+        pytest.param(b"data: a\n\rdata: b\n\r", id="LF then CR"),
+        pytest.param(b"data: a\r\r\ndata: b\r\r\n", id="CR then CRLF"),
+        pytest.param(b"data: a\r\n\rdata: b\r\n\r", id="CRLF then CR"),
+        pytest.param(b"data: a\n\ndata: b\r\n\r\n", id="each event has its own"),
+    ],
+)
+def test_line_ends_may_be_mixed(data: bytes) -> None:
+    assert all(parsed(pieces) == [b"a", b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
+
+
+def test_a_cut_between_cr_and_lf_makes_no_empty_line() -> None:
+    assert parsed([b"data: a\r", b"\ndata: b\r", b"\n\r", b"\n"]) == [b"a\nb"]
+
+
+def test_a_cr_as_last_byte_ends_the_event_at_once() -> None:
+    parser = EventParser(MIB)
+    assert parser.feed(b"data: a\r\r") == [b"a"]
+    assert parser.feed(b"\ndata: b\r\r") == [b"b"]
+    assert parser.close() == []
+
+
+def test_empty_reads_change_nothing() -> None:
+    assert parsed([b"", b"data: a\r", b"", b"\n\r", b"", b"\n", b"", b"data: b\n", b"", b"\n", b""]) == [
+        b"a",
+        b"b",
+    ]
+
+
+@pytest.mark.parametrize("blank_lines", [1, 2, 3, 7])
+@pytest.mark.parametrize("end", LINE_ENDS.values(), ids=LINE_ENDS.keys())
+def test_several_blank_lines_separate_like_one(end: bytes, blank_lines: int) -> None:
+    data = end * blank_lines + b"data: a" + end * (1 + blank_lines) + b"data: b" + end * (1 + blank_lines)
+    assert all(parsed(pieces) == [b"a", b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
+
+
+@pytest.mark.parametrize(
+    "separator",
+    ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"],
+    ids=lambda text: f"U+{ord(text):04X}",
+)
+def test_what_only_python_takes_for_a_line_end_stays_in_the_data(separator: str) -> None:
+    data = f"data: before{separator}after\n\n".encode()
+    assert all(parsed(pieces) == [data[6:-2]] for pieces in [[data], singly(data), *at_each_cut(data)])
+
+
+# Cuts
+
+
+@pytest.mark.parametrize("text", ["é", "中文", "😀", "a\u0301\u2028😀中"])
+def test_a_cut_inside_a_character_does_no_harm(text: str) -> None:
+    data = f'data: {{"t":"{text}"}}\n\n'.encode()
+    for pieces in [singly(data), *at_each_cut(data)]:
+        assert parsed(pieces)[0].decode() == f'{{"t":"{text}"}}'
+
+
+def test_an_event_is_given_as_soon_as_it_is_complete() -> None:
+    parser = EventParser(MIB)
+    assert parser.feed(b"data: a\n") == []
+    assert parser.feed(b"\n") == [b"a"]
+    assert parser.feed(b"data: b\n\ndata: c\n\ndata: d") == [b"b", b"c"]
+    assert parser.feed(b"d\n\n") == [b"dd"]
+
+
+# Byte order marks
+
+
+def test_a_byte_order_mark_is_left_out() -> None:
+    data = BOM + b"data: a\n\ndata: b\n\n"
+    assert all(parsed(pieces) == [b"a", b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
+
+
+def test_a_byte_order_mark_later_on_is_data() -> None:
+    data = b"data: a\n\ndata: " + BOM + b"b\n\n"
+    assert all(parsed(pieces) == [b"a", BOM + b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
+
+
+@pytest.mark.parametrize("part", [BOM[:1], BOM[:2], BOM], ids=["one byte", "two bytes", "all of it"])
+def test_a_body_of_a_byte_order_mark_alone_holds_no_event(part: bytes) -> None:
+    assert parsed([part]) == []
+    assert parsed(singly(part)) == []
+
+
+@pytest.mark.parametrize("part", [BOM[:1], BOM[:2]], ids=["one byte", "two bytes"])
+def test_half_a_byte_order_mark_is_no_mark(part: bytes) -> None:
+    # The first line is none that is known then, and the rest is read as ever.
+    data = part + b"data: a\n\ndata: b\n\n"
+    assert all(parsed(pieces) == [b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
+
+
+# Fields
+
+
+@pytest.mark.parametrize(
+    ("block", "data"),
+    [
+        pytest.param(b"data: x", b"x", id="with a space"),
+        pytest.param(b"data:x", b"x", id="without a space"),
+        pytest.param(b"data:  x ", b" x ", id="only one space belongs to the field"),
+        pytest.param(b"data:\tx", b"\tx", id="a tab belongs to the data"),
+        pytest.param(b"data: a: b", b"a: b", id="colons belong to the data"),
+        pytest.param(b"data: a\ndata: b", b"a\nb", id="two lines"),
+        pytest.param(b"data: a\ndata:\ndata:b", b"a\n\nb", id="an empty line among the data"),
+        pytest.param(b"data: a\ndata", b"a\n", id="a field without a colon is empty"),
+        pytest.param(b": note\ndata: a\n:", b"a", id="comments around"),
+        pytest.param(b"id: 7\nretry: 10\nevent: message\ndata: a", b"a", id="other fields"),
+        pytest.param(b"Data: no\ndata: a", b"a", id="names are lower case"),
+        pytest.param(b" data: no\ndata: a", b"a", id="names begin the line"),
+    ],
+)
+def test_the_data_of_an_event(block: bytes, data: bytes) -> None:
+    assert parsed([block + b"\n\n"]) == [data]
+    assert parsed(singly(block + b"\n\n")) == [data]
+
+
+@pytest.mark.parametrize(
+    "block", [b": comment", b":", b"id: 7", b"retry: 10", b"event: message", b"nonsense", b"data:", b"data"]
+)
+def test_a_block_without_data_is_no_event(block: bytes) -> None:
+    assert parsed([block + b"\n\ndata: a\n\n"]) == [b"a"]
+
+
+@pytest.mark.xfail(
+    reason="`data: ` with nothing after the space is given as a ping, and `data:` is given as nothing"
+)
+def test_empty_data_is_no_event_with_the_space_either() -> None:
+    assert parsed([b"data: \n\ndata: a\n\n"]) == [b"a"]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"event: ping",
+        b"event:ping",
+        b": comment\nevent: ping",
+        b'event: ping\ndata: {"event":"ping"}',
+        b"event: ping\ndata:",
+    ],
+)
+def test_a_ping_is_told_and_has_no_data(block: bytes) -> None:
+    assert parsed([block + b"\n\ndata: a\n\n"]) == [PING, b"a"]
+
+
+# The end of the body
+
+
+@pytest.mark.parametrize("rest", [b"data: b", b"data: b\n", b"data: b\r\n", b"data: b\r", b"data:b\n: bye"])
+def test_the_last_event_needs_no_empty_line(rest: bytes) -> None:
+    parser = EventParser(MIB)
+    assert parser.feed(b"data: a\n\n" + rest) == [b"a"]
+    assert parser.close() == [b"b"]
+
+
+def test_closing_gives_the_last_event_once() -> None:
+    parser = EventParser(MIB)
+    parser.feed(b"data: a")
+    assert parser.close() == [b"a"]
+    assert parser.close() == []
+
+
+def test_half_an_event_is_given_as_it_is() -> None:
+    assert parsed([b'data: {"event":"text_ch']) == [b'{"event":"text_ch']
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"\r\n\r\n", b": bye", b"da"])
+def test_a_body_without_events_gives_none(body: bytes) -> None:
+    assert parsed([body]) == []
+
+
+# The ceiling
+
+LIMIT = 100
+FITS = b"data: " + b"x" * (LIMIT - 6)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7], ids=lambda pieces: f"in {pieces}")
+def test_an_event_over_the_ceiling_is_refused(pieces: int) -> None:
+    data = FITS + b"x\n\n"
+    size = -(-len(data) // pieces)
+    with pytest.raises(EventTooLarge) as caught:
+        parsed([data[at : at + size] for at in range(0, len(data), size)], LIMIT)
+    assert caught.value.limit == LIMIT
+    assert "max_event_bytes=100" in str(caught.value)
+
+
+def test_an_event_over_the_ceiling_is_refused_before_its_end() -> None:
+    parser = EventParser(LIMIT)
+    with pytest.raises(EventTooLarge):
+        parser.feed(FITS + b"x")
+
+
+def test_an_event_over_the_ceiling_is_refused_among_small_ones() -> None:
+    with pytest.raises(EventTooLarge):
+        parsed([b"data: a\n\n" + FITS + b"x\n\ndata: b\n\n"], LIMIT)
+
+
+def test_an_event_that_just_fits_is_given() -> None:
+    assert parsed([FITS + b"\n\n"], LIMIT) == [FITS[6:]]
+    assert parsed([FITS[:50], FITS[50:] + b"\n\n"], LIMIT) == [FITS[6:]]
+    assert parsed([FITS], LIMIT) == [FITS[6:]]
+
+
+@pytest.mark.xfail(
+    raises=EventTooLarge,
+    reason="the line end of an event that just fits is counted when a read ends right behind it",
+)
+def test_an_event_that_just_fits_is_given_at_each_cut() -> None:
+    data = FITS + b"\n\n"
+    assert all(parsed(pieces, LIMIT) == [FITS[6:]] for pieces in [singly(data), *at_each_cut(data)])
+
+
+def test_the_ceiling_is_for_one_event_and_not_for_the_stream() -> None:
+    assert parsed([(FITS[:-1] + b"\n\n") * 50], LIMIT) == [FITS[6:-1]] * 50
+    assert parsed(singly((FITS[:-1] + b"\n\n") * 50), LIMIT) == [FITS[6:-1]] * 50
+
+
+# Time
+
+
+def seconds_for(mib: int) -> float:
+    """Give the CPU time for one event of that size, in the reads that a socket gives: the best of three."""
+    read = b"x" * (64 * 1024)
+    best = float("inf")
+    for _ in range(3):
+        parser = EventParser(128 * MIB)
+        started = time.process_time()
+        parser.feed(b"data: ")
+        for _ in range(mib * MIB // len(read)):
+            parser.feed(read)
+        (event,) = parser.feed(b"\n\n")
+        best = min(best, time.process_time() - started)
+        assert len(event) == mib * MIB
+    return best
+
+
+def test_time_is_linear_in_the_size_of_one_event() -> None:
+    # Looking through all that has come at every read would make it 16 times as much.
+    assert seconds_for(64) <= 4 * 2.5 * seconds_for(16)
+
+
+def test_time_is_linear_for_one_event_in_tiny_reads() -> None:
+    def seconds(reads: int) -> float:
+        best = float("inf")
+        for _ in range(3):
+            parser = EventParser(MIB)
+            parser.feed(b"data: ")
+            started = time.process_time()
+            for _ in range(reads):
+                parser.feed(b"x")
+            best = min(best, time.process_time() - started)
+            assert parser.close() == [b"x" * reads]
+        return best
+
+    assert seconds(120_000) <= 4 * 2.5 * seconds(30_000)
+
+
+# All of the grammar, cut anywhere
+
+texts = st.text(
+    alphabet=st.one_of(
+        st.sampled_from("ab: \u2028\x85é中😀"), st.characters(exclude_characters="\r\n", codec="utf-8")
+    ),
+    min_size=1,
+    max_size=12,
+)
+lines = st.one_of(
+    st.builds("data: {}".format, texts),
+    st.builds("data:{}".format, texts),
+    st.builds(":{}".format, texts),
+    st.sampled_from(["", "", "event: ping", "event: message", "id: 1", "data"]),
+)
+bodies = st.lists(
+    st.tuples(lines, st.sampled_from(["\n", "\n\n", "\r\n", "\r\n\r\n", "\r", "\r\r"])), max_size=12
+).map(lambda found: "".join(line + end for line, end in found).encode())
+
+
+def cut(data: bytes, places: list[float]) -> list[bytes]:
+    """Cut at the given parts of the whole, of which each lies between 0 and 1."""
+    at = sorted(round(place * len(data)) for place in places)
+    return [data[start:end] for start, end in zip([0, *at], [*at, len(data)], strict=True)]
+
+
+cuts = st.lists(st.floats(0, 1, width=32), max_size=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(body=bodies, begin=st.sampled_from([b"", BOM, BOM[:2]]), places=cuts)
+@example(body=b"data: a\r\n\r\n", begin=BOM, places=[0.1, 0.8])
+def test_cuts_never_change_what_is_given(body: bytes, begin: bytes, places: list[float]) -> None:
+    whole = parsed([begin + body])
+    assert whole == by_the_book(begin + body)
+    assert parsed(cut(begin + body, places)) == whole
+    assert parsed(singly(begin + body)) == whole
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    data=st.lists(
+        st.sampled_from(
+            [b"\r", b"\n", b"\r\n", b":", b" ", b"data", b"event", b"ping", b"x", BOM, BOM[:1], b"\x00"]
+        ),
+        max_size=30,
+    ).map(b"".join),
+    places=cuts,
+)
+def test_cuts_never_change_what_is_given_of_rubbish(data: bytes, places: list[float]) -> None:
+    assert parsed(cut(data, places)) == parsed(singly(data)) == parsed([data])
+
+
+@settings(max_examples=200, deadline=None)
+@given(payloads=st.lists(texts, max_size=6), end=st.sampled_from(list(LINE_ENDS.values())), places=cuts)
+def test_what_was_sent_is_what_is_given(payloads: list[str], end: bytes, places: list[float]) -> None:
+    sent = [text.encode() for text in payloads]
+    body = b"".join(b"data: " + payload + end * 2 for payload in sent)
+    assert parsed(cut(body, places)) == sent
