@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import aiohttp
 import aioresponses.core
@@ -19,7 +20,7 @@ if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).paramet
 
     class _Response(aiohttp.ClientResponse):
         def __init__(self, *args: object, **kwargs: object) -> None:
-            kwargs.setdefault("stream_writer", None)
+            kwargs.setdefault("stream_writer", Mock(output_size=0))
             super().__init__(*args, **kwargs)  # type: ignore[arg-type]
 
     aioresponses.core.ClientResponse = _Response

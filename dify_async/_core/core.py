@@ -166,7 +166,7 @@ class Core:
             home = await self.transport.home()
             try:
                 answer = await self._send(home, request, clock)
-                body = await self.transport.read(answer)
+                body = await self._body_of(answer)
             except (aiohttp.ClientError, OSError) as exc:
                 raise broken(exc, request.asked) from exc
             if answer.status == 404 and request.method == "DELETE" and attempt > 1:
@@ -188,13 +188,13 @@ class Core:
             answer = await self._send(home, request, request.timeouts.idle)
             if 200 <= answer.status < 300 and _may_stream(answer):
                 return answer
-            body = await self.transport.read(answer)
+            body = self.identity.redact(await self.transport.read(answer))
         except (aiohttp.ClientError, OSError) as exc:
             raise broken(exc, request.asked, streamed=True) from exc
         self._check(request.asked, answer, body)
         raise DecodeError(
             f"an event stream was asked for and {_described(answer, body)} came",
-            raw=self.identity.redact(body),
+            raw=body,
             operation=request.asked.operation,
             server_version=self.transport.server_version,
         )
@@ -214,9 +214,13 @@ class Core:
         _log.debug("%s: %d after %.0f ms", request.asked.operation, answer.status, took)
         return answer
 
+    async def _body_of(self, answer: aiohttp.ClientResponse) -> bytes:
+        body = await self.transport.read(answer)
+        return body if answer.ok else self.identity.redact(body)
+
     def _check(self, asked: Asked, answer: aiohttp.ClientResponse, body: bytes) -> None:
         if not 200 <= answer.status < 300:
-            raise refusal(asked, answer.status, answer.headers, self.identity.redact(body))
+            raise refusal(asked, answer.status, answer.headers, body)
 
     async def repeated(self, once: Callable[[int], Awaitable[T]], asked: Asked, *, harmless: bool) -> T:
         """Do something until it succeeds, or fails for good: the one loop of retries."""

@@ -16,6 +16,7 @@ import aiohttp
 import attrs
 from yarl import URL
 
+from dify_async._core.identity import Secret
 from dify_async._version import __version__
 from dify_async._wire.refusals import Asked
 from dify_async.errors import (
@@ -60,7 +61,7 @@ def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         for text in (name, value):
             if not isinstance(text, str) or set(text) & {"\r", "\n", "\0"}:
                 raise ConfigurationError(f"the header {name!r} is a text without line breaks")
-    return dict(headers or {})
+    return {name: Secret(value) for name, value in (headers or {}).items()}
 
 
 @attrs.frozen(kw_only=True)
@@ -74,7 +75,7 @@ class Settings:
     on_abandon: Literal["stop", "detach"] = attrs.field(default="stop", validator=_stop_or_detach)
     headers: dict[str, str] = attrs.field(factory=dict[str, str], converter=checked_headers, repr=False)
     session: aiohttp.ClientSession | None = None
-    proxy: str | None = attrs.field(default=None, repr=False)
+    proxy: str | None = attrs.field(default=None, converter=attrs.converters.optional(Secret))
     ssl: tls.SSLContext | bool | None = None
     trace_configs: Sequence[aiohttp.TraceConfig] = ()
     limiter: Limiter | None = None
@@ -105,7 +106,7 @@ class Home:
 
     session: aiohttp.ClientSession
     slots: asyncio.Semaphore
-    proxy: str | None
+    proxy: Secret | None
     closing: AsyncGenerator[None, None]
     tasks: set[asyncio.Task[Any]] = attrs.Factory(set[asyncio.Task[Any]])
 
@@ -158,7 +159,8 @@ class Transport:
         closing = _closed_with_its_loop(session, owned=settings.session is None)
         await anext(closing)
         proxy = settings.proxy or _proxy_of_environment(settings.base_url)
-        return Home(session, asyncio.Semaphore(settings.max_concurrent), proxy, closing)
+        slots = asyncio.Semaphore(settings.max_concurrent)
+        return Home(session, slots, Secret(proxy) if proxy else None, closing)
 
     async def send(
         self,

@@ -125,6 +125,10 @@ def _decimal(value: Any, _: Any) -> Any:
         return value
 
 
+def _open_enum(value: Any, kind: type[OpenEnum]) -> Any:
+    return kind.of(value) if isinstance(value, str) else _primitive(value, "a text")
+
+
 def _mapping(value: Any, _: Any) -> Any:
     # The run detail writes its inputs, and on old servers its outputs, as JSON text.
     if isinstance(value, str):
@@ -137,17 +141,6 @@ def _mapping(value: Any, _: Any) -> Any:
 
 
 # Hooks for compound types, made by factories
-
-
-def _open_enum(kind: type[OpenEnum]) -> Hook:
-    known = {member.value: member for member in kind}
-
-    def structure(value: Any, _: Any) -> Any:
-        if isinstance(value, str):
-            return known.get(value) or kind(value)
-        return _primitive(value, "a text")
-
-    return structure
 
 
 def _list(kind: Any) -> Hook:
@@ -320,24 +313,21 @@ converter: Final = cattrs.Converter(detailed_validation=False)
 
 _HOOKS: Final[dict[Any, Hook]] = {
     str: _text,
+    OpenEnum: _open_enum,  # After `str`, which its members are too: the nearest class counts.
     int: _integer,
     float: _number,
     bool: _boolean,
     datetime: _time,
     Decimal: _decimal,
 }
-# By predicate and not by class: what cattrs registers for `str` would also take the enums, which are texts.
 for _kind, _hook in _HOOKS.items():
-    converter.register_structure_hook_func(_is(_kind), _hook)
+    converter.register_structure_hook(_kind, _hook)
 converter.register_structure_hook_func(_is_of(dict), _mapping)
 converter.register_structure_hook_factory(attrs.has, _attrs_class)
 converter.register_structure_hook_factory(_is(Account), _account)
 converter.register_structure_hook_factory(_is(InputField), _input_field)
 converter.register_structure_hook_factory(_is_of(list), _list)
 converter.register_structure_hook_factory(_is(list[str]), _list_of_texts)
-converter.register_structure_hook_factory(
-    lambda kind: isinstance(kind, type) and issubclass(kind, OpenEnum), _open_enum
-)
 
 
 # The two ways in

@@ -36,6 +36,11 @@ class OpenEnum(enum.StrEnum):
         member._value_ = value
         return member
 
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Give the member for a text; the same as calling the class, and faster for those that are known."""
+        return cls._value2member_map_.get(text) or cls(text)  # type: ignore[return-value]
+
     @property
     def known(self) -> bool:
         """Whether this version of the SDK knows the value."""

@@ -124,14 +124,13 @@ async def test_a_view_for_another_user_shares_everything_and_closes_nothing(fake
 
 
 def test_one_client_serves_one_asyncio_run_after_another(fake_dify: FakeDify) -> None:
-    client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
-
-    async def job() -> str:
+    async def job(client: AppClient) -> str:
         return (await client.workflows.run({})).status
 
+    client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert [asyncio.run(job()) for _ in range(3)] == ["succeeded"] * 3
+        assert [asyncio.run(job(client)) for _ in range(3)] == ["succeeded"] * 3
         del client
         gc.collect()
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
