@@ -232,9 +232,11 @@ def test_an_error_event_in_the_middle_keeps_the_ids() -> None:
 
 
 @pytest.mark.parametrize("name", ["workflow_finished", "workflow_paused", "error"])
-@pytest.mark.parametrize("fold", [WorkflowFold(), ChatFold()], ids=["workflow", "chat"])
-def test_a_last_event_that_does_not_fit_ends_the_stream(name: str, fold: WorkflowFold | ChatFold) -> None:
-    fold = type(fold)()
+@pytest.mark.parametrize("kind", [WorkflowFold, ChatFold])
+def test_a_last_event_that_does_not_fit_ends_the_stream(
+    name: str, kind: type[WorkflowFold | ChatFold]
+) -> None:
+    fold = kind()
     last = event(name, [1], message={}, task_id="t")  # type: ignore[arg-type]
     assert isinstance(last, UnknownEvent)
     folded(fold, started(), last)

@@ -6,9 +6,9 @@ import base64
 import json
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
@@ -22,6 +22,7 @@ from dify_async._wire.refusals import Asked, refusal, stream_refusal
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import RunFailed, RunPaused, RunStopped
 from dify_async.events import (
+    BY_NAME,
     AgentMessage,
     Event,
     HumanInputRequired,
@@ -31,6 +32,7 @@ from dify_async.events import (
     WorkflowStarted,
 )
 from dify_async.models import ChatResult, CompletionResult, RunStatus, WorkflowResult
+from dify_async.models._base import WIRE_KEYS
 
 FoldT = WorkflowFold | ChatFold | CompletionFold
 
@@ -156,6 +158,34 @@ def test_no_known_field_is_passed_through_as_another_type(stream: Recording) -> 
                     value = getattr(holder, field.name)
                     if field.name.endswith(("_at", "expiration_time")):
                         assert value is None or value.tzinfo is not None, f"{event.event}.{field.name}"
+
+
+def undeclared(value: Any, kind: type, name: str) -> Iterator[str]:
+    """Give the keys of a JSON object that the class for it does not read."""
+    hints = get_type_hints(kind)
+    fields = {
+        key: field
+        for field in attrs.fields(kind)
+        if field.init
+        for key in field.metadata.get(WIRE_KEYS, (field.name,))
+    }
+    for key, item in value.items():
+        if key not in fields:
+            yield f"{name}.{key}"
+            continue
+        for part in [hints[fields[key].name], *get_args(hints[fields[key].name])]:
+            if attrs.has(part):
+                items = item if isinstance(item, list) else [item]
+                for inner in items:
+                    yield from undeclared(inner, part, f"{name}.{key}") if inner is not None else ()
+
+
+@each_stream
+def test_each_recorded_field_is_declared(stream: Recording) -> None:
+    found = {key for event in decoded(stream) for key in undeclared(event.raw, type(event), event.event)}
+    found -= {f"{event}.event" for event in BY_NAME}
+    # The mark of a file among values of other kinds: it says nothing that the class does not.
+    assert {key for key in found if not key.endswith(".files.dify_model_identity")} == set()
 
 
 # Folding: the result of a stream is the answer in blocking mode

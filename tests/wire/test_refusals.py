@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -283,7 +284,7 @@ def test_a_zone_beyond_all_bounds_hides_no_error() -> None:
 
 NGINX_413 = (
     b"<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n"
-    b"<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    b"<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n"
 )
 NGINX_502 = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
@@ -306,16 +307,16 @@ WERKZEUG_404 = (
     [
         (413, NGINX_413, errors.FileTooLarge, "413 Request Entity Too Large", "client_max_body_size"),
         (502, NGINX_502, errors.GatewayError, "502 Bad Gateway", "a proxy answered in Dify's place"),
-        (503, b"<h1>Service Unavailable</h1>", errors.GatewayError, "Service Unavailable", "a proxy answered"),
-        (504, b"upstream request timeout", errors.GatewayError, "upstream request timeout", "a proxy answered"),
+        (503, b"<h1>Service Unavailable</h1>", errors.GatewayError, "Service Unavailable", "a proxy"),
+        (504, b"upstream request timeout", errors.GatewayError, "upstream request timeout", "a proxy"),
         (524, CLOUDFLARE_524, errors.GatewayError, "524: A timeout occurred", "a proxy answered"),
         (520, b"", errors.GatewayError, "520", "a proxy answered"),
         (529, b"", errors.GatewayError, "529", "a proxy answered"),
         (404, WERKZEUG_404, errors.NotFound, "404 Not Found", "check base_url"),
         (500, b"Internal Server Error", errors.ServerError, "Internal Server Error", ""),
         (429, b"<title>Error 1015</title>", errors.RateLimited, "Error 1015", "lower max_concurrent"),
-        (403, b"<title>Attention Required! | Cloudflare</title>", errors.Forbidden, "Attention Required!", ""),
-        (401, b"<h1>401 Authorization Required</h1>", errors.Unauthorized, "Authorization Required", "API key"),
+        (403, b"<title>Attention Required! | Cloudflare</title>", errors.Forbidden, "Attention", ""),
+        (401, b"<h1>401 Authorization Required</h1>", errors.Unauthorized, "Required", "API key"),
         (530, b"<p>x</p>", errors.ServerError, "x", ""),
     ],
 )  # fmt: skip
@@ -358,6 +359,24 @@ def test_a_page_for_a_recent_operation_says_that_the_server_lacks_it() -> None:
 def test_an_operation_that_the_server_lacks_has_a_hint_of_its_own() -> None:
     error = refused(404, WERKZEUG_404, asked=Asked("GET /info", recent=True))
     assert "the server is too old" in str(error)
+
+
+def seconds_for(page: bytes) -> float:
+    """Give the CPU time for the error of a page: the best of three."""
+    best = float("inf")
+    for _ in range(3):
+        started = time.process_time()
+        refused(502, page)
+        best = min(best, time.process_time() - started)
+    return best
+
+
+@pytest.mark.xfail(
+    reason="the search for a tag's end goes through the whole page, from each beginning of one"
+)
+@pytest.mark.parametrize("tag", [b"<", b"<title>"])
+def test_time_is_linear_in_the_size_of_a_page(tag: bytes) -> None:
+    assert seconds_for(tag * 16_000) <= 8 * 2.5 * max(seconds_for(tag * 2_000), 0.001)
 
 
 # Redirects

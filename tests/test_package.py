@@ -1,0 +1,147 @@
+"""The package as a whole: its names, its layers, its documents."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import dify_async
+from dify_async import AppClient, errors, events, models
+from dify_async._core import operations
+from dify_async._core.operations import Operation
+from dify_async.testing import FakeDify, Workflow
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "dify_async"
+
+
+@pytest.mark.parametrize("module", [dify_async, errors, events, models])
+def test_all_names_what_is_public(module: object) -> None:
+    names = module.__all__  # type: ignore[attr-defined]
+    assert sorted(names) == sorted(set(names))
+    for name in names:
+        assert getattr(module, name) is not None
+
+
+def test_every_error_event_and_model_is_listed() -> None:
+    for module, base in ((errors, errors.DifyError), (events, events.Event)):
+        defined = {
+            name
+            for name, value in vars(module).items()
+            if inspect.isclass(value) and issubclass(value, base) and not name.startswith("_")
+        }
+        assert defined <= set(module.__all__)
+    assert {kind.__name__ for kind in events.BY_NAME.values()} <= set(events.__all__)
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = re.findall(r"^(?:[│ ]*[├└]── )?([A-Z]\w+)(?:  |$| \()", errors.__doc__ or "", re.MULTILINE)
+    assert sorted(drawn) == sorted(errors.__all__)
+
+
+LAYERS = {
+    "_types": 0,
+    "errors": 0,
+    "settings": 1,
+    "models": 0,
+    "events": 1,
+    "_wire": 2,
+    "_core": 3,
+    "resources": 4,
+    "clients": 5,
+}
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dify_async."):
+            found.add((node.module or "").split(".")[1])
+    return found
+
+
+def test_imports_only_go_down() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if here in LAYERS:
+            for there in _imports(path) & set(LAYERS):
+                assert LAYERS[there] <= LAYERS[here], f"{path} imports {there}"
+
+
+def test_the_wire_is_pure_and_only_the_core_knows_aiohttp() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        here = path.relative_to(PACKAGE).parts[0]
+        text = path.read_text()
+        if here in {"_wire", "models", "events.py", "errors.py", "settings.py"}:
+            assert not re.search(r"^(?:import|from) (?:asyncio|aiohttp|socket)", text, re.MULTILINE), path
+
+
+def test_every_module_imports_on_its_own() -> None:
+    names = [module.name for module in pkgutil.walk_packages([str(PACKAGE)], "dify_async.")]
+    assert len(names) > 25
+    for name in names:
+        if not name.endswith("__main__"):
+            importlib.import_module(name)
+
+
+def test_the_table_of_operations_is_sound() -> None:
+    table = [value for value in vars(operations).values() if isinstance(value, Operation)]
+    assert len({(operation.method, operation.path) for operation in table}) == len(table) == 10
+    for operation in table:
+        assert operation.starts_run <= (operation.repeat == "once")
+        assert operation.path.startswith("/")
+        assert attrs.has(operation.answer)
+
+
+def test_every_public_method_has_a_docstring() -> None:
+    for kind in (
+        AppClient,
+        type(AppClient("app-x").workflows),
+        type(AppClient("app-x").app),
+        dify_async.EventStream,
+        dify_async.Pager,
+    ):
+        for name, member in inspect.getmembers(kind, inspect.isfunction):
+            if not name.startswith("_"):
+                assert inspect.getdoc(member), f"{kind.__name__}.{name}"
+
+
+def test_the_readme_is_short_and_its_example_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) < 150
+    examples = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    whole = [code for code in examples if "asyncio.run(" in code]
+    assert whole
+    workflow = Workflow(outputs=lambda inputs: {"forecast": f"sun in {inputs['city']}"})
+    with FakeDify(workflow, tail=0.1) as dify:
+        monkeypatch.setenv("DIFY_API_KEY", dify.api_key)
+        monkeypatch.setenv("DIFY_BASE_URL", dify.base_url)
+        for code in whole:
+            exec(compile(code, "README.md", "exec"), {"__name__": "__main__", "asyncio": asyncio})
+    assert "sun in Lisbon" in capsys.readouterr().out
+
+
+def test_the_changelog_knows_the_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## [{dify_async.__version__}]" in changelog or "## [Unreleased]" in changelog
+
+
+def test_users_documents_speak_of_the_project_alone() -> None:
+    for path in [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *PACKAGE.rglob("*.py"),
+        *(ROOT / "docs").rglob("*"),
+    ]:
+        if path.is_file():
+            assert "../shared" not in path.read_text(), path

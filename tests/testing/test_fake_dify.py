@@ -1,0 +1,258 @@
+"""FakeDify is held against recordings of a real server: same refusals, same shapes, same manners."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from typing import Any
+
+import aiohttp
+import pytest
+
+from dify_async import AppClient
+from dify_async._wire.sse import EventParser
+from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Silence, Workflow
+from tests import recordings
+
+FORM = [
+    Field("name", required=True, max_length=48),
+    Field("color", "select", options=["red", "green", "蓝"]),
+    Field("count", "number"),
+]
+
+
+async def ask(
+    dify: FakeDify, method: str, path: str, *, key: str | None = None, **kwargs: Any
+) -> tuple[int, str, bytes]:
+    headers = {"Authorization": f"Bearer {dify.api_key}" if key is None else key, **kwargs.pop("headers", {})}
+    url = dify.base_url.removesuffix("/v1") + path
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, url, headers=headers, **kwargs) as got,
+    ):
+        return got.status, got.content_type, await got.read()
+
+
+def run_body(**fields: Any) -> dict[str, Any]:
+    return {"json": {"inputs": {"name": "A"}, "user": "rec-user", "response_mode": "blocking", **fields}}
+
+
+def first_line(text: str) -> str:
+    # What follows in a real server's validation dumps are inputs and links to its validator.
+    return text.split("\n", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "state"),
+    [
+        ("err_auth_bad_key", {"key": "Bearer app-nope"}, {}),
+        ("err_auth_missing_header", {"key": ""}, {}),
+        ("err_auth_no_space", {"key": "Bearerapp-x"}, {}),
+        ("err_auth_not_bearer", {"key": "Basic app-x"}, {}),
+        ("err_api_disabled", run_body(), {"api_enabled": False}),
+        ("err_wf_missing_user", run_body(user=None), {}),
+        ("err_wf_user_empty", run_body(user=""), {}),
+        ("err_wf_missing_inputs", {"json": {"user": "u"}}, {}),
+        ("err_wf_inputs_not_object", run_body(inputs=[1]), {}),
+        ("err_wf_bad_response_mode", run_body(response_mode="sse"), {}),
+        ("err_wf_bad_json", {"data": b'{"inputs": {', "headers": {"Content-Type": "application/json"}}, {}),
+        ("err_wf_empty_body", {"data": b"", "headers": {"Content-Type": "application/json"}}, {}),
+        ("err_wf_json_array", {"json": [1]}, {}),
+        ("err_wf_no_content_type", {"data": b'{"inputs":{}}'}, {}),
+        ("err_wf_name_not_string", run_body(inputs={"name": 5}), {}),
+        ("err_wf_name_too_long", run_body(inputs={"name": "A" * 60}), {}),
+        ("err_wf_number_not_number", run_body(inputs={"name": "A", "count": "abc"}), {}),
+        ("err_wf_select_bad_option", run_body(inputs={"name": "A", "color": "purple"}), {}),
+        ("err_wf_unpublished_blocking", run_body(), {"published": False}),
+        ("err_wrong_mode_chat_key_workflow", run_body(), {"mode": "chat"}),
+        ("err_wf_wrong_method_get", {"method": "GET"}, {}),
+        ("err_wf_delete_method", {"method": "DELETE"}, {}),
+        ("err_wf_run_by_bad_id", {"path": "/v1/workflows/not-a-uuid/run", **run_body()}, {}),
+        ("err_wf_run_by_unknown_id", {"path": f"/v1/workflows/{uuid.UUID(int=0)}/run", **run_body()}, {}),
+        ("err_run_detail_bad_uuid", {"method": "GET", "path": "/v1/workflows/run/nope"}, {}),
+        ("err_run_detail_other_app", {"method": "GET", "path": f"/v1/workflows/run/{uuid.UUID(int=1)}"}, {}),
+        ("err_run_detail_chat_app", {"method": "GET", "path": "/v1/workflows/run/x"}, {"mode": "chat"}),
+        ("err_logs_bad_date", {"method": "GET", "path": "/v1/workflows/logs?created_at__after=yesterday"}, {}),
+        ("err_unknown_path", {"method": "GET", "path": "/v1/nope"}, {}),
+        ("wf_unpublished_parameters", {"method": "GET", "path": "/v1/parameters"}, {"published": False}),
+        ("wf_stop_unknown_task", {"path": "/v1/workflows/tasks/x/stop", "json": {"user": "u"}}, {}),
+        ("wf_stop_no_user", {"path": "/v1/workflows/tasks/x/stop", "json": {}}, {}),
+        ("err_human_events_no_user", {"method": "GET", "path": "/v1/workflow/x/events"}, {}),
+        ("err_human_events_by_task_id", {"method": "GET", "path": "/v1/workflow/x/events?user=u"}, {}),
+    ],
+)  # fmt: skip
+async def test_it_refuses_as_the_real_one(
+    fake_dify: FakeDify, name: str, request_: dict[str, Any], state: dict[str, Any]
+) -> None:
+    fake_dify.workflow = Workflow(form=FORM)
+    for attribute, value in state.items():
+        setattr(fake_dify, attribute, value)
+    given = {"method": "POST", "path": "/v1/workflows/run", **request_}
+    if given["method"] == "POST" and not {"json", "data"} & set(given):
+        given |= run_body()
+    status, content_type, body = await ask(fake_dify, **given)
+    real = recordings.load(name)
+    assert status == real.status
+    assert content_type == real.headers["content-type"].partition(";")[0]
+    if content_type == "application/json":
+        ours, theirs = json.loads(body), json.loads(real.body)
+        assert {**ours, "message": first_line(ours.get("message", ""))} == {
+            **theirs,
+            "message": first_line(theirs.get("message", "")),
+        }
+    else:
+        assert body == real.body
+
+
+async def test_it_refuses_too_many_at_once(fake_dify: FakeDify) -> None:
+    fake_dify.max_active_requests = 0
+    status, _, body = await ask(fake_dify, "POST", "/v1/workflows/run", **run_body())
+    real = json.loads(recordings.load("err_rate_limited_streaming").body)
+    ours = json.loads(body)
+    assert (status, ours["code"]) == (400, real["code"])
+    assert ours["message"].split("allowed for")[0] == real["message"].split("allowed for")[0]
+
+
+def shape(value: Any) -> Any:
+    """Give the keys of an object, in depth."""
+    return {key: shape(inner) for key, inner in sorted(value.items())} if isinstance(value, dict) else None
+
+
+def keys_by_event(body: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for payload in EventParser(2**26).feed(body):
+        if payload:
+            event = json.loads(payload)
+            event["data"] = {
+                key: None if key in {"inputs", "outputs", "process_data", "execution_metadata"} else value
+                for key, value in event["data"].items()
+            }
+            found[event["event"]] = shape(event)
+    return found
+
+
+async def test_its_events_have_the_real_ones_keys(fake_dify: FakeDify) -> None:
+    fake_dify.tail = 0
+    fake_dify.workflow = Workflow(
+        nodes=[Node("A", text=["x"]), Node("B", error="no", caught=True, retries=1), Node("C")]
+    )
+    _, content_type, body = await ask(
+        fake_dify, "POST", "/v1/workflows/run", **run_body(response_mode="streaming")
+    )
+    real = keys_by_event(recordings.load("wf_partial_streaming").body)
+    ours = keys_by_event(body)
+    assert content_type == "text/event-stream"
+    assert body.startswith(b"event: ping\n\ndata: {")
+    assert ours == real
+
+
+async def test_its_pause_has_the_real_ones_keys(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Ask", form="Sure?")])
+    _, _, body = await ask(fake_dify, "POST", "/v1/workflows/run", **run_body(response_mode="streaming"))
+    real = keys_by_event(recordings.load("human_start_streaming").body)
+    ours = keys_by_event(body)
+    for name in ("human_input_required", "workflow_paused"):
+        assert ours[name] == real[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path"),
+    [
+        ("get_run_detail_run_basic", "GET", "/v1/workflows/run/{run}"),
+        ("get_logs", "GET", "/v1/workflows/logs"),
+        ("get_info_wf_human", "GET", "/v1/info"),
+        ("get_site_wf_basic", "GET", "/v1/site"),
+        ("wf_basic_blocking", "POST", "/v1/workflows/run"),
+    ],
+)
+async def test_its_answers_have_the_real_ones_keys(
+    fake_dify: FakeDify, name: str, method: str, path: str
+) -> None:
+    await ask(fake_dify, "POST", "/v1/workflows/run", **run_body())
+    run_id = next(iter(fake_dify.runs))
+    more = run_body() if method == "POST" else {}
+    _, _, body = await ask(fake_dify, method, path.format(run=run_id), **more)
+    ours, real = json.loads(body), json.loads(recordings.load(name).body)
+    if isinstance(ours.get("data"), list):
+        ours, real = ours["data"][0], real["data"][0]
+    for answer in (ours, real):
+        # What a run puts out is its own.
+        answer.get("data", answer).pop("outputs", None)
+    assert shape(ours) == shape(real)
+
+
+async def test_a_stream_stays_open_after_its_end(fake_dify: FakeDify) -> None:
+    fake_dify.tail = 0.5
+    started = time.monotonic()
+    await ask(fake_dify, "POST", "/v1/workflows/run", **run_body(response_mode="streaming"))
+    assert time.monotonic() - started >= 0.5
+
+
+async def test_a_finished_run_replays_one_event(client: AppClient, fake_dify: FakeDify) -> None:
+    result = await client.workflows.run({})
+    path = f"/v1/workflow/{result.workflow_run_id}/events?user=ada&include_state_snapshot=true"
+    _, _, body = await ask(fake_dify, "GET", path)
+    (payload,) = EventParser(2**20).feed(body)
+    event = json.loads(payload)
+    assert (event["event"], event["task_id"]) == ("workflow_finished", result.workflow_run_id)
+    assert b'": "' in payload, "written with spaces, as the real one does"
+
+
+async def test_a_snapshot_replays_nodes_and_goes_on_live(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("A"), Node("B", text=["x", "y"], seconds=0.6)])
+    handle = await client.workflows.submit({})
+    path = f"/v1/workflow/{handle.run_id}/events?user=ada&include_state_snapshot=true"
+    _, _, body = await ask(fake_dify, "GET", path)
+    events = [json.loads(payload) for payload in EventParser(2**20).feed(body) if payload]
+    assert [event["event"] for event in events][-1] == "workflow_finished"
+    assert events[0]["event"] == "workflow_started"
+    assert events[0]["task_id"] == handle.run_id, "replayed events carry the run id"
+    assert events[-1]["task_id"] == handle.task_id, "live events carry the task id"
+
+
+async def test_connections_are_served_a_few_at_a_time() -> None:
+    with FakeDify(Workflow(nodes=[Node("Slow", seconds=0.3)]), connections=2, tail=0) as dify:
+        client = AppClient(dify.api_key, user="ada", base_url=dify.base_url)
+        started = time.monotonic()
+        async with client:
+            await asyncio.gather(*(client.workflows.run({}) for _ in range(6)))
+        assert time.monotonic() - started >= 0.9
+
+
+async def test_faults_are_met_as_often_as_said(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.faults.append(Refuse(on="/info", status=403, code="forbidden", times=2))
+    seen: list[int] = []
+    for _ in range(3):
+        status, _, _ = await ask(fake_dify, "GET", "/v1/info")
+        seen.append(status)
+    assert seen == [403, 403, 200]
+
+
+@pytest.mark.parametrize("at", [0, 5, 13, 40])
+async def test_a_cut_is_at_its_byte(fake_dify: FakeDify, at: int) -> None:
+    fake_dify.faults.append(Cut(at_byte=at, how="end"))
+    _, _, body = await ask(fake_dify, "POST", "/v1/workflows/run", **run_body(response_mode="streaming"))
+    assert len(body) == at
+
+
+async def test_it_ends_at_once_whatever_is_open() -> None:
+    dify = FakeDify(Workflow(nodes=[Node("Slow", seconds=60)])).start()
+    dify.faults.append(Silence(after_events=1))
+    client = AppClient(dify.api_key, user="ada", base_url=dify.base_url, on_abandon="detach")
+    async with client, client.workflows.stream({}) as run:
+        await anext(run)
+        started = time.monotonic()
+        await asyncio.to_thread(dify.close)
+        dify.close()
+        assert time.monotonic() - started < 3
+
+
+async def test_what_it_saw_can_be_read(client: AppClient, fake_dify: FakeDify) -> None:
+    await client.workflows.run({"a": 1})
+    seen = fake_dify.requests[0]
+    assert (seen.method, seen.path) == ("POST", "/v1/workflows/run")
+    assert json.loads(seen.body)["inputs"] == {"a": 1}
+    assert fake_dify.api_key not in repr(seen)
+    assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 0)

@@ -1,0 +1,97 @@
+"""A consumer's file. It is never run: mypy --strict and pyright strict read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_type
+
+from dify_async import (
+    AppClient,
+    EventStream,
+    Pager,
+    Response,
+    Retry,
+    RunHandle,
+    Timeouts,
+    errors,
+    events,
+    probe,
+)
+from dify_async.events import WorkflowEvent
+from dify_async.models import (
+    AppInfo,
+    AppParameters,
+    Page,
+    RunStatus,
+    WorkflowLog,
+    WorkflowResult,
+    WorkflowRun,
+)
+
+
+async def runs() -> None:
+    async with AppClient("app-x", user="ada", timeouts=Timeouts(idle=60), retry=Retry(attempts=1)) as client:
+        assert_type(client, AppClient)
+        result = await client.workflows.run({"city": "Lisbon"})
+        assert_type(result, WorkflowResult)
+        assert_type(result.total_tokens, int)
+        print(result.outputs["forecast"].upper())
+        assert_type(await client.workflows.submit({}), RunHandle)
+        assert_type(await client.workflows.get("id"), WorkflowRun)
+        assert_type(await client.app.info(), AppInfo)
+        assert_type(await client.app.parameters(), AppParameters)
+        assert_type(await client.request("GET", "/info"), Response)
+        assert_type(client.for_user("bob"), AppClient)
+
+        await client.workflows.run()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        await client.workflows.run({}, respons_mode="blocking")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        await client.workflows.run({}, response_mode="sse")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        client.workflows.logs(status="running")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def streams(client: AppClient) -> str:
+    text = ""
+    stream = client.workflows.stream({"city": "Lisbon"})
+    assert_type(stream, EventStream[WorkflowEvent, WorkflowResult])
+    async with stream as run:
+        async for event in run:
+            assert_type(event, WorkflowEvent)
+            match event:
+                case events.TextChunk(data=chunk):
+                    text += chunk.text
+                case events.NodeStarted(data=node):
+                    print(node.title)
+                case events.WorkflowFinished(data=finished):
+                    assert_type(finished.status, RunStatus)
+                case _:
+                    print(event.event, event.task_id)
+        async for piece in run.text:
+            text += piece
+        assert_type(await run.result(), WorkflowResult)
+        assert_type(run.handle, RunHandle | None)
+    return text
+
+
+async def lists(client: AppClient) -> Sequence[WorkflowLog]:
+    logs = client.workflows.logs(status="failed", limit=5)
+    assert_type(logs, Pager[WorkflowLog])
+    async for log in logs:
+        assert_type(log, WorkflowLog)
+    async for page in logs.pages():
+        assert_type(page, Page[WorkflowLog])
+    return await logs.all(limit=10)
+
+
+async def failures(client: AppClient) -> None:
+    try:
+        await client.workflows.run({})
+    except errors.RunPaused as exc:
+        print(exc.result, exc.handle)
+    except errors.RunFailed as exc:
+        print(exc.node_id)
+    except errors.ApiError as exc:
+        assert_type(exc.status, int)
+        assert_type(exc.code, str | None)
+    except errors.StreamInterrupted as exc:
+        assert_type(exc.handle, RunHandle | None)
+    print((await probe()).version)
