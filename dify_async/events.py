@@ -681,8 +681,8 @@ class MessageEnd(_MessageEvent):
 
 
 @attrs.define(kw_only=True)
-class TtsMessage(_MessageEvent):
-    """A piece of spoken answer, where the app reads out by itself."""
+class TtsMessage(_RunEvent):
+    """A piece of spoken answer, where the app reads out by itself. Workflows send it too."""
 
     event: ClassVar[str] = "tts_message"
     audio: str = ""
@@ -690,7 +690,7 @@ class TtsMessage(_MessageEvent):
 
 
 @attrs.define(kw_only=True)
-class TtsMessageEnd(_MessageEvent):
+class TtsMessageEnd(_RunEvent):
     """The spoken answer is complete."""
 
     event: ClassVar[str] = "tts_message_end"

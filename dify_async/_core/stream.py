@@ -15,7 +15,7 @@ import attrs
 
 from dify_async._core.core import Core, Options, Request
 from dify_async._core.operations import Operation
-from dify_async._core.transport import Home, broken
+from dify_async._core.transport import LEAVING, Home, broken
 from dify_async._wire.decode import decode_event
 from dify_async._wire.fold import Fold, text_of
 from dify_async._wire.outcomes import accepted
@@ -37,9 +37,6 @@ from dify_async.settings import Timeouts
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
-
-_LEAVING: Final = 2.0
-"""Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -150,7 +147,6 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._check_entered()
         while await self._fill():
             self._ready.clear()
-        self._ready.clear()
         progress = self._fold.progress
         if progress.misfit is not None:
             raise DecodeError(
@@ -160,10 +156,12 @@ class EventStream(Generic[EventT_co, ResultT]):
             raise ConfigurationError(
                 "the stream was left before its end, so there is no result", **self._context()
             )
-        result = self._fold.result()
-        if isinstance(result, WorkflowResult):
-            result.handle = self.handle
-        return accepted(result, handle=self.handle, node_id=progress.failed_node, **self._context())
+        return accepted(
+            self._fold.result(self.handle),
+            handle=self.handle,
+            node_id=progress.failed_node,
+            **self._context(),
+        )
 
     async def _fill(self) -> bool:
         """Wait until something has come; False where nothing will any more."""
@@ -255,7 +253,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         error.server_version = error.server_version or self._core.transport.server_version
         if isinstance(error, TransportError):
             error.handle = self.handle
-            error.partial = self._fold.result()
+            error.partial = self._fold.result(self.handle)
         self._failure = error
 
     def _interrupted(self, reason: Exception | None) -> DifyError:
@@ -269,7 +267,7 @@ class EventStream(Generic[EventT_co, ResultT]):
             error = StreamInterrupted(
                 f"{how} before the run's last event; it may have ended or still be running",
                 handle=self.handle,
-                partial=self._fold.result(),
+                partial=self._fold.result(self.handle),
             )
         error.__cause__ = reason
         return error
@@ -281,10 +279,10 @@ class EventStream(Generic[EventT_co, ResultT]):
                 attrs.evolve(event, message=message),
                 may_have_started=True,
                 handle=self.handle,
-                partial=self._fold.result(),
+                partial=self._fold.result(self.handle),
             )
         text = f"the server refused the run, mostly for an input that is missing or does not fit: {message}"
-        return RunRejected(text, result=self._fold.result(), handle=self.handle)
+        return RunRejected(text, result=self._fold.result(self.handle), handle=self.handle)
 
     def _context(self) -> dict[str, Any]:
         return {
@@ -355,10 +353,10 @@ class EventStream(Generic[EventT_co, ResultT]):
         progress = self._fold.progress
         problem: str | None = "it told no task id"
         try:
-            async with asyncio.timeout(_LEAVING):
+            async with asyncio.timeout(LEAVING):
                 await self._learn_task_id()
                 if progress.task_id is not None and not progress.complete:
-                    timeouts = Timeouts(connect=_LEAVING, first_byte=_LEAVING)
+                    timeouts = Timeouts(connect=LEAVING, first_byte=LEAVING)
                     ids = {"task_id": progress.task_id}
                     await self._core.call(self._run.stop, ids=ids, options=Options(timeout=timeouts))
                     problem = None

@@ -42,6 +42,9 @@ and a run that meets the closing connection cannot tell whether it started."""
 
 _READ_BUFFER: Final = 2**16
 
+LEAVING: Final = 2.0
+"""Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
+
 Limiter = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -143,6 +146,9 @@ class Transport:
         self.closed = True
         home = self._homes.pop(asyncio.get_running_loop(), None)
         if home is not None:
+            if home.tasks:
+                # Runs that were just left are still being stopped; that takes two seconds at most.
+                await asyncio.wait(home.tasks, timeout=LEAVING)
             await home.closing.aclose()
 
     async def _new_home(self) -> Home:

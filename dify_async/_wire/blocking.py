@@ -6,7 +6,7 @@ import attrs
 
 from dify_async._wire.fold import result_of_run
 from dify_async.events import WorkflowFinishedData
-from dify_async.models import Pause, PauseReason, RunStatus, WorkflowResult
+from dify_async.models import Pause, PauseReason, RunHandle, RunStatus, WorkflowResult
 from dify_async.models._base import Received
 
 
@@ -26,9 +26,11 @@ class BlockingRun(Received):
     workflow_run_id: str | None = None
     data: BlockingRunData
 
-    def result(self) -> WorkflowResult:
-        """Make it what the stream of the same run would have been folded to."""
-        result = result_of_run(self.data, self.task_id, self.workflow_run_id)
-        if result.status == RunStatus.PAUSED:
-            result.paused = Pause(nodes=self.data.paused_nodes, reasons=self.data.reasons)
-        return result.received_as(self)
+    def result(self, user: str | None = None) -> WorkflowResult:
+        """Make it what the stream of the same run would have been folded to; `user` started it."""
+        data = self.data
+        run_id = self.workflow_run_id or data.id
+        handle = RunHandle(run_id=run_id, task_id=self.task_id, user=user, kind="workflow")
+        is_paused = data.status == RunStatus.PAUSED
+        pause = Pause(nodes=data.paused_nodes, reasons=data.reasons) if is_paused else None
+        return result_of_run(data, self.task_id, run_id, handle, pause).received_as(self)

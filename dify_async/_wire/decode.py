@@ -74,10 +74,9 @@ def _text(value: Any, _: Any) -> Any:
 
 
 def _integer(value: Any, _: Any) -> Any:
-    try:
-        return int(value) if isinstance(value, str) else _primitive(value, "a number")
-    except ValueError:
-        return value
+    if isinstance(value, str):
+        return int(value) if value.removeprefix("-").isdecimal() else value
+    return _primitive(value, "a number")
 
 
 def _number(value: Any, _: Any) -> Any:
@@ -102,9 +101,9 @@ def _second(value: int) -> Any:
 
 def _time(value: Any, _: Any) -> Any:
     try:
-        if isinstance(value, (int, float)):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
-        return _time_of_text(_primitive(value, "a time"))
+        return _time_of_text(value) if isinstance(value, str) else _primitive(value, "a time")
     except (ValueError, OverflowError, OSError):
         return value
 

@@ -40,6 +40,7 @@ from dify_async.models import (
     MessageMetadata,
     NodeStatus,
     Pause,
+    RunHandle,
     RunStatus,
     WorkflowResult,
 )
@@ -52,11 +53,12 @@ LINGER: Final = 1.0
 
 def text_of(event: Event) -> str:
     """Give the piece of text that an event brings, as it was sent; for most events the empty text."""
+    # A text, even if the server wrote a number: the decoder lets those through as they are.
     match event:
         case TextChunk():
-            return event.data.text
-        case Message() | AgentMessage() | MessageFile():
-            return event.answer or ""
+            return str(event.data.text)
+        case Message() | AgentMessage() | MessageFile() if event.answer is not None:
+            return str(event.answer)
         case _:
             return ""
 
@@ -81,6 +83,11 @@ class Progress:
     """A last event that is not what it should be, so that the result cannot be told."""
     failed_node: str | None = None
 
+    def note_task(self, event: Event) -> None:
+        """Take the task id of a live event. What a snapshot repeats has the run's id in its place."""
+        if event.task_id not in (getattr(event, "workflow_run_id", None), self.run_id):
+            self.task_id = event.task_id
+
 
 class Fold(Protocol[ResultT_co]):
     """What takes the events of one stream and makes their result."""
@@ -90,8 +97,8 @@ class Fold(Protocol[ResultT_co]):
     def add(self, event: Event) -> None:
         """Take the next event."""
 
-    def result(self) -> ResultT_co:
-        """Give the result, or what there is of it."""
+    def result(self, handle: RunHandle | None = None) -> ResultT_co:
+        """Give the result, or what there is of it; `handle` is for those that have a run."""
         ...
 
 
@@ -106,16 +113,16 @@ class WorkflowFold:
     def add(self, event: Event) -> None:
         """Take the next event."""
         if self.progress.task_id is None:
-            self.progress.task_id = event.task_id
+            self.progress.note_task(event)
         take = self._takes.get(event.__class__)
         if take is not None:
             take(self, event)
 
-    def result(self) -> WorkflowResult:
+    def result(self, handle: RunHandle | None = None) -> WorkflowResult:
         """Give the result, or what there is of it."""
         last, progress = self._last, self.progress
         if isinstance(last, WorkflowFinished):
-            result = result_of_run(last.data, progress.task_id, progress.run_id)
+            result = result_of_run(last.data, progress.task_id, progress.run_id, handle)
         elif isinstance(last, WorkflowPaused):
             data = last.data
             result = WorkflowResult(
@@ -129,13 +136,18 @@ class WorkflowFold:
                 total_steps=data.total_steps,
                 created_at=data.created_at,
                 paused=Pause(nodes=data.paused_nodes, reasons=data.reasons),
+                handle=handle,
             )
         else:
+            error = progress.error
             result = WorkflowResult(
-                task_id=progress.task_id, workflow_run_id=progress.run_id, workflow_id=self._workflow_id
+                task_id=progress.task_id,
+                workflow_run_id=progress.run_id,
+                workflow_id=self._workflow_id,
+                status=RunStatus.RUNNING if error is None else RunStatus.FAILED,
+                error=error.message if error is not None else None,
+                handle=handle,
             )
-            if progress.error is not None:
-                result.status, result.error = RunStatus.FAILED, progress.error.message
         return result.received_as(last or progress.error)
 
     @property
@@ -185,7 +197,13 @@ class WorkflowFold:
 _GOOD_ENDS: Final = {RunStatus.SUCCEEDED, RunStatus.PARTIAL_SUCCEEDED}
 
 
-def result_of_run(data: WorkflowFinishedData, task_id: str | None, run_id: str | None) -> WorkflowResult:
+def result_of_run(
+    data: WorkflowFinishedData,
+    task_id: str | None,
+    run_id: str | None,
+    handle: RunHandle | None,
+    paused: Pause | None = None,
+) -> WorkflowResult:
     """Make the result of a run that has ended, or that was answered in one piece."""
     return WorkflowResult(
         task_id=task_id,
@@ -201,6 +219,8 @@ def result_of_run(data: WorkflowFinishedData, task_id: str | None, run_id: str |
         finished_at=data.finished_at,
         exceptions_count=data.exceptions_count,
         files=data.files,
+        paused=paused,
+        handle=handle,
     )
 
 
@@ -220,14 +240,14 @@ class CompletionFold:
     def add(self, event: Event) -> None:
         """Take the next event."""
         if self.progress.task_id is None:
-            self.progress.task_id = event.task_id
+            self.progress.note_task(event)
         if self._message is None and getattr(event, "message_id", None) is not None:
             self._message = event
         take = self._takes.get(event.__class__)
         if take is not None:
             take(self, event)
 
-    def result(self) -> CompletionResult:
+    def result(self, handle: RunHandle | None = None) -> CompletionResult:  # noqa: ARG002 - it has no run
         """Give the result, or what there is of it."""
         return CompletionResult(**self._parts()).received_as(self._end or self.progress.error)
 
@@ -247,20 +267,19 @@ class CompletionFold:
         if self._agent_spoke:
             # A new Agent closes with one message that holds its whole answer once more (Dify 1.17).
             self._texts.clear()
-        self._texts.append(event.answer)
+        self._texts.append(text_of(event))
 
     def _agent_piece(self, event: AgentMessage) -> None:
         self._agent_spoke = True
-        self._texts.append(event.answer)
+        self._texts.append(text_of(event))
 
     def _file(self, event: MessageFile) -> None:
         # With a text it is an ordinary piece under another name: the server switches names when the
         # message already owns a file (contract of 1.14).
-        if event.answer is not None:
-            self._texts.append(event.answer)
+        self._texts.append(text_of(event))
 
     def _replaced(self, event: MessageReplace) -> None:
-        self._texts = [event.answer]
+        self._texts = [str(event.answer)]
 
     def _spoken(self, event: TtsMessage | TtsMessageEnd) -> None:
         self._speech_began = True
@@ -331,14 +350,14 @@ class ChatFold(CompletionFold):
         elif kind is MessageEnd and self._run.succeeded:
             self.progress.over = True
 
-    def result(self) -> ChatResult:
+    def result(self, handle: RunHandle | None = None) -> ChatResult:
         """Give the result, or what there is of it."""
         message: Any = self._message
-        run = self._run.result() if self.progress.run_id is not None else None
+        run = self._run.result(handle) if self.progress.run_id is not None else None
         result = ChatResult(
             **self._parts(),
             conversation_id=(message.conversation_id or "") if message is not None else "",
-            agent_thoughts=sorted(self._steps.values(), key=lambda step: step.position),
+            agent_thoughts=list(self._steps.values()),
             run=run,
         )
         return result.received_as(self._end or run or self.progress.error)

@@ -30,7 +30,7 @@ def accepted(result: ResultT, **context: Any) -> ResultT:
         RunStatus.PARTIAL_SUCCEEDED,
     }:
         return result
-    error = run.error or ""
+    error = str(run.error or "")
     if run.status == RunStatus.PAUSED:
         nodes = ", ".join(run.paused.nodes) if run.paused is not None else ""
         raise RunPaused(f"the run waits at {nodes or 'a node'}: see result.paused", result=result, **context)

@@ -22,6 +22,9 @@ from dify_async.models._base import as_object, parse_json
 _SHOWN: Final = 200
 """Characters of the server's words that go into an error's text; `message` has them all."""
 
+_READ: Final = 4096
+"""Bytes of a page that are searched for its title."""
+
 _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     400: errors.BadRequest,
     401: errors.Unauthorized,
@@ -95,19 +98,17 @@ def refusal(
     """Give the error that an answer means."""
     is_json, words = _read(body)
     kind = _class_of(status, words["code"], words["message"])
+    if not is_json and (status in {502, 503, 504} or 520 <= status <= 529):
+        kind = errors.GatewayError
+    elif not is_json and status == 404 and asked.recent:
+        kind = errors.NotSupportedByServer
     hint = _HINTS.get(kind, "")
-    if not is_json:
-        if status in {502, 503, 504} or 520 <= status <= 529:
-            kind = errors.GatewayError
-            hint = _HINTS[kind]
-        elif status == 404:
-            if asked.recent:
-                kind = errors.NotSupportedByServer
-            hint = "no such path: check base_url (Dify's API ends in /v1) and the ids in the call"
-        elif status == 413:
-            hint = "a proxy before Dify limits the size of requests (nginx: client_max_body_size)"
-        elif 300 <= status < 400:
-            hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"
+    if 300 <= status < 400:
+        hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"
+    elif not is_json and kind is errors.NotFound:
+        hint = "no such path: check base_url (Dify's API ends in /v1) and the ids in the call"
+    elif not is_json and kind is errors.FileTooLarge:
+        hint = "a proxy before Dify limits the size of requests (nginx: client_max_body_size)"
     return kind(
         _sentence(f"{status}", words, hint),
         status=status,
@@ -124,11 +125,13 @@ def refusal(
 
 def stream_refusal(event: ErrorEvent, **context: Any) -> ApiError:
     """Give the error that an `error` event with a code means; `context` goes to its constructor."""
-    status = event.status or 500
-    kind = _class_of(status, event.code, event.message)
-    words: _Words = {"code": event.code, "message": event.message, "params": None}
+    # The decoder lets through what is of another type, such as a number for the text.
+    status = event.status if isinstance(event.status, int) else 500
+    code, message = str(event.code), str(event.message)
+    kind = _class_of(status, code, message)
+    words: _Words = {"code": code, "message": message, "params": None}
     text = _sentence(f"the stream ended with an error: {status}", words, _HINTS.get(kind, ""))
-    return kind(text, status=status, code=event.code, message=event.message, **context)
+    return kind(text, status=status, code=code, message=message, **context)
 
 
 def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
@@ -166,7 +169,7 @@ def _read(body: bytes) -> tuple[bool, _Words]:
 
 
 def _page_title(body: bytes) -> str:
-    text = body.decode("utf-8", "replace")
+    text = body[:_READ].decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     if title is not None:
         text = title[1]
@@ -197,7 +200,7 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     date = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
     return max(0.0, (date - now).total_seconds())

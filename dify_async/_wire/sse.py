@@ -47,7 +47,7 @@ class EventParser:
             seam = len(tail) - 1
             tail += data
             if tail.find(b"\n\n", seam) < 0:
-                self._check(len(tail))
+                self._check(len(tail) - tail.endswith(b"\n"))
                 return []
             data = bytes(tail)
             tail.clear()
@@ -55,7 +55,7 @@ class EventParser:
         rest = blocks.pop()
         if rest:
             tail += rest
-            self._check(len(rest))
+            self._check(len(rest) - rest.endswith(b"\n"))
         if len(data) > self._limit:
             for block in blocks:
                 self._check(len(block))
@@ -95,7 +95,7 @@ class EventParser:
 def _read_blocks(blocks: list[bytes]) -> list[bytes]:
     events: list[bytes] = []
     for block in blocks:
-        if block.startswith(b"data: ") and b"\n" not in block:
+        if block.startswith(b"data: ") and len(block) > 6 and b"\n" not in block:
             events.append(block[6:])
         elif block and (event := _read_lines(block)) is not None:
             events.append(event)

@@ -70,7 +70,7 @@ class Received:
     def received_as(self, origin: Received | None) -> Self:
         """Take the `raw` of what this was made of."""
         if origin is not None:
-            self._payload = origin._payload
+            object.__setattr__(self, "_payload", origin._payload)  # Results are frozen.
         return self
 
 

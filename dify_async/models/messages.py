@@ -88,8 +88,8 @@ class AgentThought:
     message_files: list[str] = attrs.Factory(list[str])
 
 
-@attrs.define(kw_only=True)
-class CompletionResult(Received):
+@attrs.frozen(kw_only=True)
+class CompletionResult(Received):  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
     """The answer of a completion app."""
 
     message_id: str = ""
@@ -105,7 +105,7 @@ class CompletionResult(Received):
         return self.metadata.usage
 
 
-@attrs.define(kw_only=True)
+@attrs.frozen(kw_only=True)
 class ChatResult(CompletionResult):
     """The answer of a chat, chatflow or agent app."""
 

@@ -72,8 +72,8 @@ class RunHandle:
             raise ValueError(f"not a run handle: {exc}") from None
 
 
-@attrs.define(kw_only=True)
-class WorkflowResult(Received):
+@attrs.frozen(kw_only=True)
+class WorkflowResult(Received):  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
     """How a workflow run ended.
 
     `run()` and `result()` return it for runs that succeeded, wholly or in part; for all others it is the
@@ -99,6 +99,7 @@ class WorkflowResult(Received):
     paused: Pause | None = None
     """What the run waits for, where its status is paused."""
     handle: RunHandle | None = attrs.field(default=None, eq=False)
+    """What the run is found again with."""
 
     @property
     def partial(self) -> bool:

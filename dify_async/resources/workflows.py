@@ -296,12 +296,8 @@ class Workflows:
             except asyncio.CancelledError:
                 _log.warning("%s: left in blocking mode, so its run goes on", request.asked.operation)
                 raise
-        result = self._core.decoded(operations.RUN_WORKFLOW, response).result()
-        if result.workflow_run_id is not None:
-            user = self._core.identity.asked_user(request.asked.operation)
-            result.handle = RunHandle(
-                run_id=result.workflow_run_id, task_id=result.task_id, user=user, kind="workflow"
-            )
+        user = self._core.identity.asked_user(request.asked.operation)
+        result = self._core.decoded(operations.RUN_WORKFLOW, response).result(user)
         context = {
             "operation": request.asked.operation,
             "server_version": self._core.transport.server_version,

@@ -328,18 +328,7 @@ OF_WORKFLOWS = sorted(get_args(events.WorkflowEvent), key=lambda kind: kind.__na
 OF_COMPLETIONS = sorted(get_args(events.CompletionEvent), key=lambda kind: kind.__name__)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            kind,
-            marks=pytest.mark.xfail(reason="workflows send it too, with the id of their run")
-            if kind in {events.TtsMessage, events.TtsMessageEnd}
-            else (),
-        )
-        for kind in OF_WORKFLOWS
-    ],
-)
+@pytest.mark.parametrize("kind", OF_WORKFLOWS)
 def test_events_of_workflows_name_their_run(kind: type) -> None:
     assert {"task_id", "workflow_run_id"} <= keys_of(kind)
 
@@ -436,17 +425,10 @@ def converted(kind: Any, value: Any) -> Any:
 def test_a_primitive_of_another_type_is_passed_through(kind: type[Received]) -> None:
     for place in places(kind):
         for value in OTHERS if is_primitive(place.kind) else []:
-            if place.kind is datetime and isinstance(value, bool):
-                continue  # Below: it is not passed through yet.
             expected = converted(place.kind, value)
             found = place.decoded(value)
             assert found == expected, str(place)
             assert type(found) is type(expected) or is_enum(place.kind), f"{place}: {found!r}"
-
-
-@pytest.mark.xfail(reason="Python takes True for a number, so it becomes the first second of 1970")
-def test_a_boolean_is_no_time() -> None:
-    assert decoded(WorkflowRun, {"created_at": True}).created_at is True
 
 
 CONTAINERS: list[Any] = [{}, [], {"a": 1}, ["a"]]
@@ -521,7 +503,7 @@ def test_null_in_a_list_is_left_out(kind: type[Received]) -> None:
             {"data": {"from_variable_selector": [[]]}},
             "data.from_variable_selector.[] should be a text and is a list",
         ),
-        ({"data": 7}, "data should be an object and is a int"),
+        ({"data": "a"}, "data should be an object and is a text"),
         ({"data": None}, "data should be there and is null"),
         ({}, "data should be there and is null"),
         ({"task_id": [], "data": {}}, "task_id should be a text and is a list"),
@@ -780,14 +762,7 @@ def test_digits_become_numbers(value: object, number: float) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [
-        "one",
-        "",
-        "1.5",
-        pytest.param(
-            "1_0", marks=pytest.mark.xfail(reason="Python's own spelling of 10 is taken for digits")
-        ),
-    ],
+    ["one", "", "1.5", "1_0", "--1", "+", "9" * 5000],
 )
 def test_a_text_that_is_no_integer_is_passed_through(value: str) -> None:
     assert decoded(WorkflowRun, {"total_tokens": value}).total_tokens == value

@@ -403,8 +403,8 @@ def test_a_step_of_an_agent_is_replaced_by_its_next_state() -> None:
 
     result = folded(
         ChatFold(),
-        thought("2", position=2),
         thought("1", position=1, thought=None, tool="clock", message_files=None),
+        thought("2", position=2),
         thought("1", position=1, tool="clock", tool_input="{}", observation="noon", tool_labels={"a": {}}),
         thought("2", position=2, thought="so"),
         message_end(),
@@ -582,32 +582,25 @@ def test_an_error_event_with_a_code_becomes_its_error(fields: dict[str, Any], ki
 # A primitive of another type is passed through by the decoder, so a text may be a number here
 
 
-@pytest.mark.xfail(raises=TypeError, reason="the pieces are joined as they are")
 def test_a_number_for_a_piece_of_text_does_not_break_the_answer() -> None:
     assert folded(ChatFold(), message("a"), event("message", answer=5), message_end()).answer == "a5"
 
 
-@pytest.mark.xfail(reason="the piece is given as it is")
 def test_a_number_for_a_piece_of_text_is_given_as_text() -> None:
     assert text_of(event("text_chunk", {"text": 5})) == "5"
 
 
-@pytest.mark.xfail(raises=TypeError, reason="positions of two types are compared")
 def test_a_text_for_a_position_does_not_break_the_answer() -> None:
     steps = [event("agent_thought", id=str(place), position=place) for place in (1, "two")]
     assert len(folded(ChatFold(), *steps, message_end()).agent_thoughts) == 2
 
 
-@pytest.mark.xfail(raises=AttributeError, reason="the run's error is taken for a text")
 def test_a_number_for_the_error_of_a_run_does_not_break_its_error() -> None:
     result = folded(WorkflowFold(), finished("failed", error=7))
     with pytest.raises(RunFailed):
         accepted(result)
 
 
-@pytest.mark.xfail(
-    raises=(AttributeError, TypeError), reason="status and message are taken for what they should be"
-)
 @pytest.mark.parametrize(
     "fields",
     [{"status": "bad", "message": "no"}, {"status": 400, "message": 5}, {"status": 403, "message": 5}],

@@ -274,7 +274,6 @@ def test_a_strange_retry_after_hides_no_error(header: str) -> None:
     assert seconds is None or seconds >= 0
 
 
-@pytest.mark.xfail(raises=OverflowError, reason="only ValueError is expected of the date's parser")
 def test_a_zone_beyond_all_bounds_hides_no_error() -> None:
     header = "Sun, 22 Nov 2026 00:00:30 +99999999999999"
     assert refused(429, {}, {"Retry-After": header}).retry_after is None
@@ -355,7 +354,6 @@ def test_a_page_for_a_recent_operation_says_that_the_server_lacks_it() -> None:
     assert type(refused(500, b"<p>", asked=asked)) is errors.ServerError
 
 
-@pytest.mark.xfail(reason="the hint for all pages with 404 takes its place")
 def test_an_operation_that_the_server_lacks_has_a_hint_of_its_own() -> None:
     error = refused(404, WERKZEUG_404, asked=Asked("GET /info", recent=True))
     assert "the server is too old" in str(error)
@@ -371,12 +369,9 @@ def seconds_for(page: bytes) -> float:
     return best
 
 
-@pytest.mark.xfail(
-    reason="the search for a tag's end goes through the whole page, from each beginning of one"
-)
-@pytest.mark.parametrize("tag", [b"<", b"<title>"])
-def test_time_is_linear_in_the_size_of_a_page(tag: bytes) -> None:
-    assert seconds_for(tag * 16_000) <= 8 * 2.5 * max(seconds_for(tag * 2_000), 0.001)
+@pytest.mark.parametrize(("tag", "times"), [(b"<", 2_000), (b"<title>", 250)])
+def test_time_is_linear_in_the_size_of_a_page(tag: bytes, times: int) -> None:
+    assert seconds_for(tag * times * 8) <= 8 * 2.5 * max(seconds_for(tag * times), 0.001)
 
 
 # Redirects
@@ -411,7 +406,6 @@ def test_a_redirect_without_a_target_is_an_error() -> None:
     assert "another path of the server" in str(refused(302, b""))
 
 
-@pytest.mark.xfail(reason="the hint is only given where the body is no JSON")
 def test_a_redirect_with_json_names_its_target_too() -> None:
     error = refused(307, {"detail": "moved"}, {"Location": "https://dify.example/v1"})
     assert "https://dify.example/v1" in str(error)
