@@ -28,7 +28,7 @@ DifyError
 │   ├── Conflict                           409
 │   ├── FormClosed                         412: submitted already, or expired
 │   ├── FileTooLarge                       413
-│   ├── UnsupportedFileType                415 for a file
+│   ├── UnsupportedFileType                415
 │   ├── RateLimited                        too many at once: try later
 │   ├── QuotaExceeded                      used up: trying later does not help
 │   └── ServerError                        5xx
@@ -288,7 +288,7 @@ class FileTooLarge(ApiError):
 
 
 class UnsupportedFileType(ApiError):
-    """The file's declared type is not accepted here."""
+    """The type that was declared, of a file or of the request, is not accepted here."""
 
 
 class RateLimited(ApiError):

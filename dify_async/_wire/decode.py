@@ -75,7 +75,9 @@ def _text(value: Any, _: Any) -> Any:
 
 def _integer(value: Any, _: Any) -> Any:
     if isinstance(value, str):
-        return int(value) if value.removeprefix("-").isdecimal() else value
+        # Not all that `int` reads is a number to others, and not all digits are few enough for it.
+        is_number = value.removeprefix("-").isdecimal() and len(value) < 20
+        return int(value) if is_number else value
     return _primitive(value, "a number")
 
 

@@ -88,8 +88,8 @@ class AgentThought:
     message_files: list[str] = attrs.Factory(list[str])
 
 
-@attrs.frozen(kw_only=True)
-class CompletionResult(Received):  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
+@attrs.frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
+class CompletionResult(Received):
     """The answer of a completion app."""
 
     message_id: str = ""

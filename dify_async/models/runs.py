@@ -72,8 +72,8 @@ class RunHandle:
             raise ValueError(f"not a run handle: {exc}") from None
 
 
-@attrs.frozen(kw_only=True)
-class WorkflowResult(Received):  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
+@attrs.frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
+class WorkflowResult(Received):
     """How a workflow run ended.
 
     `run()` and `result()` return it for runs that succeeded, wholly or in part; for all others it is the

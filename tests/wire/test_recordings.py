@@ -15,7 +15,7 @@ import pytest
 from recordings import Recording, load, streams
 
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decode import decode_event, decode_model
+from dify_async._wire.decode import converter, decode_event, decode_model
 from dify_async._wire.fold import ChatFold, CompletionFold, WorkflowFold, text_of
 from dify_async._wire.outcomes import accepted
 from dify_async._wire.refusals import Asked, refusal, stream_refusal
@@ -31,7 +31,7 @@ from dify_async.events import (
     WorkflowFinished,
     WorkflowStarted,
 )
-from dify_async.models import ChatResult, CompletionResult, RunStatus, WorkflowResult
+from dify_async.models import ChatResult, CompletionResult, MessageMetadata, RunStatus, Usage, WorkflowResult
 from dify_async.models._base import WIRE_KEYS
 
 FoldT = WorkflowFold | ChatFold | CompletionFold
@@ -271,26 +271,27 @@ def test_a_streamed_run_ends_as_the_blocking_one(streamed: str, blocking: str) -
 
 @pytest.mark.parametrize(("streamed", "blocking"), CHATS_IN_BOTH_MODES)
 def test_a_streamed_answer_is_the_blocking_one(streamed: str, blocking: str) -> None:
-    one = folded(streamed).result()
-    two = decode_model(type(one), load(blocking).body)
-    assert isinstance(one, CompletionResult)
-    assert isinstance(two, CompletionResult)
-    assert one.answer == two.answer != ""
-    assert one.metadata.retriever_resources == two.metadata.retriever_resources
-    assert one.metadata.annotation_reply == two.metadata.annotation_reply
-    assert one.message_id
-    assert two.message_id
-    assert one.created_at is not None
-    if isinstance(one, ChatResult):
-        assert isinstance(two, ChatResult)
-        assert one.conversation_id
-        assert two.conversation_id
-    if one.usage is None:
-        assert two.usage is None
+    result = folded(streamed).result()
+    answer = json.loads(load(blocking).body)
+    metadata = converter.structure(answer["metadata"], MessageMetadata)
+    assert isinstance(result, CompletionResult)
+    assert result.answer == answer["answer"] != ""
+    assert result.metadata.retriever_resources == metadata.retriever_resources
+    assert result.metadata.annotation_reply == metadata.annotation_reply
+    assert result.message_id
+    assert result.task_id
+    assert result.created_at is not None
+    assert isinstance(result, ChatResult) is ("conversation_id" in answer)
+    if isinstance(result, ChatResult):
+        assert result.conversation_id
+    if result.usage is None:
+        assert metadata.usage is None
     else:
-        assert two.usage is not None
-        same = [field.name for field in attrs.fields(type(one.usage)) if without_clocks({field.name: 0})]
-        assert [getattr(one.usage, name) for name in same] == [getattr(two.usage, name) for name in same]
+        assert metadata.usage is not None
+        same = [field.name for field in attrs.fields(Usage) if without_clocks({field.name: 0})]
+        assert [getattr(result.usage, name) for name in same] == [
+            getattr(metadata.usage, name) for name in same
+        ]
 
 
 @pytest.mark.parametrize(("streamed", "blocking"), REFUSED_IN_BOTH_MODES)
