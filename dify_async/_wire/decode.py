@@ -56,7 +56,7 @@ class Misfit(Exception):
     def __str__(self) -> str:
         kind = type(self.value).__name__
         found = {"dict": "an object", "list": "a list", "str": "a text", "NoneType": "null"}
-        what = found.get(kind, f"a {kind}")
+        what = found.get(kind, "a number" if kind in {"int", "float"} else "true or false")
         return f"{self.path or 'it'} should be {self.expected} and is {what}"
 
 
@@ -134,7 +134,9 @@ def _mapping(value: Any, _: Any) -> Any:
     # The run detail writes its inputs, and on old servers its outputs, as JSON text.
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
-            value = parse_json(value.encode("utf-8", "surrogatepass"))
+            value = parse_json(value.encode("utf-8", "surrogatepass")) if value else None
+        if value is None:
+            return {}
     found = as_object(value)
     if found is None:
         raise Misfit("an object", value)
@@ -151,6 +153,8 @@ def _list(kind: Any) -> Hook:
     def structure(value: Any, _: Any) -> Any:
         if value.__class__ is not list:
             raise Misfit("a list", value)
+        if inner is Any:
+            return value
         try:
             return [hook(item, inner) for item in value if item is not None]
         except Misfit as misfit:
@@ -291,11 +295,15 @@ def _account(kind: type[Account]) -> Hook:
 
 def _input_field(kind: type[InputField]) -> Hook:
     # On the wire a field is an object with one key, its kind: {"select": {"variable": ..., ...}}.
+    # One that is flat names its kind itself.
     hook = _attrs_class(kind)
 
     def structure(value: Any, _: Any) -> Any:
-        for control, body in _mapping(value, None).items():
-            return hook({**_mapping(body, None), "kind": control}, kind)
+        fields = _mapping(value, None)
+        if "variable" in fields:
+            return hook({**fields, "kind": fields.get("type")}, kind)
+        for control, body in fields.items():
+            return hook({**_mapping(body or {}, None), "kind": control}, kind)
         return kind()
 
     return structure

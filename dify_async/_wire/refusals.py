@@ -196,7 +196,8 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
     """Read both forms of the header: seconds, and a date."""
     if value is None:
         return None
-    if value.strip().isdecimal():
+    value = value.strip()
+    if value.isdecimal():
         return float(value)
     try:
         date = parsedate_to_datetime(value)

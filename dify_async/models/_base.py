@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
+import re
 from typing import Final, Generic, Self, TypeVar
 
 import attrs
@@ -92,6 +94,9 @@ class Page(Received, Generic[ItemT]):
     """Entries in all, where the list tells."""
 
 
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+
+
 def as_object(value: Json) -> dict[str, Json] | None:
     """Give a JSON object as such, None for all other values."""
     return value if value.__class__ is dict else None
@@ -100,13 +105,14 @@ def as_object(value: Json) -> dict[str, Json] | None:
 def parse_json(data: bytes) -> Json:
     """Parse JSON text; raise `ValueError` where it is none.
 
-    The second try is for what Python's own serialiser writes and the JSON standard forbids: NaN, infinities
-    and lone surrogates. Dify's blocking answers come from that serialiser (recordings: `wf_*_blocking`).
+    Python's own parser reads what orjson does not: the NaN, infinities and lone surrogates that Python's
+    serialiser writes, which makes Dify's answers in one piece (recordings: `wf_*_blocking`), and integers of
+    more than 64 bits, which orjson would round.
     """
+    if _LONG_NUMBER.search(data) is None:
+        with contextlib.suppress(ValueError):
+            return orjson.loads(data)
     try:
-        return orjson.loads(data)
-    except ValueError:
-        try:
-            return json.loads(data)
-        except RecursionError as exc:
-            raise ValueError("nested too deeply") from exc
+        return json.loads(data)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc

@@ -24,7 +24,15 @@ async def _serve(handler: object, tls: ssl.SSLContext | None = None) -> AsyncIte
 @pytest.fixture
 async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, list[str]]]:
     """Give a proxy that answers by itself, and what it was asked for."""
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy"):
+    for name in (
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+        "all_proxy",
+    ):
         monkeypatch.delenv(name, raising=False)
     asked: list[str] = []
 
