@@ -30,6 +30,12 @@ T = TypeVar("T")
 
 _log: Final = logging.getLogger("dify_async")
 
+_FOR_STREAMS: Final = {
+    "Accept": "text/event-stream",
+    # A proxy that compresses waits for enough to compress.
+    "Accept-Encoding": "identity",
+}
+
 
 @attrs.frozen
 class Response:
@@ -107,7 +113,7 @@ class Core:
         options: Options,
     ) -> Request:
         settings = self.transport.settings
-        headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **self.identity.headers()}
+        headers = {"User-Agent": USER_AGENT, **self.identity.headers()}
         data: bytes | None = None
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -184,6 +190,7 @@ class Core:
     async def open(self, request: Request) -> aiohttp.ClientResponse:
         """Send the request of a stream once, and give its answer when the headers are there."""
         home = await self.transport.home()
+        request = attrs.evolve(request, headers={**_FOR_STREAMS, **request.headers})
         try:
             answer = await self._send(home, request, request.timeouts.idle)
             if 200 <= answer.status < 300 and _may_stream(answer):
@@ -216,7 +223,7 @@ class Core:
 
     async def _body_of(self, answer: aiohttp.ClientResponse) -> bytes:
         body = await self.transport.read(answer)
-        return body if answer.ok else self.identity.redact(body)
+        return body if 200 <= answer.status < 300 else self.identity.redact(body)
 
     def _check(self, asked: Asked, answer: aiohttp.ClientResponse, body: bytes) -> None:
         if not 200 <= answer.status < 300:
@@ -242,7 +249,7 @@ class Core:
                 )
                 if wait is None:
                     raise
-                _log.info("%s: try %d again in %.1f s: %s", asked.operation, attempt, wait, error)
+                _log.info("%s: try %d failed, next in %.1f s: %s", asked.operation, attempt, wait, error)
             await asyncio.sleep(wait)
             attempt += 1
 

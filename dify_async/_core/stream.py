@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, cast
+from typing import Any, Final, Generic, Self, TypeVar
 
 import aiohttp
 import attrs
@@ -122,12 +122,12 @@ class EventStream(Generic[EventT_co, ResultT]):
         return self
 
     async def __anext__(self) -> EventT_co:
-        self._check_entered()
         ready = self._ready
         while not ready:
             if not await self._fill():
                 raise StopAsyncIteration
-        return cast("EventT_co", ready.popleft())
+        event: Any = ready.popleft()
+        return event  # type: ignore[no-any-return]
 
     @property
     def text(self) -> AsyncIterator[str]:
@@ -144,7 +144,6 @@ class EventStream(Generic[EventT_co, ResultT]):
             StreamInterrupted: the stream ended before the run did.
             TransportError: a clock ran out, or the connection broke before anything came.
         """
-        self._check_entered()
         while await self._fill():
             self._ready.clear()
         progress = self._fold.progress
@@ -165,6 +164,7 @@ class EventStream(Generic[EventT_co, ResultT]):
 
     async def _fill(self) -> bool:
         """Wait until something has come; False where nothing will any more."""
+        self._check_entered()
         if self._failure is not None:
             raise self._failure
         answer = self._answer

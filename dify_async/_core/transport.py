@@ -201,12 +201,15 @@ class Transport:
         limit = self.settings.max_event_bytes
         parts: list[bytes] = []
         size = 0
-        while part := await answer.content.readany():
-            parts.append(part)
-            size += len(part)
-            if size > limit:
-                answer.close()
-                raise EventTooLarge(limit)
+        try:
+            while part := await answer.content.readany():
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise EventTooLarge(limit)  # noqa: TRY301 - closed below, as for all else
+        except BaseException:
+            answer.close()
+            raise
         return b"".join(parts)
 
 

@@ -150,3 +150,22 @@ def test_clocks_are_checked_when_they_are_made(settings: dict[str, float]) -> No
 def test_retry_is_checked_when_it_is_made(settings: dict[str, int]) -> None:
     with pytest.raises(errors.ConfigurationError):
         Retry(**settings)
+
+
+async def test_a_body_that_is_cut_off_by_a_clock_leaves_no_connection(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
+    async with a_client(fake_dify) as client:
+        with pytest.raises(errors.TotalTimeout):
+            # An answer that never ends, read as a body.
+            body = {"inputs": {}, "user": "ada", "response_mode": "streaming"}
+            await client.request("POST", "/workflows/run", json=body, timeout=0.3)
+        assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.open_sockets == 0)
+
+
+async def test_an_endless_body_is_bounded(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 1000] * 100)])
+    body = {"inputs": {}, "user": "ada", "response_mode": "streaming"}
+    client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, max_event_bytes=20_000)
+    async with client:
+        with pytest.raises(errors.EventTooLarge):
+            await client.request("POST", "/workflows/run", json=body)

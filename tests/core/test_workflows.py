@@ -382,3 +382,11 @@ def _size_of_stream(fake_dify: FakeDify) -> int:
     assert fake_dify.wait_for(lambda: run.over)
     lines = [json.dumps(event, ensure_ascii=False, separators=(",", ":")) for event in run.events]
     return len(PING) + sum(len(f"data: {line}\n\n".encode()) for line in lines)
+
+
+async def test_streams_ask_not_to_be_compressed(client: AppClient, fake_dify: FakeDify) -> None:
+    await client.workflows.run({})
+    await client.app.info()
+    stream, call = (request.headers for request in fake_dify.requests)
+    assert (stream["Accept"], stream["Accept-Encoding"]) == ("text/event-stream", "identity")
+    assert "gzip" in call["Accept-Encoding"]
