@@ -59,7 +59,7 @@ class Options:
     extra_body: Mapping[str, Json] | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Request:
     """A request, ready to be sent."""
 
@@ -93,9 +93,8 @@ class Core:
             ConfigurationError: it cannot be made; nothing was sent.
         """
         label = operation.asked.operation
-        query, body = dict(query or {}), body if body is None else dict(body)
         if operation.user == "query":
-            query["user"] = self.identity.asked_user(label)
+            query = {**(query or {}), "user": self.identity.asked_user(label)}
         elif operation.user == "body":
             body = {**(body or {}), "user": self.identity.asked_user(label)}
         if options.extra_body:
@@ -113,7 +112,7 @@ class Core:
         options: Options,
     ) -> Request:
         settings = self.transport.settings
-        headers = {"User-Agent": USER_AGENT, **self.identity.headers()}
+        headers = {"User-Agent": USER_AGENT, **self.identity.headers}
         data: bytes | None = None
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -124,7 +123,8 @@ class Core:
                     f"it cannot be sent as JSON: {exc}", operation=asked.operation
                 ) from None
         headers |= settings.headers
-        headers |= checked_headers(options.extra_headers)
+        if options.extra_headers:
+            headers |= checked_headers(options.extra_headers)
         timeouts = options.timeout if options.timeout is not None else settings.timeouts
         if not isinstance(timeouts, Timeouts):
             timeouts = attrs.evolve(settings.timeouts, total=timeouts)
@@ -181,8 +181,9 @@ class Core:
             self._check(request.asked, answer, body)
             return Response(answer.status, answer.headers, body)
 
+        total = request.timeouts.total
         try:
-            async with asyncio.timeout(request.timeouts.total):
+            async with asyncio.timeout(total) if total is not None else nullcontext():
                 return await self.repeated(once, request.asked, harmless=harmless)
         except TimeoutError:
             raise self.timed_out(request) from None

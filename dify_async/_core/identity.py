@@ -25,8 +25,9 @@ class Secret(str):
 class Identity(Protocol):
     """What a request needs to know of who asks."""
 
+    @property
     def headers(self) -> dict[str, str]:
-        """Give the headers that tell the server who asks."""
+        """The headers that tell the server who asks."""
         ...
 
     def asked_user(self, operation: str) -> str:
@@ -42,6 +43,7 @@ class Identity(Protocol):
 class Anonymous:
     """Nobody: for the few questions that need no key."""
 
+    @property
     def headers(self) -> dict[str, str]:
         return {}
 
@@ -64,6 +66,7 @@ class AppIdentity:
         """Take what was given, or `DIFY_API_KEY` and `DIFY_USER`; refuse what cannot be right."""
         return cls(checked_key(api_key, "DIFY_API_KEY", "app-"), checked_user(user))
 
+    @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": Secret(f"Bearer {self.api_key}")}
 

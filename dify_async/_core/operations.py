@@ -6,6 +6,7 @@ second time does no harm, "once" for runs, for what calls a model, and for what 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final, Generic, Literal, TypeVar
 
 import attrs
@@ -42,7 +43,7 @@ class Operation(Generic[ModelT]):
     recent: bool = False
     """Whether servers of 2024 lack it."""
 
-    @property
+    @cached_property
     def asked(self) -> Asked:
         """The operation as errors tell it."""
         return Asked(f"{self.method} {self.path}", starts_run=self.starts_run, recent=self.recent)

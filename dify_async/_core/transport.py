@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import platform
 import ssl as tls
 import urllib.request
@@ -191,7 +192,7 @@ class Transport:
             allow_redirects=False,
             proxy=home.proxy,
             ssl=True if self.settings.ssl is None else self.settings.ssl,
-            timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_read=silence),
+            timeout=_clocks(connect, silence),
         )
         self.server_version = answer.headers.get("X-Version", self.server_version)
         return answer
@@ -224,6 +225,11 @@ async def _closed_with_its_loop(session: aiohttp.ClientSession, *, owned: bool) 
     finally:
         if owned:
             await session.close()
+
+
+@functools.lru_cache(maxsize=64)
+def _clocks(connect: float, silence: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect, sock_read=silence)
 
 
 def _proxy_of_environment(url: str) -> str | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import json
-import re
 from typing import Final, Generic, Self, TypeVar
 
 import attrs
@@ -94,9 +92,6 @@ class Page(Received, Generic[ItemT]):
     """Entries in all, where the list tells."""
 
 
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
-
-
 def as_object(value: Json) -> dict[str, Json] | None:
     """Give a JSON object as such, None for all other values."""
     return value if value.__class__ is dict else None
@@ -106,13 +101,12 @@ def parse_json(data: bytes) -> Json:
     """Parse JSON text; raise `ValueError` where it is none.
 
     Python's own parser reads what orjson does not: the NaN, infinities and lone surrogates that Python's
-    serialiser writes, which makes Dify's answers in one piece (recordings: `wf_*_blocking`), and integers of
-    more than 64 bits, which orjson would round.
+    serialiser writes, which makes Dify's answers in one piece (recordings: `wf_*_blocking`).
     """
-    if _LONG_NUMBER.search(data) is None:
-        with contextlib.suppress(ValueError):
-            return orjson.loads(data)
     try:
-        return json.loads(data)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
+        return orjson.loads(data)
+    except ValueError:
+        try:
+            return json.loads(data)
+        except RecursionError as exc:
+            raise ValueError("nested too deeply") from exc

