@@ -31,7 +31,7 @@ from dify_async.errors import (
     StreamInterrupted,
     TransportError,
 )
-from dify_async.events import ErrorEvent, Event, UnknownEvent
+from dify_async.events import ErrorEvent, UnknownEvent
 from dify_async.models import AppKind, ChatResult, CompletionResult, RunHandle, Stopped, WorkflowResult
 from dify_async.settings import Timeouts
 
@@ -81,7 +81,9 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._fold = fold
         self._on_ping = on_ping
         self._parser = EventParser(core.transport.settings.max_event_bytes)
-        self._ready: deque[Event] = deque()
+        self._waiting: deque[bytes] = deque()  # The data of events that have come and were not asked for yet.
+        self._body_is_over = False
+        self._break: Exception | None = None
         self._slot = AsyncExitStack()
         self._posting: asyncio.Task[aiohttp.ClientResponse] | None = None
         self._answer: aiohttp.ClientResponse | None = None
@@ -122,12 +124,10 @@ class EventStream(Generic[EventT_co, ResultT]):
         return self
 
     async def __anext__(self) -> EventT_co:
-        ready = self._ready
-        while not ready:
+        while (event := self._next()) is None:
             if not await self._fill():
                 raise StopAsyncIteration
-        event: Any = ready.popleft()
-        return event  # type: ignore[no-any-return]
+        return event
 
     @property
     def text(self) -> AsyncIterator[str]:
@@ -144,8 +144,9 @@ class EventStream(Generic[EventT_co, ResultT]):
             StreamInterrupted: the stream ended before the run did.
             TransportError: a clock ran out, or the connection broke before anything came.
         """
+        self._skip()
         while await self._fill():
-            self._ready.clear()
+            self._skip()
         progress = self._fold.progress
         if progress.misfit is not None:
             raise DecodeError(
@@ -162,52 +163,67 @@ class EventStream(Generic[EventT_co, ResultT]):
             **self._context(),
         )
 
+    def _next(self) -> EventT_co | None:
+        """Give the next event of those that have come; None where none is left.
+
+        Decoded no sooner than asked for: events that pile up cost more than their bytes do, in memory and in
+        the work of the garbage collector.
+        """
+        waiting = self._waiting
+        while waiting:
+            event: Any = decode_event(waiting.popleft())
+            if event is not None:
+                self._fold.add(event)
+                if self._fold.progress.over:
+                    self._finish()
+                return event  # type: ignore[no-any-return]
+            if self._on_ping is not None:
+                self._on_ping()
+        return None
+
+    def _skip(self) -> None:
+        """Take all that has come into the result, without giving it to anybody."""
+        while self._next() is not None:
+            pass
+
     async def _fill(self) -> bool:
         """Wait until something has come; False where nothing will any more."""
         self._check_entered()
         if self._failure is not None:
-            raise self._failure
+            raise self._with_what_is_known(self._failure)
+        if self._body_is_over:
+            self._conclude()
         answer = self._answer
         if answer is None:
-            return False
+            await self._slot.aclose()
+            return self._failure is not None
         try:
             async with asyncio.timeout_at(self._until()):
                 data = await answer.content.readany()
             if data:
-                self._take(self._parser.feed(data))
+                self._waiting.extend(self._parser.feed(data))
             else:
-                self._end_of_body(None)
+                self._end_body(None)
+        except aiohttp.SocketTimeoutError as exc:
+            self._save_what_came(answer)
+            self._fail(broken(exc, self._run.request.asked, streamed=True))
+        except TimeoutError:
+            self._end_of_time()
         except (aiohttp.ClientError, OSError) as exc:
-            if isinstance(exc, TimeoutError) and not isinstance(exc, aiohttp.ClientError):
-                self._end_of_time()
-            else:
-                self._break_off(answer, exc)
+            self._save_what_came(answer)
+            self._end_body(exc)
         except EventTooLarge as exc:
             self._fail(exc)
-        if self._answer is None:
-            await self._slot.aclose()
         return True
 
-    def _take(self, payloads: list[bytes]) -> None:
-        fold, ready = self._fold, self._ready
-        progress = fold.progress
-        for payload in payloads:
-            event = decode_event(payload)
-            if event is not None:
-                fold.add(event)
-                ready.append(event)
-                if progress.over:
-                    self._finish()
-                    return
-            elif self._on_ping is not None:
-                self._on_ping()
-        if progress.linger is None:
-            self._linger_until = None
-        elif self._linger_until is None:
-            self._linger_until = asyncio.get_running_loop().time() + progress.linger
-
     def _until(self) -> float | None:
-        return self._linger_until if self._linger_until is not None else self._deadline
+        linger = self._fold.progress.linger
+        if linger is None:
+            self._linger_until = None
+            return self._deadline
+        if self._linger_until is None:
+            self._linger_until = asyncio.get_running_loop().time() + linger
+        return self._linger_until
 
     def _end_of_time(self) -> None:
         if self._linger_until is not None:
@@ -215,31 +231,30 @@ class EventStream(Generic[EventT_co, ResultT]):
         else:
             self._fail(self._core.timed_out(self._run.request))
 
-    def _end_of_body(self, reason: Exception | None) -> None:
+    def _save_what_came(self, answer: aiohttp.ClientResponse) -> None:
+        # What arrived before a break is still in aiohttp's buffer, behind the error.
+        answer.content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        self._waiting.extend(self._parser.feed(answer.content.read_nowait()))
+
+    def _end_body(self, reason: Exception | None) -> None:
         for payload in self._parser.close():
             event = decode_event(payload)
             # Half an event has no name that could be read; it is not delivered.
-            if event is not None and not (isinstance(event, UnknownEvent) and not event.event):
-                self._fold.add(event)
-                self._ready.append(event)
-        self._finish()
-        if not self._fold.progress.complete:
-            self._leave_alone = True
-            self._fail(self._interrupted(reason))
+            if not (isinstance(event, UnknownEvent) and not event.event):
+                self._waiting.append(payload)
+        self._body_is_over, self._break = True, reason
 
-    def _break_off(self, answer: aiohttp.ClientResponse, exc: Exception) -> None:
-        # What arrived before the break is still in aiohttp's buffer, behind the error.
-        answer.content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-        self._take(self._parser.feed(answer.content.read_nowait()))
-        if self._answer is None:
-            return
-        if isinstance(exc, aiohttp.SocketTimeoutError):
-            self._fail(broken(exc, self._run.request.asked, streamed=True))
-        else:
-            self._end_of_body(exc)
+    def _conclude(self) -> None:
+        """Judge a body that is over, now that all that came of it was read."""
+        self._finish()
+        if not self._fold.progress.complete and self._failure is None:
+            self._leave_alone = True
+            self._fail(self._interrupted(self._break))
 
     def _finish(self) -> None:
         """Stop reading. The connection is dropped and not drained: the server may keep it for minutes."""
+        self._waiting.clear()
+        self._body_is_over = False
         if self._answer is not None:
             self._answer.close()
             self._answer = None
@@ -251,10 +266,13 @@ class EventStream(Generic[EventT_co, ResultT]):
     def _fail(self, error: DifyError) -> None:
         error.operation = error.operation or self._run.request.asked.operation
         error.server_version = error.server_version or self._core.transport.server_version
+        self._failure = error
+
+    def _with_what_is_known(self, error: DifyError) -> DifyError:
         if isinstance(error, TransportError):
             error.handle = self.handle
             error.partial = self._fold.result(self.handle)
-        self._failure = error
+        return error
 
     def _interrupted(self, reason: Exception | None) -> DifyError:
         how = "the connection broke" if reason is not None else "the server closed the stream"
@@ -317,6 +335,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         if self._left or self._home is None:
             return
         self._left = True
+        self._skip()
         progress = self._fold.progress
         is_running = self._answer is not None or self._posting is not None or self._failure is not None
         try:
@@ -379,7 +398,8 @@ class EventStream(Generic[EventT_co, ResultT]):
             data = await self._answer.content.readany()
             if not data:
                 return
-            self._take(self._parser.feed(data))
+            self._waiting.extend(self._parser.feed(data))
+            self._skip()
 
     async def _drop(self) -> None:
         """Let go of the connection, in whatever state it is."""

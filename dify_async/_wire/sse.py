@@ -59,6 +59,11 @@ class EventParser:
         if len(data) > self._limit:
             for block in blocks:
                 self._check(len(block))
+        elif blocks and data.startswith(b"data: "):
+            # Dify writes an event as one line. Whether all of these are is asked once for all of them.
+            events = b"\n\n".join(blocks)[6:].split(b"\n\ndata: ")
+            if b"\n" not in b"".join(events) and b"" not in events:
+                return events
         return _read_blocks(blocks)
 
     def close(self) -> list[bytes]:
