@@ -20,7 +20,8 @@ from dify_async._core.operations import ModelT, Operation
 from dify_async._core.retry import decide
 from dify_async._core.transport import USER_AGENT, Home, Transport, broken, checked_headers
 from dify_async._types import Json
-from dify_async._wire.decode import Misfit, decode_model
+from dify_async._wire.decode import decode_model
+from dify_async._wire.generate import Misfit
 from dify_async._wire.refusals import Asked, refusal
 from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalTimeout
 from dify_async.models._base import parse_json

@@ -9,55 +9,32 @@ What the wire may bring, and what becomes of it:
 - a text that an enum does not know: a member of its own
 - a container where a primitive belongs, or the other way round: `Misfit`, with the path to it
 
-Decoding is the hot path of a stream. Stock cattrs calls a function per field; here its hook for attrs
-classes is one generated function per class, made at first use, which checks the common case in line.
+Decoding is the hot path of a stream. Stock cattrs calls a function per field; our hook for attrs classes is
+one function per class, which `generate.py` writes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
-import types
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
 import orjson
 
-from dify_async._types import Json
+from dify_async._wire.generate import Hook, Misfit, hook_of_class
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import Account, InputField
-from dify_async.models._base import WIRE_KEYS, OpenEnum, Received, as_object, parse_json
+from dify_async.models._base import OpenEnum, Received, as_object, parse_json
 
 ModelT = TypeVar("ModelT", bound=Received)
-Hook: TypeAlias = Callable[[Any, Any], Any]
-"""What cattrs calls: with a value and the type it should become."""
 
 _log = logging.getLogger("dify_async")
-
-
-class Misfit(Exception):
-    """A value is not of the shape that its field has."""
-
-    def __init__(self, expected: str, value: object, path: str = "") -> None:
-        super().__init__(expected, value, path)
-        self.expected = expected
-        self.value = value
-        self.path = path
-
-    def within(self, name: str) -> Misfit:
-        return Misfit(self.expected, self.value, f"{name}.{self.path}" if self.path else name)
-
-    def __str__(self) -> str:
-        kind = type(self.value).__name__
-        found = {"dict": "an object", "list": "a list", "str": "a text", "NoneType": "null"}
-        what = found.get(kind, "a number" if kind in {"int", "float"} else "true or false")
-        return f"{self.path or 'it'} should be {self.expected} and is {what}"
 
 
 # Hooks for single values. They are called only where the value is there and not plainly right.
@@ -90,15 +67,6 @@ def _number(value: Any, _: Any) -> Any:
 
 def _boolean(value: Any, _: Any) -> Any:
     return _primitive(value, "true or false")
-
-
-@functools.lru_cache(maxsize=256)
-def _second(value: int) -> Any:
-    # Neighbours in a stream share their seconds, and a datetime costs more than all else in a message.
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return value
 
 
 def _time(value: Any, _: Any) -> Any:
@@ -163,125 +131,8 @@ def _list(kind: Any) -> Hook:
     return structure
 
 
-def _list_of_texts(kind: Any) -> Hook:
-    # Each piece of text carries such a list, so it gets a way round the calls for its items.
-    careful = _list(kind)
-
-    def structure(value: Any, _: Any) -> Any:
-        if value.__class__ is list:
-            for item in value:
-                if item.__class__ is not str:
-                    break
-            else:
-                return value
-        return careful(value, kind)
-
-    return structure
-
-
-_EXACT: Final[dict[Any, str]] = {
-    str: "str",
-    int: "int",
-    float: "float",
-    bool: "bool",
-    dict[str, Json]: "dict",
-}
-"""What class a value must be of to be taken as it is, by the type of its field."""
-
-
-def _attrs_class(cls: type) -> Hook:
-    """Write the function that makes one attrs class out of a dict.
-
-    For a nullable and a plain field, the third and fourth of the class, it says:
-
-        v = get("error")
-        new.error = v if v is None or v.__class__ is str else hook3(v, type3)
-        v = get("text")
-        new.text = v if v.__class__ is str else absent4() if v is None else hook4(v, type4)
-    """
-    hints = get_type_hints(cls)
-    slots: list[_Slot] = []
-    scope: dict[str, Any] = {"cls": cls, "make": object.__new__, "Misfit": Misfit, "first": _first_of}
-    scope |= {"second": _second, "misfit_among": functools.partial(_misfit_among, slots)}
-    lines = [
-        "def structure(data, _):",
-        " if data.__class__ is not dict:",
-        "  raise Misfit('an object', data)",
-        " get = data.get",
-        " new = make(cls)",
-        " try:",
-    ]
-    for place, field in enumerate(field for field in attrs.fields(cls) if field.init):
-        kind = hints[field.name]
-        keys: tuple[str, ...] = field.metadata.get(WIRE_KEYS, (field.name,))
-        found = f"get({keys[0]!r})" if len(keys) == 1 else f"first(data, {keys!r})"
-        if kind is Any:
-            lines.append(f"  new.{field.name} = {found}")
-            continue
-        nullable = get_origin(kind) in (Union, types.UnionType)
-        if nullable:
-            (kind,) = (arg for arg in get_args(kind) if arg is not type(None))
-        slot = _Slot(field.name, keys, kind, converter.get_structure_hook(kind), _maker_of_default(field))
-        slots.append(slot)
-        scope |= {f"type{place}": slot.kind, f"hook{place}": slot.hook, f"absent{place}": slot.absent}
-        as_it_is = ["v is None"] if nullable else []
-        if kind in _EXACT:
-            as_it_is.append(f"v.__class__ is {_EXACT[kind]}")
-        value = f"hook{place}(v, type{place})"
-        if kind is datetime:
-            value = f"second(v) if v.__class__ is int else {value}"
-        if not nullable:
-            value = f"absent{place}() if v is None else {value}"
-        if as_it_is:
-            value = f"v if {' or '.join(as_it_is)} else {value}"
-        lines += [f"  v = {found}", f"  new.{field.name} = {value}"]
-    lines += [" except Misfit:", "  raise misfit_among(data) from None", " return new"]
-    exec("\n".join(lines), scope)  # noqa: S102 - made of our own field names only
-    hook: Hook = scope["structure"]
-    return hook
-
-
-@attrs.frozen
-class _Slot:
-    """What the generated function knows of one field."""
-
-    name: str
-    keys: tuple[str, ...]
-    kind: Any
-    hook: Hook
-    absent: Callable[[], Any]
-    """Makes the value that stands for a key that is missing or null."""
-
-
-def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> Misfit:
-    """Find the field that does not fit, once it is known that one does not."""
-    for slot in slots:
-        value = _first_of(data, slot.keys)
-        try:
-            if value is None:
-                slot.absent()
-            else:
-                slot.hook(value, slot.kind)
-        except Misfit as misfit:
-            return misfit.within(slot.name)
-    raise AssertionError("no field misfits")
-
-
-def _maker_of_default(field: attrs.Attribute[Any]) -> Callable[[], Any]:
-    default: Any = field.default
-    if default is attrs.NOTHING:
-        return _refuse_absence
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-        return default.factory  # type: ignore[no-any-return]
-    return lambda: default
-
-
-def _refuse_absence() -> Any:
-    raise Misfit("there", None)
-
-
-def _first_of(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((data[key] for key in keys if data.get(key) is not None), None)
+def _attrs_class(kind: type) -> Hook:
+    return hook_of_class(kind, converter.get_structure_hook, apart=frozenset({Account, InputField}))
 
 
 def _account(kind: type[Account]) -> Hook:
@@ -336,7 +187,6 @@ converter.register_structure_hook_factory(attrs.has, _attrs_class)
 converter.register_structure_hook_factory(_is(Account), _account)
 converter.register_structure_hook_factory(_is(InputField), _input_field)
 converter.register_structure_hook_factory(_is_of(list), _list)
-converter.register_structure_hook_factory(_is(list[str]), _list_of_texts)
 
 
 # The two ways in

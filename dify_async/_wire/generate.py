@@ -1,0 +1,210 @@
+"""The function that makes an attrs class out of a dict, written for each class at its first use.
+
+It is the inner loop of every stream, so it says what a careful programmer would write by hand: each field
+is looked up, checked in line, and set; a function is called only for what is not plainly right. Classes
+within the class and lists of texts are written out in the same function.
+
+For `TextChunk`, shortened:
+
+    def structure(data0, _):
+        new0 = make(cls0)
+        get0 = data0.get
+        v = get0("task_id")
+        new0.task_id = v if v is None or v.__class__ is str else hook1(v, type1)
+        v = get0("data")
+        if v.__class__ is dict:
+            data1 = v
+            new1 = make(cls1)
+            ...
+            new0.data = new1
+        else:
+            new0.data = absent2() if v is None else hook2(v, type2)
+        return new0
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from dify_async._types import Json
+from dify_async.models._base import WIRE_KEYS
+
+Hook: TypeAlias = Callable[[Any, Any], Any]
+"""What cattrs calls: with a value and the type it should become."""
+
+
+class Misfit(Exception):
+    """A value is not of the shape that its field has."""
+
+    def __init__(self, expected: str, value: object, path: str = "") -> None:
+        super().__init__(expected, value, path)
+        self.expected = expected
+        self.value = value
+        self.path = path
+
+    def within(self, name: str) -> Misfit:
+        return Misfit(self.expected, self.value, f"{name}.{self.path}" if self.path else name)
+
+    def __str__(self) -> str:
+        kind = type(self.value).__name__
+        found = {"dict": "an object", "list": "a list", "str": "a text", "NoneType": "null"}
+        what = found.get(kind, "a number" if kind in {"int", "float"} else "true or false")
+        return f"{self.path or 'it'} should be {self.expected} and is {what}"
+
+
+_EXACT: Final[dict[Any, str]] = {
+    str: "str",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    dict[str, Json]: "dict",
+}
+"""What class a value must be of to be taken as it is, by the type of its field."""
+
+
+@attrs.frozen
+class _Slot:
+    """What is known of one field."""
+
+    name: str
+    keys: tuple[str, ...]
+    kind: Any
+    """The type of its values, None left out."""
+    nullable: bool
+    hook: Hook
+    absent: Callable[[], Any]
+    """Makes the value that stands for a key that is missing or null."""
+
+
+def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset[type]) -> Hook:
+    """Write the hook of an attrs class.
+
+    Args:
+        cls: The class.
+        hook_of: Gives the hooks of its fields.
+        apart: Classes with hooks of their own, which are not to be written out in this one.
+    """
+    scope: dict[str, Any] = {"make": object.__new__, "Misfit": Misfit, "first": _first_of, "second": _second}
+    scope["misfit_among"] = functools.partial(_misfit_among, _slots(cls, hook_of))
+    lines = [
+        "def structure(data0, _):",
+        " if data0.__class__ is not dict:",
+        "  raise Misfit('an object', data0)",
+        " try:",
+        *(f"  {line}" for line in _lines(cls, (), hook_of, apart, scope)),
+        " except Misfit:",
+        "  raise misfit_among(data0) from None",
+        " return new0",
+    ]
+    exec("\n".join(lines), scope)  # noqa: S102 - made of our own field names only
+    hook: Hook = scope["structure"]
+    return hook
+
+
+def _lines(
+    cls: type,
+    around: tuple[type, ...],
+    hook_of: Callable[[Any], Hook],
+    apart: frozenset[type],
+    scope: dict[str, Any],
+) -> list[str]:
+    """Write how a class is made from the dict of its depth; put what that needs into `scope`."""
+    depth = len(around)
+    new = f"new{depth}"
+    lines = [f"{new} = make({_name(scope, cls)})", f"get{depth} = data{depth}.get"]
+    for slot in _slots(cls, hook_of):
+        found = (
+            f"get{depth}({slot.keys[0]!r})" if len(slot.keys) == 1 else f"first(data{depth}, {slot.keys!r})"
+        )
+        if slot.kind is Any:
+            lines.append(f"{new}.{slot.name} = {found}")
+            continue
+        careful = f"{_name(scope, slot.hook)}(v, {_name(scope, slot.kind)})"
+        value = careful
+        if slot.kind is datetime:
+            value = f"second(v) if v.__class__ is int else {careful}"
+        if not slot.nullable:
+            value = f"{_name(scope, slot.absent)}() if v is None else {value}"
+        as_it_is = ["v is None"] if slot.nullable else []
+        if slot.kind in _EXACT:
+            as_it_is.append(f"v.__class__ is {_EXACT[slot.kind]}")
+        if as_it_is:
+            value = f"v if {' or '.join(as_it_is)} else {value}"
+        lines.append(f"v = {found}")
+        if attrs.has(slot.kind) and slot.kind not in {*apart, *around, cls}:
+            inner = _lines(slot.kind, (*around, cls), hook_of, apart, scope)
+            lines += ["if v.__class__ is dict:", f" data{depth + 1} = v", *(f" {line}" for line in inner)]
+            lines += [f" {new}.{slot.name} = new{depth + 1}", "else:", f" {new}.{slot.name} = {value}"]
+        elif slot.kind == list[str]:
+            lines += ["if v.__class__ is list:", " for item in v:", "  if item.__class__ is not str:"]
+            lines += [f"   v = {careful}", "   break"]
+            lines += [f" {new}.{slot.name} = v", "else:", f" {new}.{slot.name} = {value}"]
+        else:
+            lines.append(f"{new}.{slot.name} = {value}")
+    return lines
+
+
+def _name(scope: dict[str, Any], value: object) -> str:
+    name = f"_{len(scope)}"
+    scope[name] = value
+    return name
+
+
+def _slots(cls: type, hook_of: Callable[[Any], Hook]) -> list[_Slot]:
+    hints = get_type_hints(cls)
+    slots: list[_Slot] = []
+    for field in attrs.fields(cls):
+        if field.init:
+            kind = hints[field.name]
+            keys: tuple[str, ...] = field.metadata.get(WIRE_KEYS, (field.name,))
+            nullable = get_origin(kind) in (Union, types.UnionType)
+            if nullable:
+                (kind,) = (arg for arg in get_args(kind) if arg is not type(None))
+            slots.append(_Slot(field.name, keys, kind, nullable, hook_of(kind), _maker_of_default(field)))
+    return slots
+
+
+def _maker_of_default(field: attrs.Attribute[Any]) -> Callable[[], Any]:
+    default: Any = field.default
+    if default is attrs.NOTHING:
+        return _refuse_absence
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        return default.factory  # type: ignore[no-any-return]
+    return lambda: default
+
+
+def _refuse_absence() -> Any:
+    raise Misfit("there", None)
+
+
+def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> Misfit:
+    """Find the field that does not fit, once it is known that one does not."""
+    for slot in slots:
+        value = _first_of(data, slot.keys)
+        try:
+            if value is not None:
+                slot.hook(value, slot.kind)
+            elif not slot.nullable:
+                slot.absent()
+        except Misfit as misfit:
+            return misfit.within(slot.name)
+    raise AssertionError("no field misfits")
+
+
+def _first_of(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((data[key] for key in keys if data.get(key) is not None), None)
+
+
+@functools.lru_cache(maxsize=256)
+def _second(value: int) -> Any:
+    # Neighbours in a stream share their seconds, and a datetime costs more than all else in a message.
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return value
