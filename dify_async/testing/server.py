@@ -20,8 +20,17 @@ from aiohttp import web
 
 from dify_async._types import Json
 from dify_async.models._base import as_object
+from dify_async.testing.answers import (
+    described,
+    is_stored,
+    log_entry,
+    problem_with,
+    replayed,
+    validation,
+    written,
+)
 from dify_async.testing.runs import ENDS, EventJson, FakeRun
-from dify_async.testing.script import Cut, Delay, Drop, Fault, Field, Refuse, Silence
+from dify_async.testing.script import Cut, Delay, Drop, Fault, Refuse, Silence
 
 if TYPE_CHECKING:
     from dify_async.testing.fake import FakeDify
@@ -176,13 +185,13 @@ class Server:
     def _check_run_body(self, body: dict[str, Any]) -> None:
         if body.get("response_mode") not in (None, "blocking", "streaming"):
             problem = "Input should be 'blocking' or 'streaming' [type=literal_error]"
-            raise Refused(400, "invalid_param", _validation("WorkflowRunPayload", "response_mode", problem))
+            raise Refused(400, "invalid_param", validation("WorkflowRunPayload", "response_mode", problem))
         if "inputs" not in body:
             problem = "Field required [type=missing]"
-            raise Refused(400, "invalid_param", _validation("WorkflowRunPayload", "inputs", problem))
+            raise Refused(400, "invalid_param", validation("WorkflowRunPayload", "inputs", problem))
         if not isinstance(body["inputs"], dict):
             problem = "Input should be a valid dictionary [type=dict_type]"
-            raise Refused(400, "invalid_param", _validation("WorkflowRunPayload", "inputs", problem))
+            raise Refused(400, "invalid_param", validation("WorkflowRunPayload", "inputs", problem))
         if not self._fake.published:
             raise Refused(400, "invalid_param", "Workflow not published")
 
@@ -211,7 +220,7 @@ class Server:
                 f"allowed for {self._fake.app_id} is {limit}."
             )
             raise Refused(400, "invalid_param", message)
-        problem = _problem(self._fake.workflow.form, body["inputs"])
+        problem = problem_with(self._fake.workflow.form, body["inputs"])
         streaming = body.get("response_mode") == "streaming"
         if problem is not None and not streaming:
             raise Refused(400, "invalid_param", problem)
@@ -248,7 +257,7 @@ class Server:
             except TimeoutError:
                 yield PING
                 continue
-            yield _line(event)
+            yield written(event)
             name = event["event"]
             if name == "error":
                 await asyncio.sleep(fake.silence)
@@ -307,7 +316,7 @@ class Server:
         status = query.get("status")
         if status not in (None, "succeeded", "failed", "stopped"):
             problem = "Input should be 'succeeded', 'failed' or 'stopped' [type=literal_error]"
-            raise Refused(400, "invalid_param", _validation("WorkflowLogQuery", "status", problem))
+            raise Refused(400, "invalid_param", validation("WorkflowLogQuery", "status", problem))
         bounds = [_date(query.get(f"created_at__{side}")) for side in ("after", "before")]
         runs = [
             run
@@ -326,7 +335,7 @@ class Server:
                 "limit": limit,
                 "total": len(runs),
                 "has_more": page * limit < len(runs),
-                "data": [_log(run) for run in shown],
+                "data": [log_entry(run) for run in shown],
             }
         )
 
@@ -344,7 +353,7 @@ class Server:
             text = json.dumps({**last, "data": run.finished()})
             return await self._stream(request, _nothing(), first=[f"data: {text}\n\n".encode()])
         queue = run.listen()
-        first = [PING, *(_replayed(run, event) for event in run.events if _is_stored(event))]
+        first = [PING, *(replayed(run, event) for event in run.events if is_stored(event))]
         if run.status == "paused" and snapshot and not through_pauses:
             return await self._stream(request, _nothing(), first=first)
         events = self._live(queue, through_pauses=through_pauses)
@@ -405,7 +414,7 @@ class Server:
                 "retriever_resource": off,
                 "annotation_reply": off,
                 "more_like_this": off,
-                "user_input_form": [{field.kind: _described(field)} for field in self._fake.workflow.form],
+                "user_input_form": [{field.kind: described(field)} for field in self._fake.workflow.form],
                 "sensitive_word_avoidance": off,
                 "file_upload": {
                     "enabled": False,
@@ -473,55 +482,11 @@ async def _nothing() -> AsyncGenerator[bytes, None]:
     yield b""
 
 
-def _line(event: EventJson) -> bytes:
-    # Compact and unescaped, as Dify writes live events: U+2028 stands raw in its JSON.
-    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    return f"data: {text}\n\n".encode()
-
-
-def _is_stored(event: EventJson) -> bool:
-    name: str = event["event"]
-    return name != "text_chunk"
-
-
-def _replayed(run: FakeRun, event: EventJson) -> bytes:
-    """Write an event as a snapshot does: the run id as its task id, and nodes without their contents."""
-    event = {**event, "task_id": run.id}
-    if event["event"] in {"node_started", "node_finished"}:
-        stripped = dict.fromkeys(("inputs", "process_data", "outputs", "error", "execution_metadata"))
-        data = {key: value for key, value in event["data"].items() if not key.endswith("_truncated")}
-        event["data"] = {key: stripped.get(key, value) for key, value in data.items()}
-    return _line(event)
-
-
-def _validation(model: str, field: str, problem: str) -> str:
-    return f"1 validation error for {model}\n{field}\n  {problem}"
-
-
-def _problem(form: Any, inputs: dict[str, Any]) -> str | None:
-    """Say what Dify finds wrong with inputs, in its words."""
-    for field in form:
-        value = inputs.get(field.variable)
-        name = f"{field.variable} in input form"
-        if value in (None, ""):
-            if field.required:
-                return f"{field.variable} is required in input form"
-        elif field.kind in {"text-input", "paragraph", "select"} and not isinstance(value, str):
-            return f"(type '{field.kind}') {name} must be a string"
-        elif field.kind == "number" and not isinstance(value, int | float):
-            return f"{name} must be a valid number"
-        elif field.kind == "select" and value not in field.options:
-            return f"{name} must be one of the following: {list(field.options)}"
-        elif field.max_length is not None and len(str(value)) > field.max_length:
-            return f"{name} must be less than {field.max_length} characters"
-    return None
-
-
 def _whole(query: Any, name: str, low: int, high: int, default: int) -> int:
     text = query.get(name, str(default))
     if not text.isdecimal() or not low <= int(text) <= high:
         problem = f"Input should be from {low} to {high} [input_value={text!r}]"
-        raise Refused(400, "invalid_param", _validation("WorkflowLogQuery", name, problem))
+        raise Refused(400, "invalid_param", validation("WorkflowLogQuery", name, problem))
     return int(text)
 
 
@@ -533,45 +498,3 @@ def _date(text: str | None) -> float | None:
     except ValueError:
         message = f"invalid literal for int() with base 10: {text[:4].encode()!r}"
         raise Refused(400, "invalid_param", message) from None
-
-
-def _log(run: FakeRun) -> dict[str, Json]:
-    finished = run.finished()
-    return {
-        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, run.id)),
-        "workflow_run": {
-            "id": run.id,
-            "version": "2026-11-22 00:47:35.803523",
-            "status": run.status,
-            "triggered_from": "app-run",
-            "error": run.error,
-            "elapsed_time": run.elapsed_time,
-            "total_tokens": run.total_tokens,
-            "total_steps": run.total_steps,
-            "created_at": run.created_at,
-            "finished_at": run.finished_at,
-            "exceptions_count": finished["exceptions_count"],
-        },
-        "details": None,
-        "created_from": "service-api",
-        "created_by_role": "end_user",
-        "created_by_account": None,
-        "created_by_end_user": {
-            "id": finished["created_by"]["id"],
-            "type": "service-api",
-            "is_anonymous": False,
-            "session_id": run.user,
-        },
-        "created_at": run.created_at,
-    }
-
-
-def _described(field: Field) -> dict[str, Json]:
-    return {
-        "variable": field.variable,
-        "label": field.label or field.variable,
-        "type": field.kind,
-        "required": field.required,
-        "max_length": field.max_length,
-        "options": list(field.options),
-    }

@@ -625,12 +625,11 @@ def test_json_that_names_no_event_is_delivered(value: object) -> None:
 
 
 def test_json_nested_too_deeply_is_delivered() -> None:
-    for depth in (2_000, 100_000):
-        data = b'{"event":"workflow_finished","data":{"outputs":{"a":' + b"[" * depth + b"]" * depth + b"}}}"
-        event = decode_event(data)
-        assert isinstance(event, UnknownEvent)
-        assert event.problem is not None
-        assert event.raw == data.decode()
+    data = b'{"event":"workflow_finished","data":{"outputs":{"a":' + b"[" * 500_000 + b"]" * 500_000 + b"}}}"
+    event = decode_event(data)
+    assert isinstance(event, UnknownEvent)
+    assert event.problem is not None
+    assert event.raw == data.decode()
 
 
 @pytest.mark.parametrize("data", [PING, b'{"event":"ping"}', b'{"event": "ping", "task_id": "t"}'])
