@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 import aiohttp
 import attrs
@@ -418,6 +418,11 @@ class EventStream(Generic[EventT_co, ResultT]):
             raise TypeError(
                 "a stream is used in a block: async with client.workflows.stream(...) as run: ..."
             )
+
+    def __await__(self) -> Generator[None, None, NoReturn]:
+        raise TypeError(
+            "a stream is entered and not awaited: async with client.workflows.stream(...) as run: ..."
+        )
 
     def __enter__(self) -> None:
         raise TypeError(

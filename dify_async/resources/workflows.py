@@ -271,6 +271,10 @@ class Workflows:
         trace_session_id: str | None,
         options: Options,
     ) -> Request:
+        if not isinstance(inputs, Mapping):
+            raise ConfigurationError(
+                f"inputs are values by variable name, as a dict, not {type(inputs).__name__}"
+            )
         body: dict[str, Json] = {"inputs": dict(inputs), "response_mode": response_mode}
         if files is not OMIT:
             body["files"] = [dict(file) for file in files]

@@ -144,10 +144,10 @@ class FakeDify:
         self.requests.append(SeenRequest(method, path, headers, body))
         self._tell()
 
-    def next_fault(self, request: str) -> Fault | None:
+    def next_fault(self, method: str, path: str) -> Fault | None:
         """Give the fault that a request is to meet."""
         for place, fault in enumerate(self.faults):
-            if fault.on in request:
+            if fault.meets(method, path):
                 left = attrs.evolve(fault, times=fault.times - 1)
                 self.faults[place : place + 1] = [left] if left.times > 0 else []
                 return fault

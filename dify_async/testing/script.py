@@ -81,8 +81,14 @@ class Fault:
     start of a run.
     """
 
-    on: str = "/run"
+    on: str | None = None
     times: int = 1
+
+    def meets(self, method: str, path: str) -> bool:
+        """Say whether a request is to meet it."""
+        if self.on is None:
+            return method == "POST" and path.endswith("/run")
+        return self.on in f"{method} {path}"
 
 
 @attrs.frozen(kw_only=True)

@@ -99,7 +99,7 @@ class Server:
         """Note the request, meet the faults, check the key, and answer refusals as Dify does."""
         body = await request.read()
         self._fake.note(request.method, request.path_qs, dict(request.headers), body)
-        fault = self._fake.next_fault(f"{request.method} {request.path}")
+        fault = self._fake.next_fault(request.method, request.path)
         async with self._places:
             try:
                 if isinstance(fault, Delay):

@@ -273,6 +273,14 @@ async def test_what_is_no_json_is_refused_before_it_is_sent(fake_dify: FakeDify)
     assert fake_dify.requests == []
 
 
+@pytest.mark.parametrize("inputs", ["city", ["city"], None])
+async def test_inputs_are_values_by_name(fake_dify: FakeDify, inputs: dict[str, str]) -> None:
+    async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
+        with pytest.raises(errors.ConfigurationError, match="as a dict"):
+            await client.workflows.run(inputs)
+    assert fake_dify.requests == []
+
+
 async def test_probe_tells_a_dify_from_others(fake_dify: FakeDify) -> None:
     found = await probe(fake_dify.base_url)
     assert (found.is_dify, found.version) == (True, "1.14.2")

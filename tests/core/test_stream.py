@@ -31,6 +31,8 @@ async def test_a_stream_without_a_block_says_what_to_write(client: AppClient) ->
     with pytest.raises(TypeError, match="async with"):
         with stream:
             pass
+    with pytest.raises(TypeError, match="async with"):
+        await stream
 
 
 async def test_a_stream_is_entered_once(client: AppClient) -> None:

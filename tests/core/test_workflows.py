@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dify_async import AppClient, RunHandle, errors, events
+from dify_async import AppClient, Retry, RunHandle, errors, events
 from dify_async.models import RunStatus
-from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
+from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
 from dify_async.testing.server import PING
 
 TALKING = Workflow(
@@ -390,3 +390,33 @@ async def test_streams_ask_not_to_be_compressed(client: AppClient, fake_dify: Fa
     stream, call = (request.headers for request in fake_dify.requests)
     assert (stream["Accept"], stream["Accept-Encoding"]) == ("text/event-stream", "identity")
     assert "gzip" in call["Accept-Encoding"]
+
+
+@pytest.mark.parametrize("mode", ["streaming", "blocking"])
+@pytest.mark.parametrize("after_start", [True, False])
+async def test_a_connection_dropped_without_an_answer_is_of_unknown_outcome(
+    client: AppClient, fake_dify: FakeDify, mode: str, after_start: bool
+) -> None:
+    fake_dify.faults.append(Drop(after_start=after_start))
+    with pytest.raises(errors.OutcomeUnknown, match="not sent again") as caught:
+        await client.workflows.run({}, response_mode=mode)  # type: ignore[arg-type]
+    assert caught.value.may_have_started
+    assert len(fake_dify.requests) == 1
+    assert fake_dify.runs_started == after_start
+
+
+async def test_a_connection_that_was_never_made_is_tried_again(unused_tcp_port: int) -> None:
+    settings = Retry(attempts=3, base=0.05)
+    base_url = f"http://127.0.0.1:{unused_tcp_port}"
+    async with AppClient("app-x", user="ada", base_url=base_url, retry=settings) as client:
+        with pytest.raises(errors.ConnectionFailed, match="no connection to 127") as caught:
+            await client.workflows.run({})
+    assert not caught.value.may_have_started
+
+
+async def test_faults_of_runs_are_not_met_by_their_records(client: AppClient, fake_dify: FakeDify) -> None:
+    handle = await client.workflows.submit({})
+    fake_dify.faults.append(Refuse(status=500))
+    assert (await client.workflows.get(handle.run_id)).id == handle.run_id
+    with pytest.raises(errors.ServerError):
+        await client.workflows.run({})
