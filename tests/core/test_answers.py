@@ -250,3 +250,32 @@ async def test_a_bad_answer_leaks_nothing_of_a_stream(caplog: pytest.LogCaptureF
             with pytest.raises(errors.CompletionRequestFailed) as caught:
                 await client.workflows.run({})
     assert KEY not in str(caught.value) + repr(caught.value) + caught.value.message + caplog.text
+
+
+@pytest.mark.parametrize("message", [5, None, "\ud800 lone", "", "ok", True])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(None, errors.RunRejected), ("invalid_param", errors.InvalidParam), (7, errors.BadRequest)],
+)
+async def test_an_error_event_of_any_shape_ends_the_stream(
+    message: object, code: object, kind: type[DifyError]
+) -> None:
+    body = f"data: {json.dumps({'event': 'error', 'status': 400, 'code': code, 'message': message})}\n\n"
+    with aioresponses() as server:
+        server.post(f"{BASE}/workflows/run", body=body, headers={"Content-Type": "text/event-stream"})
+        async with a_client() as client:
+            with pytest.raises(kind) as caught:
+                await client.workflows.run({})
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    "data", ["[]", "null", "5", '"x"', '{"outputs": []}', '{"status": {}}', '{"error": []}']
+)
+async def test_a_last_event_that_does_not_fit_is_told_and_ends_the_stream(data: str) -> None:
+    body = f'data: {{"event": "workflow_finished", "workflow_run_id": "r", "data": {data}}}\n\n'
+    with aioresponses() as server:
+        server.post(f"{BASE}/workflows/run", body=body, headers={"Content-Type": "text/event-stream"})
+        async with a_client() as client:
+            with pytest.raises(errors.DecodeError, match="last event is not what it should be"):
+                await client.workflows.run({})
