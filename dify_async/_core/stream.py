@@ -291,8 +291,8 @@ class EventStream(Generic[EventT_co, ResultT]):
         return error
 
     def _error_of_stream(self, event: ErrorEvent) -> DifyError:
-        text = str(event.message).encode("utf-8", "surrogatepass")  # The decoder lets numbers through.
-        message = self._core.identity.redact(text).decode("utf-8", "surrogatepass")
+        sent = str(event.message).encode("utf-8", "surrogatepass")  # The decoder lets numbers through.
+        message = self._core.identity.redact(sent).decode("utf-8", "surrogatepass")
         if event.code:
             return stream_refusal(
                 attrs.evolve(event, message=message),
