@@ -198,6 +198,13 @@ class EventStream(Generic[EventT_co, ResultT]):
             await self._slot.aclose()
             return self._failure is not None
         try:
+            await self._receive(answer)
+        except EventTooLarge as exc:
+            self._fail(exc)
+        return True
+
+    async def _receive(self, answer: aiohttp.ClientResponse) -> None:
+        try:
             async with asyncio.timeout_at(self._until()):
                 data = await answer.content.readany()
             if data:
@@ -212,9 +219,6 @@ class EventStream(Generic[EventT_co, ResultT]):
         except (aiohttp.ClientError, OSError) as exc:
             self._save_what_came(answer)
             self._end_body(exc)
-        except EventTooLarge as exc:
-            self._fail(exc)
-        return True
 
     def _until(self) -> float | None:
         linger = self._fold.progress.linger

@@ -51,6 +51,13 @@ class EventParser:
                 return []
             data = bytes(tail)
             tail.clear()
+        end = data.rfind(b"\n\n")
+        if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
+            # Dify writes an event as one line. Whether all of these are is asked once for all of them.
+            events = data[6:end].split(b"\n\ndata: ")
+            if b"\n" not in b"".join(events) and b"" not in events:
+                tail += data[end + 2 :]
+                return events
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
         if rest:
@@ -59,11 +66,6 @@ class EventParser:
         if len(data) > self._limit:
             for block in blocks:
                 self._check(len(block))
-        elif blocks and data.startswith(b"data: "):
-            # Dify writes an event as one line. Whether all of these are is asked once for all of them.
-            events = b"\n\n".join(blocks)[6:].split(b"\n\ndata: ")
-            if b"\n" not in b"".join(events) and b"" not in events:
-                return events
         return _read_blocks(blocks)
 
     def close(self) -> list[bytes]:

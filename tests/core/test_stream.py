@@ -311,3 +311,15 @@ async def test_events_are_typed(client: AppClient) -> None:
         events.NodeFinished,
         events.WorkflowFinished,
     }
+
+
+async def test_an_event_over_the_ceiling_before_a_break_is_told_with_its_call(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 5000])])
+    fake_dify.faults.append(Cut(after_events=3))
+    async with a_client(fake_dify, max_event_bytes=3000, on_abandon="detach") as client:
+        with pytest.raises(errors.EventTooLarge) as caught:
+            async with client.workflows.stream({}) as run:
+                # All has come, and the connection has broken, before the first event is asked for.
+                assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.open_sockets == 0)
+                await run.result()
+    assert caught.value.operation == "POST /workflows/run"
