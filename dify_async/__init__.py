@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dify_async._probe import Probe, probe
     from dify_async._types import OMIT
     from dify_async.clients import AppClient
+    from dify_async.files import InputFile
     from dify_async.models import RunHandle
     from dify_async.settings import Retry, Timeouts
 
@@ -30,6 +31,7 @@ __all__ = [
     "OMIT",
     "AppClient",
     "EventStream",
+    "InputFile",
     "Pager",
     "Probe",
     "Response",
@@ -47,6 +49,7 @@ _HOMES = {
     "OMIT": "_types",
     "AppClient": "clients",
     "EventStream": "_core.stream",
+    "InputFile": "files",
     "Pager": "_core.pager",
     "Probe": "_probe",
     "Response": "_core.core",

@@ -13,6 +13,7 @@ from dify_async._core.identity import AppIdentity, checked_base_url
 from dify_async._core.transport import Settings, Transport
 from dify_async._types import Json
 from dify_async.resources.app import App
+from dify_async.resources.files import Files
 from dify_async.resources.workflows import Workflows
 from dify_async.settings import Retry, Timeouts
 
@@ -96,6 +97,7 @@ class AppClient:
         self._core = core = Core(transport, identity)
         self._owns = owns
         self.workflows = Workflows(core)
+        self.files = Files(core)
         self.app = App(core)
 
     def for_user(self, user: str) -> AppClient:

@@ -7,16 +7,17 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
 import attrs
-import orjson
 
+from dify_async._core.body import written
 from dify_async._core.identity import Identity, filled
-from dify_async._core.operations import ModelT, Operation
+from dify_async._core.multipart import Form, multipart
+from dify_async._core.operations import UPLOAD_FILE, ModelT, Operation
 from dify_async._core.retry import decide
 from dify_async._core.transport import USER_AGENT, Home, Transport, broken, checked_headers
 from dify_async._types import Json
@@ -24,6 +25,8 @@ from dify_async._wire.decode import decode_model
 from dify_async._wire.generate import Misfit
 from dify_async._wire.refusals import Asked, refusal
 from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalTimeout
+from dify_async.files import InputFile
+from dify_async.models import UploadedFile
 from dify_async.models._base import parse_json
 from dify_async.settings import Timeouts
 
@@ -68,8 +71,13 @@ class Request:
     method: str
     url: str
     headers: dict[str, str]
-    data: bytes | None
+    data: bytes | Form | None
     timeouts: Timeouts
+    options: Options
+    body: Json = None
+    """What `data` was written from, kept for a body with files that are yet to be uploaded."""
+    files: list[InputFile] = attrs.Factory(list[InputFile])
+    """Those files: `Core.ready` uploads them."""
 
 
 @attrs.frozen
@@ -86,9 +94,10 @@ class Core:
         ids: dict[str, str] | None = None,
         query: dict[str, Any] | None = None,
         body: dict[str, Json] | None = None,
+        file: InputFile | None = None,
         options: Options = Options(),
     ) -> Request:
-        """Make the request of an operation: fill its path, name its end user, write its JSON.
+        """Make the request of an operation: fill its path, name its end user, write its JSON or form.
 
         Raises:
             ConfigurationError: it cannot be made; nothing was sent.
@@ -100,8 +109,11 @@ class Core:
             body = {**(body or {}), "user": self.identity.asked_user(label)}
         if options.extra_body:
             body = {**(body or {}), **options.extra_body}
+        form = None
+        if file is not None:
+            form = Form({"user": self.identity.asked_user(label)}, file)
         path = filled(operation.path, ids or {}, label)
-        return self._request(operation.method, path, operation.asked, query, body, options)
+        return self._request(operation.method, path, operation.asked, query, body, form, options)
 
     def _request(
         self,
@@ -110,15 +122,17 @@ class Core:
         asked: Asked,
         query: Mapping[str, Any] | None,
         body: Json,
+        form: Form | None,
         options: Options,
     ) -> Request:
         settings = self.transport.settings
         headers = {"User-Agent": USER_AGENT, **self.identity.headers}
-        data: bytes | None = None
+        data: bytes | Form | None = form
+        files: list[InputFile] = []
         if body is not None:
             headers["Content-Type"] = "application/json"
             try:
-                data = orjson.dumps(body)
+                data, files = written(body, {})
             except TypeError as exc:
                 raise ConfigurationError(
                     f"it cannot be sent as JSON: {exc}", operation=asked.operation
@@ -132,7 +146,17 @@ class Core:
         url = settings.base_url + path
         if query and (text := _query_text(query)):
             url += f"?{text}"
-        return Request(asked=asked, method=method, url=url, headers=headers, data=data, timeouts=timeouts)
+        return Request(
+            asked=asked,
+            method=method,
+            url=url,
+            headers=headers,
+            data=data,
+            timeouts=timeouts,
+            options=options,
+            body=body if files else None,
+            files=files,
+        )
 
     async def call(
         self,
@@ -141,10 +165,11 @@ class Core:
         ids: dict[str, str] | None = None,
         query: dict[str, Any] | None = None,
         body: dict[str, Json] | None = None,
+        file: InputFile | None = None,
         options: Options = Options(),
     ) -> ModelT:
         """Perform an operation and give what it answers."""
-        request = self.prepare(operation, ids=ids, query=query, body=body, options=options)
+        request = self.prepare(operation, ids=ids, query=query, body=body, file=file, options=options)
         response = await self.exchange(request, harmless=operation.repeat == "always")
         return self.decoded(operation, response)
 
@@ -156,11 +181,41 @@ class Core:
         if not path.startswith("/"):
             path = f"/{path}"
         asked = Asked(f"{method} {path.partition('?')[0]}")
-        request = self._request(method, path, asked, query, body, options)
+        request = self._request(method, path, asked, query, body, None, options)
         return await self.exchange(request, harmless=method not in {"POST", "PATCH"})
 
-    async def exchange(self, request: Request, *, harmless: bool) -> Response:
+    async def ready(self, request: Request) -> Request:
+        """Upload the files that stand in a request's body, as its own end user, and write the body anew."""
+        if not request.files:
+            return request
+        uploaded = {file: await self._uploaded(file, request) for file in request.files}
+        data, _ = written(request.body, uploaded)
+        return attrs.evolve(request, data=data, body=None, files=[])
+
+    async def _uploaded(self, file: InputFile, request: Request) -> UploadedFile:
+        home = await self.transport.home()
+        user = self.identity.asked_user(UPLOAD_FILE.asked.operation)
+        async with home.uploading.setdefault(file, asyncio.Lock()):
+            known = self.transport.uploaded.setdefault(file, {})
+            if user not in known:
+                timeouts = attrs.evolve(request.timeouts, total=None)  # The run's own clock is running.
+                options = Options(timeout=timeouts, extra_headers=request.options.extra_headers)
+                known[user] = await self.call(UPLOAD_FILE, file=file, options=options)
+            return known[user]
+
+    async def exchange(
+        self,
+        request: Request,
+        *,
+        harmless: bool,
+        take: Callable[[aiohttp.ClientResponse], Awaitable[bytes]] | None = None,
+    ) -> Response:
         """Send a request and read its whole answer; again, where that is right.
+
+        Args:
+            request: What is sent.
+            harmless: Whether it does no harm twice.
+            take: Reads the body of a 2xx answer, where it goes elsewhere than into memory.
 
         Raises:
             TransportError: no answer came.
@@ -172,8 +227,9 @@ class Core:
         async def once(attempt: int) -> Response:
             home = await self.transport.home()
             try:
-                answer = await self._send(home, request, clock)
-                body = await self._body_of(answer)
+                async with _content(request) as data:
+                    answer = await self._send(home, request, data, clock)
+                    body = await self._body_of(answer, take)
             except (aiohttp.ClientError, OSError) as exc:
                 raise broken(exc, request.asked) from exc
             if answer.status == 404 and request.method == "DELETE" and attempt > 1:
@@ -185,6 +241,7 @@ class Core:
         total = request.timeouts.total
         try:
             async with asyncio.timeout(total) if total is not None else nullcontext():
+                request = await self.ready(request)
                 return await self.repeated(once, request.asked, harmless=harmless)
         except TimeoutError:
             raise self.timed_out(request) from None
@@ -194,7 +251,8 @@ class Core:
         home = await self.transport.home()
         request = attrs.evolve(request, headers={**_FOR_STREAMS, **request.headers})
         try:
-            answer = await self._send(home, request, request.timeouts.idle)
+            async with _content(request) as data:
+                answer = await self._send(home, request, data, request.timeouts.idle)
             if 200 <= answer.status < 300 and _may_stream(answer):
                 return answer
             body = self.identity.redact(await self.transport.read(answer))
@@ -208,14 +266,16 @@ class Core:
             server_version=self.transport.server_version,
         )
 
-    async def _send(self, home: Home, request: Request, silence: float | None) -> aiohttp.ClientResponse:
+    async def _send(
+        self, home: Home, request: Request, data: bytes | aiohttp.FormData | None, silence: float | None
+    ) -> aiohttp.ClientResponse:
         started = time.monotonic()
         answer = await self.transport.send(
             home,
             request.method,
             request.url,
             headers=request.headers,
-            data=request.data,
+            data=data,
             connect=request.timeouts.connect,
             silence=silence,
         )
@@ -223,9 +283,16 @@ class Core:
         _log.debug("%s: %d after %.0f ms", request.asked.operation, answer.status, took)
         return answer
 
-    async def _body_of(self, answer: aiohttp.ClientResponse) -> bytes:
-        body = await self.transport.read(answer)
-        return body if 200 <= answer.status < 300 else self.identity.redact(body)
+    async def _body_of(
+        self,
+        answer: aiohttp.ClientResponse,
+        take: Callable[[aiohttp.ClientResponse], Awaitable[bytes]] | None,
+    ) -> bytes:
+        if 200 <= answer.status < 300:
+            return await (take or self.transport.read)(answer)
+        body = self.identity.redact(await self.transport.read(answer))
+        answer.close()  # The rest of an upload that was refused is not worth sending.
+        return body
 
     def _check(self, asked: Asked, answer: aiohttp.ClientResponse, body: bytes) -> None:
         if not 200 <= answer.status < 300:
@@ -286,6 +353,11 @@ class Core:
         limiter = self.transport.settings.limiter
         async with home.slots, limiter() if limiter is not None else nullcontext():
             yield
+
+
+def _content(request: Request) -> AbstractAsyncContextManager[bytes | aiohttp.FormData | None]:
+    data = request.data
+    return multipart(data) if isinstance(data, Form) else nullcontext(data)
 
 
 def _query_text(query: Mapping[str, Any]) -> str:

@@ -20,24 +20,27 @@ from dify_async.models import (
     AppSite,
     ServerInfo,
     Stopped,
+    UploadedFile,
     WorkflowLogPage,
     WorkflowRun,
 )
 from dify_async.models._base import Received
 
 ModelT = TypeVar("ModelT", bound=Received)
+AnswerT = TypeVar("AnswerT", bound=Received | bytes)
 
 
 @attrs.frozen
-class Operation(Generic[ModelT]):
+class Operation(Generic[AnswerT]):
     """One operation: where it is, what it answers, and how it may be treated."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """With `{names}` for the ids in it, relative to the base URL."""
-    answer: type[ModelT]
+    answer: type[AnswerT]
+    """The model of a JSON answer; `bytes` for a file."""
     repeat: Literal["always", "once"]
-    user: Literal["body", "query"] | None = None
+    user: Literal["body", "query", "form"] | None = None
     """Where the end user is named; None where the server does not ask."""
     starts_run: bool = False
     recent: bool = False
@@ -63,3 +66,6 @@ GET_APP_INFO: Final = Operation("GET", "/info", AppInfo, "always", recent=True)
 GET_APP_PARAMETERS: Final = Operation("GET", "/parameters", AppParameters, "always")
 GET_APP_META: Final = Operation("GET", "/meta", AppMeta, "always", recent=True)
 GET_APP_SITE: Final = Operation("GET", "/site", AppSite, "always", recent=True)
+
+UPLOAD_FILE: Final = Operation("POST", "/files/upload", UploadedFile, "once", "form")
+PREVIEW_FILE: Final = Operation("GET", "/files/{file_id}/preview", bytes, "always", "query", recent=True)

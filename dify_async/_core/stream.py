@@ -355,6 +355,7 @@ class EventStream(Generic[EventT_co, ResultT]):
     async def _open(self, request: Request) -> None:
         try:
             async with asyncio.timeout_at(self._deadline):
+                self._run = attrs.evolve(self._run, request=await self._core.ready(request))
                 self._answer = await self._core.repeated(self._post, request.asked, harmless=False)
         except TimeoutError:
             raise self._core.timed_out(request) from None

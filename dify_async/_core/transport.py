@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import aiohttp
 import attrs
@@ -31,6 +32,8 @@ from dify_async.errors import (
     OutcomeUnknown,
     TransportError,
 )
+from dify_async.files import InputFile
+from dify_async.models import UploadedFile
 from dify_async.settings import Retry, Timeouts
 
 USER_AGENT: Final = (
@@ -112,6 +115,10 @@ class Home:
     slots: asyncio.Semaphore
     proxy: Secret | None
     closing: AsyncGenerator[None, None]
+    uploading: WeakKeyDictionary[InputFile, asyncio.Lock] = attrs.Factory(
+        WeakKeyDictionary[InputFile, asyncio.Lock]
+    )
+    """Held while a file is uploaded, so that runs that share it upload it once."""
     tasks: set[asyncio.Task[Any]] = attrs.Factory(set[asyncio.Task[Any]])
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
@@ -129,6 +136,8 @@ class Transport:
         self.settings = settings
         self.server_version: str | None = None
         self.closed = False
+        self.uploaded: WeakKeyDictionary[InputFile, dict[str, UploadedFile]] = WeakKeyDictionary()
+        """What became of the files of inputs, by end user."""
         self._homes: dict[asyncio.AbstractEventLoop, Home] = {}
 
     async def home(self) -> Home:
@@ -176,7 +185,7 @@ class Transport:
         url: str,
         *,
         headers: Mapping[str, str],
-        data: bytes | None,
+        data: bytes | aiohttp.FormData | None,
         connect: float,
         silence: float | None,
     ) -> aiohttp.ClientResponse:

@@ -19,7 +19,7 @@ from dify_async.models.app import (
     SystemParameters,
     TextToSpeech,
 )
-from dify_async.models.files import FileType, RunFile, TransferMethod
+from dify_async.models.files import FileType, RunFile, TransferMethod, UploadedFile
 from dify_async.models.forms import FormAction, FormInput, Pause, PauseReason, PauseType
 from dify_async.models.messages import (
     AgentThought,
@@ -79,6 +79,7 @@ __all__ = [
     "SystemParameters",
     "TextToSpeech",
     "TransferMethod",
+    "UploadedFile",
     "Usage",
     "WorkflowLog",
     "WorkflowLogPage",

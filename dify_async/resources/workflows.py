@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -19,7 +19,8 @@ from dify_async._wire.fold import WorkflowFold
 from dify_async._wire.outcomes import accepted
 from dify_async.errors import ConfigurationError, DecodeError, NotFound
 from dify_async.events import WorkflowEvent
-from dify_async.models import Page, RunHandle, WorkflowLog, WorkflowResult, WorkflowRun
+from dify_async.files import FileInputs, InputFile
+from dify_async.models import Page, RunHandle, UploadedFile, WorkflowLog, WorkflowResult, WorkflowRun
 from dify_async.settings import Timeouts
 
 _log: Final = logging.getLogger("dify_async")
@@ -35,7 +36,7 @@ class Workflows:
         self,
         inputs: Mapping[str, Json],
         *,
-        files: Sequence[Mapping[str, Json]] | Omit = OMIT,
+        files: FileInputs | Omit = OMIT,
         workflow_id: str | None = None,
         response_mode: Literal["streaming", "blocking"] = "streaming",
         trace_id: str | None = None,
@@ -51,9 +52,11 @@ class Workflows:
         call stops the run on the server.
 
         Args:
-            inputs: The values of the app's form, by variable name; `{}` for none.
-            files: For apps that take files beside their inputs: objects as Dify has them, such as
-                `{"type": "image", "transfer_method": "remote_url", "url": ...}`.
+            inputs: The values of the app's form, by variable name; `{}` for none. A file field takes an
+                `InputFile`, a list of files a list of them; files are uploaded before the run starts, as
+                its end user. What is None is left out.
+            files: For apps that take files beside their inputs: `InputFile`s, uploaded files, or objects
+                as Dify has them, such as `{"type": "image", "transfer_method": "remote_url", "url": ...}`.
             workflow_id: A published version to run instead of the current one.
             response_mode: "blocking" asks for an answer in one piece. Such a run cannot be stopped, for
                 its task id comes with its result, and only `Timeouts.total` ends the wait.
@@ -84,7 +87,7 @@ class Workflows:
         self,
         inputs: Mapping[str, Json],
         *,
-        files: Sequence[Mapping[str, Json]] | Omit = OMIT,
+        files: FileInputs | Omit = OMIT,
         workflow_id: str | None = None,
         trace_id: str | None = None,
         trace_session_id: str | None = None,
@@ -99,7 +102,7 @@ class Workflows:
         comes of it. See `EventStream` for what follows.
 
         Args:
-            inputs: The values of the app's form, by variable name; `{}` for none.
+            inputs: The values of the app's form, by variable name, `InputFile`s among them; `{}` for none.
             files: For apps that take files beside their inputs.
             workflow_id: A published version to run instead of the current one.
             trace_id: Goes to the server's traces: up to 128 letters, digits, "-" and "_".
@@ -117,7 +120,7 @@ class Workflows:
         self,
         inputs: Mapping[str, Json],
         *,
-        files: Sequence[Mapping[str, Json]] | Omit = OMIT,
+        files: FileInputs | Omit = OMIT,
         workflow_id: str | None = None,
         trace_id: str | None = None,
         trace_session_id: str | None = None,
@@ -131,7 +134,7 @@ class Workflows:
         stops the run.
 
         Args:
-            inputs: The values of the app's form, by variable name; `{}` for none.
+            inputs: The values of the app's form, by variable name, `InputFile`s among them; `{}` for none.
             files: For apps that take files beside their inputs.
             workflow_id: A published version to run instead of the current one.
             trace_id: Goes to the server's traces: up to 128 letters, digits, "-" and "_".
@@ -264,7 +267,7 @@ class Workflows:
     def _request(
         self,
         inputs: Mapping[str, Json],
-        files: Sequence[Mapping[str, Json]] | Omit,
+        files: FileInputs | Omit,
         workflow_id: str | None,
         response_mode: str,
         trace_id: str | None,
@@ -275,9 +278,9 @@ class Workflows:
             raise ConfigurationError(
                 f"inputs are values by variable name, as a dict, not {type(inputs).__name__}"
             )
-        body: dict[str, Json] = {"inputs": dict(inputs), "response_mode": response_mode}
+        body: dict[str, Json] = {"inputs": _given(inputs), "response_mode": response_mode}
         if files is not OMIT:
-            body["files"] = [dict(file) for file in files]
+            body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
         operation, ids = operations.RUN_WORKFLOW, {}
         if workflow_id is not None:
             operation, ids = operations.RUN_WORKFLOW_VERSION, {"workflow_id": workflow_id}
@@ -307,6 +310,17 @@ class Workflows:
             "server_version": self._core.transport.server_version,
         }
         return accepted(result, handle=result.handle, **context)
+
+
+def _given(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out what is None, also among several files: the server takes both for not given."""
+    return {name: _without_none(value) for name, value in inputs.items() if value is not None}
+
+
+def _without_none(value: Json) -> Json:
+    if value.__class__ is not list or not any(isinstance(one, (InputFile, UploadedFile)) for one in value):
+        return value
+    return [one for one in value if one is not None]
 
 
 def _iso(time: datetime | str | None) -> str | None:
