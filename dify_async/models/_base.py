@@ -97,6 +97,11 @@ def as_object(value: Json) -> dict[str, Json] | None:
     return value if value.__class__ is dict else None
 
 
+def as_list(value: Json) -> list[Json] | None:
+    """Give a JSON list as such, None for all other values."""
+    return value if value.__class__ is list else None
+
+
 def parse_json(data: bytes) -> Json:
     """Parse JSON text; raise `ValueError` where it is none.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from dify_async._types import Json
 from dify_async.models._base import OpenEnum, Received, wire
+from dify_async.models._check import problem_with
 
 
 class AppMode(OpenEnum):
@@ -69,19 +72,28 @@ class InputField:
     kind: str = ""
     """`text-input`, `paragraph`, `select`, `number`, `checkbox`, `file`, `file-list`, `json_object`, ..."""
     variable: str = ""
-    """The key in `inputs`."""
+    """Its name: the key in `inputs`."""
     label: str = ""
     required: bool = False
     default: Json = None
     options: list[Json] = attrs.Factory(list[Json])
+    """What a `select` takes."""
     max_length: int | None = None
-    """Characters of a text, or files of a file list."""
+    """Characters of a text, or files of a file list, at most."""
     description: str | None = None
     hide: bool | None = None
     allowed_file_types: list[str] = attrs.Factory(list[str])
+    """`image`, `document`, `audio`, `video`, `custom`."""
     allowed_file_extensions: list[str] = attrs.Factory(list[str])
+    """Those of `custom`."""
     allowed_file_upload_methods: list[str] = attrs.Factory(list[str])
+    """`local_file`, `remote_url`."""
     json_schema: Json = None
+
+    @property
+    def name(self) -> str:
+        """The key in `inputs`."""
+        return self.variable
 
 
 @attrs.define(kw_only=True)
@@ -152,6 +164,24 @@ class AppParameters(Received):
     annotation_reply: Feature = attrs.Factory(Feature)
     more_like_this: Feature = attrs.Factory(Feature)
     sensitive_word_avoidance: Feature = attrs.Factory(Feature)
+
+    @property
+    def form(self) -> dict[str, InputField]:
+        """The fields of the form by name, in the order of the form."""
+        return {field.variable: field for field in self.user_input_form}
+
+    def check(self, inputs: Mapping[str, Json]) -> list[str]:
+        """Say what the server would refuse of these inputs, in plain words; nothing where it would run.
+
+        A streamed run with a bad input costs the server a connection for five minutes, so it is worth
+        asking before a run, and more so before many. Never stricter than the server: what it may take,
+        such as keys that the form does not have, is not told of.
+
+        Args:
+            inputs: As for a run, `InputFile`s included.
+        """
+        problems = (problem_with(field, inputs.get(field.variable)) for field in self.user_input_form)
+        return [problem for problem in problems if problem is not None]
 
 
 @attrs.define(kw_only=True)

@@ -21,6 +21,7 @@ from dify_async.errors import ConfigurationError, DecodeError, NotFound
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
 from dify_async.models import Page, RunHandle, UploadedFile, WorkflowLog, WorkflowResult, WorkflowRun
+from dify_async.models._base import as_list
 from dify_async.settings import Timeouts
 
 _log: Final = logging.getLogger("dify_async")
@@ -318,9 +319,10 @@ def _given(inputs: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _without_none(value: Json) -> Json:
-    if value.__class__ is not list or not any(isinstance(one, (InputFile, UploadedFile)) for one in value):
+    items = as_list(value)
+    if items is None or not any(isinstance(item, (InputFile, UploadedFile)) for item in items):
         return value
-    return [one for one in value if one is not None]
+    return [item for item in items if item is not None]
 
 
 def _iso(time: datetime | str | None) -> str | None:

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator
 
 from dify_async.testing.fake import FakeDify, SeenRequest
+from dify_async.testing.inputs import StoredFile
 from dify_async.testing.runs import FakeRun
 from dify_async.testing.script import Cut, Delay, Drop, Fault, Field, Node, Refuse, Silence, Workflow
 
@@ -33,6 +34,7 @@ __all__ = [
     "Refuse",
     "SeenRequest",
     "Silence",
+    "StoredFile",
     "Workflow",
 ]
 

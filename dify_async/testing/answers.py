@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from typing import Any
 
 from dify_async._types import Json
+from dify_async.testing.inputs import StoredFile
 from dify_async.testing.runs import EventJson, FakeRun
 from dify_async.testing.script import Field
 
@@ -37,25 +38,6 @@ def replayed(run: FakeRun, event: EventJson) -> bytes:
 def validation(model: str, field: str, problem: str) -> str:
     """Write the dump of Dify's validator, as far as it is stable."""
     return f"1 validation error for {model}\n{field}\n  {problem}"
-
-
-def problem_with(form: Any, inputs: dict[str, Any]) -> str | None:
-    """Say what Dify finds wrong with inputs, in its words."""
-    for field in form:
-        value = inputs.get(field.variable)
-        name = f"{field.variable} in input form"
-        if value in (None, ""):
-            if field.required:
-                return f"{field.variable} is required in input form"
-        elif field.kind in {"text-input", "paragraph", "select"} and not isinstance(value, str):
-            return f"(type '{field.kind}') {name} must be a string"
-        elif field.kind == "number" and not isinstance(value, int | float):
-            return f"{name} must be a valid number"
-        elif field.kind == "select" and value not in field.options:
-            return f"{name} must be one of the following: {list(field.options)}"
-        elif field.max_length is not None and len(str(value)) > field.max_length:
-            return f"{name} must be less than {field.max_length} characters"
-    return None
 
 
 def log_entry(run: FakeRun) -> dict[str, Json]:
@@ -92,11 +74,39 @@ def log_entry(run: FakeRun) -> dict[str, Json]:
 
 def described(field: Field) -> dict[str, Json]:
     """Write a field of the form as `/parameters` has it."""
-    return {
+    described: dict[str, Json] = {
         "variable": field.variable,
         "label": field.label or field.variable,
         "type": field.kind,
         "required": field.required,
         "max_length": field.max_length,
         "options": list(field.options),
+    }
+    if field.kind in {"file", "file-list"}:
+        described |= {
+            "allowed_file_types": list(field.allowed_file_types),
+            "allowed_file_extensions": list(field.allowed_file_extensions),
+            "allowed_file_upload_methods": ["local_file", "remote_url"],
+        }
+    return described
+
+
+def uploaded(file: StoredFile, created_by: str, source_url: str) -> dict[str, Json]:
+    """Write a file that was uploaded."""
+    return {
+        "id": file.id,
+        "reference": None,
+        "name": file.name,
+        "size": len(file.content),
+        "extension": file.extension,
+        "mime_type": file.mime_type,
+        "created_by": created_by,
+        "created_at": int(time.time()),
+        "preview_url": None,
+        "source_url": source_url,
+        "original_url": None,
+        "user_id": None,
+        "tenant_id": str(uuid.uuid5(uuid.NAMESPACE_URL, "dify_async.testing/tenant")),
+        "conversation_id": None,
+        "file_key": None,
     }

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from dify_async._types import Json
 from dify_async.errors import DifyError
+from dify_async.testing.inputs import StoredFile
 from dify_async.testing.runs import FakeRun
 from dify_async.testing.script import Fault, Workflow
 from dify_async.testing.server import Server
@@ -83,8 +84,10 @@ class FakeDify:
         """What goes wrong next."""
         self.runs: dict[str, FakeRun] = {}
         """Every run that was started, by run id."""
+        self.files: dict[str, StoredFile] = {}
+        """Every file that was uploaded, by id."""
         self.requests: list[SeenRequest] = []
-        """Every request that came, in order."""
+        """Every request that came, in order; without the bodies of forms."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dify_async._types import Json
+from dify_async.testing.inputs import files_in
 from dify_async.testing.script import Node, Workflow
 
 EventJson = dict[str, Json]
@@ -181,7 +182,7 @@ class FakeRun:
             "created_at": self.created_at,
             "finished_at": self.finished_at,
             "exceptions_count": self._exceptions,
-            "files": [],
+            "files": files_in(self.outputs),
         }
 
     def _emit(self, name: str, data: EventJson) -> None:

@@ -19,11 +19,15 @@ class Field:
 
     variable: str
     kind: str = "text-input"
-    """`text-input`, `paragraph`, `select`, `number`, ..."""
+    """`text-input`, `paragraph`, `select`, `number`, `checkbox`, `json_object`, `file`, `file-list`."""
     required: bool = attrs.field(default=False, kw_only=True)
     options: Sequence[str] = attrs.field(default=(), kw_only=True)
     max_length: int | None = attrs.field(default=None, kw_only=True)
+    """Characters of a text, or files of a list."""
     label: str | None = attrs.field(default=None, kw_only=True)
+    allowed_file_types: Sequence[str] = attrs.field(default=(), kw_only=True)
+    allowed_file_extensions: Sequence[str] = attrs.field(default=(), kw_only=True)
+    """Those of the type `custom`, with the dot."""
 
 
 @attrs.frozen

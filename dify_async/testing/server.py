@@ -15,20 +15,23 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from dify_async._types import Json
+from dify_async.models import FileType
 from dify_async.models._base import as_object
 from dify_async.testing.answers import (
     described,
     is_stored,
     log_entry,
-    problem_with,
     replayed,
+    uploaded,
     validation,
     written,
 )
+from dify_async.testing.inputs import InputRefused, Inputs, StoredFile, signed
 from dify_async.testing.runs import ENDS, EventJson, FakeRun
 from dify_async.testing.script import Cut, Delay, Drop, Fault, Refuse, Silence
 
@@ -39,6 +42,9 @@ _fault: Final[ContextVar[Fault | None]] = ContextVar("fault")
 """What the request that is being answered is to meet."""
 
 PING: Final = b"event: ping\n\n"
+
+_MEBIBYTES: Final = {"image": 10, "video": 100, "audio": 50}
+"""The limits of a stock server by kind of file; for all others it is 15."""
 
 _PAGE_404: Final = """<!doctype html>
 <html lang=en>
@@ -88,6 +94,8 @@ class Server:
                 web.get("/v1/workflows/run/{run_id}", self._run_detail),
                 web.get("/v1/workflows/logs", self._logs),
                 web.get("/v1/workflow/{run_id}/events", self._events),
+                web.post("/v1/files/upload", self._upload),
+                web.get("/v1/files/{file_id}/preview", self._preview),
             ]
         )
         return app
@@ -97,7 +105,8 @@ class Server:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Note the request, meet the faults, check the key, and answer refusals as Dify does."""
-        body = await request.read()
+        # A form may be large, and its handler keeps what it needs of it.
+        body = b"" if request.content_type.startswith("multipart/") else await request.read()
         self._fake.note(request.method, request.path_qs, dict(request.headers), body)
         fault = self._fake.next_fault(request.method, request.path)
         async with self._places:
@@ -220,11 +229,11 @@ class Server:
                 f"allowed for {self._fake.app_id} is {limit}."
             )
             raise Refused(400, "invalid_param", message)
-        problem = problem_with(self._fake.workflow.form, body["inputs"])
         streaming = body.get("response_mode") == "streaming"
+        taken, problem = self._taken(body, user)
         if problem is not None and not streaming:
             raise Refused(400, "invalid_param", problem)
-        run = self._fake.new_run(body["inputs"], user)
+        run = self._fake.new_run(taken, user)
         queue = run.listen()
         worker = asyncio.create_task(run.play(problem))
         self._workers.add(worker)
@@ -235,6 +244,17 @@ class Server:
             await worker
             return self._blocking_answer(run)
         return await self._stream(request, self._live(queue), first=[PING])
+
+    def _taken(self, body: dict[str, Any], user: str) -> tuple[dict[str, Json], str | None]:
+        """Give the inputs as the run has them, and what is wrong with them."""
+        fake = self._fake
+        inputs = Inputs(fake.workflow.form, fake.files, user, fake.base_url)
+        try:
+            files = [inputs.file(file) for file in body.get("files") or []]
+            taken = inputs.taken(body["inputs"])
+        except InputRefused as refused:
+            return body["inputs"], str(refused)
+        return ({**taken, "sys.files": files} if files else taken), None
 
     def _blocking_answer(self, run: FakeRun) -> web.Response:
         data = run.finished()
@@ -359,6 +379,61 @@ class Server:
         events = self._live(queue, through_pauses=through_pauses)
         return await self._stream(request, events, first=first if snapshot else [PING])
 
+    # Files
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        if not request.content_type.startswith("multipart/"):
+            raise Refused(400, "no_file_uploaded", "Please upload your file.")
+        files: list[tuple[str, str, str | None, bytes]] = []
+        fields: dict[str, str] = {}
+        async for part in await request.multipart():
+            assert isinstance(part, BodyPartReader)
+            if part.filename is None:
+                fields[part.name or ""] = await part.text()
+            else:
+                content = await _read_up_to(part, self._size_limit(part.filename) + 1)
+                files.append((part.name or "", part.filename, part.headers.get("Content-Type"), content))
+        if not any(field == "file" for field, *_ in files):
+            raise Refused(400, "no_file_uploaded", "Please upload your file.")
+        if len({field for field, *_ in files}) > 1:
+            raise Refused(400, "too_many_files", "Only one file is allowed.")
+        _, name, mime_type, content = files[0]
+        if not name:
+            raise Refused(400, "filename_not_exists_error", "The specified filename does not exist.")
+        if not mime_type:
+            raise Refused(415, "unsupported_file_type", "File type not allowed.")
+        if {"/", "\\"} & set(name):
+            raise Refused(400, "invalid_param", "Filename contains invalid characters")
+        if len(content) > self._size_limit(name):
+            raise Refused(413, "file_too_large", "")
+        user = fields.get("user") or "DEFAULT-USER"
+        file = StoredFile(str(uuid.uuid4()), name, mime_type, content, user, self._fake.app_id)
+        self._fake.files[file.id] = file
+        created_by = str(uuid.uuid5(uuid.NAMESPACE_URL, user))
+        return self._json(uploaded(file, created_by, signed(self._fake.base_url, file.id)), 201)
+
+    def _size_limit(self, name: str) -> int:
+        kind = str(FileType.of_file(name, ""))
+        return _MEBIBYTES.get(kind, 15) * 2**20
+
+    async def _preview(self, request: web.Request) -> web.Response:
+        file_id = request.match_info["file_id"]
+        try:
+            uuid.UUID(file_id)
+        except ValueError:
+            raise web.HTTPNotFound from None
+        file = self._fake.files.get(file_id)
+        if file is None or not file.in_message:
+            raise Refused(404, "file_not_found", "File not found in message context")
+        if file.app_id != self._fake.app_id:
+            raise Refused(403, "file_access_denied", "File access denied: not owned by requesting app")
+        headers = {**self._headers(), "Cache-Control": "public, max-age=3600"}
+        mime_type = file.mime_type
+        if request.query.get("as_attachment", "").lower() == "true":
+            mime_type = "application/octet-stream"
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file.name)}"
+        return web.Response(body=file.content, headers={**headers, "Content-Type": mime_type})
+
     # The app
 
     async def _index(self, _: web.Request) -> web.Response:
@@ -475,6 +550,14 @@ class _Pipe:
         if fault.how == "reset" and sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
+
+
+async def _read_up_to(part: BodyPartReader, limit: int) -> bytes:
+    """Read all of a part, and keep its beginning."""
+    kept = bytearray()
+    while chunk := await part.read_chunk(2**16):
+        kept += chunk[: max(0, limit - len(kept))]
+    return bytes(kept)
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:

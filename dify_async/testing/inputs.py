@@ -1,0 +1,181 @@
+"""What a FakeDify makes of the inputs of a run: refused in Dify's words, or taken, files included."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from dify_async._types import Json
+from dify_async.models import FileType
+from dify_async.models._base import as_object
+from dify_async.testing.script import Field
+
+_FILES: Final = {"file", "file-list"}
+
+
+@attrs.frozen
+class StoredFile:
+    """A file that was uploaded to a FakeDify."""
+
+    id: str
+    name: str
+    mime_type: str
+    content: bytes = attrs.field(repr=False)
+    user: str
+    app_id: str
+    in_message: bool = False
+    """Whether a message holds it: only those can be read again."""
+
+    @property
+    def extension(self) -> str:
+        """Its extension, without the dot."""
+        return self.name.rpartition(".")[2].lower() if "." in self.name else ""
+
+    @property
+    def type(self) -> str:
+        """What kind of file it is."""
+        return str(FileType.of_file(self.name, self.mime_type))
+
+
+class InputRefused(Exception):
+    """An input does not fit the form; the text is Dify's."""
+
+
+@attrs.frozen
+class Inputs:
+    """The form of the app, and the files that its end users have uploaded."""
+
+    form: Sequence[Field]
+    files: Mapping[str, StoredFile]
+    user: str
+    base_url: str
+
+    def taken(self, inputs: Mapping[str, Any]) -> dict[str, Json]:
+        """Give the inputs as a run has them; raise `InputRefused` where Dify does."""
+        if not self.form:
+            return {name: self._with_files(value) for name, value in inputs.items()}
+        return {field.variable: self._taken(field, inputs.get(field.variable)) for field in self.form}
+
+    def _taken(self, field: Field, value: Any) -> Json:
+        name = f"{field.variable} in input form"
+        match field.kind:
+            case _ if value is None:
+                if field.required:
+                    raise InputRefused(f"{field.variable} is required in input form")
+            case "file" | "file-list" if value == "" and not field.required:
+                return None
+            case "text-input" | "paragraph" | "select" if not isinstance(value, str):
+                raise InputRefused(f"(type '{field.kind}') {name} must be a string")
+            case "select" if value not in field.options:
+                raise InputRefused(f"{name} must be one of the following: {list(field.options)}")
+            case "text-input" | "paragraph" if field.max_length and len(value) > field.max_length:
+                raise InputRefused(f"{name} must be less than {field.max_length} characters")
+            case "number":
+                return _number(value, name)
+            case "file":
+                if not isinstance(value, dict):
+                    raise InputRefused(f"{name} must be a file")
+                return self._file(field, value, strict=True)
+            case "file-list":
+                if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+                    raise InputRefused(f"{name} must be a list of files")
+                if field.max_length and len(value) > field.max_length:
+                    raise InputRefused(f"{name} must be less than {field.max_length} files")
+                return [self._file(field, one, strict=False) for one in value]
+            case "json_object" if value and not isinstance(value, dict):
+                raise InputRefused(f"{name} must be a dict")
+            case _:
+                pass
+        return value
+
+    def file(self, mapping: Any) -> Json:
+        """Give one of the files beside the inputs as a run has it."""
+        return self._file(Field("files", "file"), mapping, strict=True)
+
+    def _with_files(self, value: Any) -> Json:
+        # Without a form a FakeDify takes all there is, and knows files by their shape.
+        if isinstance(value, list):
+            return [self._with_files(one) for one in value]
+        is_file = isinstance(value, dict) and "transfer_method" in value
+        return self.file(value) if is_file else value
+
+    def _file(self, field: Field, mapping: dict[str, Any], *, strict: bool) -> Json:
+        method = mapping.get("transfer_method")
+        if not method:
+            raise InputRefused("transfer_method is required in file mapping")
+        if method == "local_file":
+            stored = self.files.get(str(mapping.get("upload_file_id")))
+            if stored is None or stored.user != self.user:
+                raise InputRefused("Invalid upload file")
+            name, mime_type, size, found = stored.name, stored.mime_type, len(stored.content), stored.type
+        elif method == "remote_url":
+            url = mapping.get("url")
+            if not url:
+                raise InputRefused("Invalid file url")
+            name, mime_type, size = str(url).partition("?")[0].rpartition("/")[2], "", -1
+            found = str(FileType.of_file(name, ""))
+            stored = None
+        else:
+            raise InputRefused(f"Invalid file transfer method: {method}")
+        declared = mapping.get("type", "custom")
+        if strict and declared not in {found, "custom"}:
+            raise InputRefused(
+                "Detected file type does not match the specified type. Please verify the file."
+            )
+        extension = f".{name.rpartition('.')[2].lower()}" if "." in name else "."
+        allowed = field.allowed_file_types
+        is_listed = declared != "custom" or extension in field.allowed_file_extensions
+        if allowed and (declared not in {*allowed, "custom"} or not is_listed):
+            raise InputRefused(f"File validation failed for file: {name}")
+        return {
+            "dify_model_identity": "__dify__file__",
+            "id": None,
+            "type": declared if declared != "custom" else found,
+            "transfer_method": method,
+            "remote_url": "" if stored is not None else mapping["url"],
+            "reference": _reference(stored.id) if stored is not None else None,
+            "filename": name,
+            "extension": extension,
+            "mime_type": mime_type,
+            "size": size,
+            "related_id": stored.id if stored is not None else None,
+            "url": mapping["url"] if stored is None else signed(self.base_url, stored.id),
+        }
+
+
+def signed(base_url: str, file_id: str) -> str:
+    """Give the link that a file has for a while."""
+    origin = base_url.removesuffix("/v1")
+    return f"{origin}/files/{file_id}/file-preview?timestamp=1795308882&nonce=0&sign=fake"
+
+
+def files_in(values: Any) -> list[Json]:
+    """Give the files among the outputs of a run."""
+    fields = as_object(values)
+    if fields is not None:
+        if fields.get("dify_model_identity") == "__dify__file__":
+            return [fields]
+        values = list(fields.values())
+    return [file for value in values for file in files_in(value)] if isinstance(values, list) else []
+
+
+def _reference(file_id: str) -> str:
+    record = json.dumps({"record_id": file_id}, separators=(",", ":"))
+    return f"dify-file-ref:{base64.b64encode(record.encode()).decode()}"
+
+
+def _number(value: Any, name: str) -> Json:
+    if not isinstance(value, str):
+        if not isinstance(value, (int, float)):
+            raise InputRefused(f"expected value type int, float or str, got {type(value)}, value: {value}")
+        return value
+    if not value.strip():
+        return None
+    try:
+        return float(value) if "." in value else int(value)
+    except ValueError:
+        raise InputRefused(f"{name} must be a valid number") from None
