@@ -11,10 +11,10 @@ import attrs
 
 from dify_async._types import Json
 from dify_async.models import FileType
-from dify_async.models._base import as_object
+from dify_async.models._base import as_list, as_object
 from dify_async.testing.script import Field
 
-_FILES: Final = {"file", "file-list"}
+_MISMATCH: Final = "Detected file type does not match the specified type. Please verify the file."
 
 
 @attrs.frozen
@@ -77,16 +77,18 @@ class Inputs:
             case "number":
                 return _number(value, name)
             case "file":
-                if not isinstance(value, dict):
+                mapping = as_object(value)
+                if mapping is None:
                     raise InputRefused(f"{name} must be a file")
-                return self._file(field, value, strict=True)
+                return self._file(field, mapping, strict=True)
             case "file-list":
-                if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+                mappings = as_list(value)
+                if mappings is None or None in map(as_object, mappings):
                     raise InputRefused(f"{name} must be a list of files")
-                if field.max_length and len(value) > field.max_length:
+                if field.max_length and len(mappings) > field.max_length:
                     raise InputRefused(f"{name} must be less than {field.max_length} files")
-                return [self._file(field, one, strict=False) for one in value]
-            case "json_object" if value and not isinstance(value, dict):
+                return [self._file(field, mapping, strict=False) for mapping in mappings]
+            case "json_object" if value and as_object(value) is None:
                 raise InputRefused(f"{name} must be a dict")
             case _:
                 pass
@@ -98,9 +100,9 @@ class Inputs:
 
     def _with_files(self, value: Any) -> Json:
         # Without a form a FakeDify takes all there is, and knows files by their shape.
-        if isinstance(value, list):
-            return [self._with_files(one) for one in value]
-        is_file = isinstance(value, dict) and "transfer_method" in value
+        if (items := as_list(value)) is not None:
+            return [self._with_files(item) for item in items]
+        is_file = "transfer_method" in (as_object(value) or {})
         return self.file(value) if is_file else value
 
     def _file(self, field: Field, mapping: dict[str, Any], *, strict: bool) -> Json:
@@ -123,9 +125,7 @@ class Inputs:
             raise InputRefused(f"Invalid file transfer method: {method}")
         declared = mapping.get("type", "custom")
         if strict and declared not in {found, "custom"}:
-            raise InputRefused(
-                "Detected file type does not match the specified type. Please verify the file."
-            )
+            raise InputRefused(_MISMATCH)
         extension = f".{name.rpartition('.')[2].lower()}" if "." in name else "."
         allowed = field.allowed_file_types
         is_listed = declared != "custom" or extension in field.allowed_file_extensions
@@ -160,7 +160,7 @@ def files_in(values: Any) -> list[Json]:
         if fields.get("dify_model_identity") == "__dify__file__":
             return [fields]
         values = list(fields.values())
-    return [file for value in values for file in files_in(value)] if isinstance(values, list) else []
+    return [file for value in as_list(values) or [] for file in files_in(value)]
 
 
 def _reference(file_id: str) -> str:

@@ -21,7 +21,7 @@ from aiohttp import BodyPartReader, web
 
 from dify_async._types import Json
 from dify_async.models import FileType
-from dify_async.models._base import as_object
+from dify_async.models._base import as_list, as_object
 from dify_async.testing.answers import (
     described,
     is_stored,
@@ -250,7 +250,7 @@ class Server:
         fake = self._fake
         inputs = Inputs(fake.workflow.form, fake.files, user, fake.base_url)
         try:
-            files = [inputs.file(file) for file in body.get("files") or []]
+            files = [inputs.file(file) for file in as_list(body.get("files")) or []]
             taken = inputs.taken(body["inputs"])
         except InputRefused as refused:
             return body["inputs"], str(refused)
