@@ -94,7 +94,7 @@ def test_every_module_imports_on_its_own() -> None:
 
 def test_the_table_of_operations_is_sound() -> None:
     table = [value for value in vars(operations).values() if isinstance(value, Operation)]
-    assert len({(operation.method, operation.path) for operation in table}) == len(table) == 12
+    assert len({(operation.method, operation.path) for operation in table}) == len(table) == 13
     for operation in table:
         assert operation.starts_run <= (operation.repeat == "once")
         assert operation.path.startswith("/")

@@ -103,7 +103,7 @@ class Core:
             ConfigurationError: it cannot be made; nothing was sent.
         """
         label = operation.asked.operation
-        if operation.user == "query":
+        if operation.user == "query" and "user" not in (query or {}):
             query = {**(query or {}), "user": self.identity.asked_user(label)}
         elif operation.user == "body":
             body = {**(body or {}), "user": self.identity.asked_user(label)}

@@ -13,6 +13,7 @@ import attrs
 
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.refusals import Asked
+from dify_async.events import Event
 from dify_async.models import (
     AppInfo,
     AppMeta,
@@ -38,7 +39,7 @@ class Operation(Generic[AnswerT]):
     path: str
     """With `{names}` for the ids in it, relative to the base URL."""
     answer: type[AnswerT]
-    """The model of a JSON answer; `bytes` for a file."""
+    """The model of a JSON answer; `bytes` for a file, `Event` for a stream that has no other form."""
     repeat: Literal["always", "once"]
     user: Literal["body", "query", "form"] | None = None
     """Where the end user is named; None where the server does not ask."""
@@ -59,6 +60,10 @@ RUN_WORKFLOW_VERSION: Final = Operation(
     "POST", "/workflows/{workflow_id}/run", BlockingRun, "once", "body", starts_run=True, recent=True
 )
 GET_WORKFLOW_RUN: Final = Operation("GET", "/workflows/run/{workflow_run_id}", WorkflowRun, "always")
+# What the server calls a task id in this path is the run's id (recordings: `reconnect_wf_*`).
+FOLLOW_RUN: Final = Operation(
+    "GET", "/workflow/{workflow_run_id}/events", Event, "always", "query", recent=True
+)
 STOP_WORKFLOW: Final = Operation("POST", "/workflows/tasks/{task_id}/stop", Stopped, "always", "body")
 LIST_WORKFLOW_LOGS: Final = Operation("GET", "/workflows/logs", WorkflowLogPage, "always")
 

@@ -43,13 +43,15 @@ _log: Final = logging.getLogger("dify_async")
 
 @attrs.frozen(kw_only=True)
 class Run:
-    """What a stream needs to know of the run that it opens."""
+    """What a stream needs to know of its run."""
 
     request: Request
     kind: AppKind
     user: str
     stop: Operation[Stopped]
     """How it is stopped, with the task id that its events bring."""
+    is_ours: bool = True
+    """Whether the request starts the run, so that leaving it stops the run; else it only follows one."""
 
 
 class EventStream(Generic[EventT_co, ResultT]):
@@ -89,7 +91,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._answer: aiohttp.ClientResponse | None = None
         self._home: Home | None = None
         self._left = False
-        self._leave_alone = core.transport.settings.on_abandon == "detach"
+        self._leave_alone = core.transport.settings.on_abandon == "detach" or not run.is_ours
         self._failure: DifyError | None = None
         self._deadline: float | None = None
         self._linger_until: float | None = None
@@ -356,7 +358,8 @@ class EventStream(Generic[EventT_co, ResultT]):
         try:
             async with asyncio.timeout_at(self._deadline):
                 self._run = attrs.evolve(self._run, request=await self._core.ready(request))
-                self._answer = await self._core.repeated(self._post, request.asked, harmless=False)
+                harmless = not self._run.is_ours
+                self._answer = await self._core.repeated(self._post, request.asked, harmless=harmless)
         except TimeoutError:
             raise self._core.timed_out(request) from None
 

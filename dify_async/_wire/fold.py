@@ -105,8 +105,9 @@ class Fold(Protocol[ResultT_co]):
 class WorkflowFold:
     """The events of a workflow's run, or those of a chatflow that tell of its run."""
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(self, progress: Progress | None = None, *, through_pauses: bool = False) -> None:
         self.progress = progress or Progress()
+        self._through_pauses = through_pauses
         self._workflow_id: str | None = None
         self._last: WorkflowFinished | WorkflowPaused | None = None
 
@@ -165,7 +166,8 @@ class WorkflowFold:
 
     def _paused(self, event: WorkflowPaused) -> None:
         self.progress.run_id = event.workflow_run_id or event.data.workflow_run_id
-        self._end(event)
+        if not self._through_pauses:
+            self._end(event)
 
     def _finished(self, event: WorkflowFinished) -> None:
         self.progress.run_id = event.workflow_run_id or event.data.id

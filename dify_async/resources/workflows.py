@@ -15,7 +15,7 @@ from dify_async._core.core import Core, Options, Request
 from dify_async._core.pager import Pager
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.fold import WorkflowFold
+from dify_async._wire.fold import Progress, WorkflowFold
 from dify_async._wire.outcomes import accepted
 from dify_async.errors import ConfigurationError, DecodeError, NotFound
 from dify_async.events import WorkflowEvent
@@ -161,6 +161,54 @@ class Workflows:
         raise DecodeError(
             f"the run ended as {result.status} without an id", operation=request.asked.operation
         )
+
+    def attach(
+        self,
+        run: str | RunHandle,
+        *,
+        include_state_snapshot: bool = True,
+        continue_on_pause: bool = False,
+        on_ping: Callable[[], object] | None = None,
+        timeout: float | Timeouts | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        """Follow a run that was started elsewhere, or before; runs of chatflows too.
+
+        Nothing that the server sends is left out: what a snapshot repeats comes as it is, with the run's id
+        in place of the task's. Text that was streamed before is lost; the outputs in the end are whole. A
+        run that is over gives its last event. Leaving the stream leaves the run alone.
+
+        Args:
+            run: The run's id, or its handle; a handle's own end user is asked for.
+            include_state_snapshot: First repeat the nodes that started and finished so far.
+            continue_on_pause: Go on after a pause, instead of ending there.
+            on_ping: Called at each ping, about every 10 seconds of silence.
+            timeout: Seconds for the whole stream, or clocks of its own.
+            extra_headers: Headers besides the client's.
+
+        Raises:
+            NotFound: there is no such run of this app and this end user.
+        """
+        handle = run if isinstance(run, RunHandle) else None
+        run_id = handle.run_id if handle is not None else str(run)
+        operation = operations.FOLLOW_RUN
+        user = (handle.user if handle is not None else None) or self._core.identity.asked_user(
+            operation.asked.operation
+        )
+        request = self._core.prepare(
+            operation,
+            ids={"workflow_run_id": run_id},
+            query={
+                "user": user,
+                "include_state_snapshot": include_state_snapshot or None,
+                "continue_on_pause": continue_on_pause or None,
+            },
+            options=Options(timeout=timeout, extra_headers=extra_headers),
+        )
+        kind = handle.kind if handle is not None else "workflow"
+        followed = Run(request=request, kind=kind, user=user, stop=operations.STOP_WORKFLOW, is_ours=False)
+        fold = WorkflowFold(Progress(run_id=run_id), through_pauses=continue_on_pause)
+        return EventStream(self._core, followed, fold, on_ping=on_ping)
 
     async def get(
         self,
