@@ -23,15 +23,18 @@ def saved_as(path: Path) -> Callable[[aiohttp.ClientResponse], Awaitable[bytes]]
     """
 
     async def take(answer: aiohttp.ClientResponse) -> bytes:
-        part = await _on_disk(path, _file_beside, path)
+        part: IO[bytes] | None = None
         try:
+            part = await _on_disk(path, _file_beside, path)
             while data := await answer.content.readany():
                 await _on_disk(path, part.write, data)
             await _on_disk(path, part.close)
             await _on_disk(path, Path(part.name).replace, path)
         except BaseException:
-            part.close()
-            Path(part.name).unlink(missing_ok=True)  # noqa: ASYNC240 - no time to wait when cancelled
+            answer.close()
+            if part is not None:
+                part.close()
+                Path(part.name).unlink(missing_ok=True)  # noqa: ASYNC240 - no time to wait when cancelled
             raise
         return b""
 

@@ -40,7 +40,12 @@ async def multipart(form: Form) -> AsyncGenerator[aiohttp.FormData, None]:
         body.add_field(name, value)
     content = await _content(form.file)
     failures: list[Exception] = []
-    part = _watched(content, failures) if isinstance(content, AsyncIterator) else content
+    part: object = content
+    if isinstance(content, AsyncIterator):
+        part = _watched(content, failures)
+    elif not isinstance(content, io.BytesIO):
+        # As it is, aiohttp would write the name on disk into a header first, which may be no text.
+        part = aiohttp.BufferedReaderPayload(content, filename=None, content_type=form.file.mime_type)
     try:
         body.add_field("file", part, filename=form.file.name, content_type=form.file.mime_type)
         yield body
