@@ -53,6 +53,7 @@ LAYERS = {
     "settings": 1,
     "models": 0,
     "events": 1,
+    "files": 1,
     "_wire": 2,
     "_core": 3,
     "resources": 4,
@@ -106,6 +107,8 @@ def test_every_public_method_has_a_docstring() -> None:
         AppClient,
         type(AppClient("app-x").workflows),
         type(AppClient("app-x").app),
+        type(AppClient("app-x").files),
+        dify_async.InputFile,
         dify_async.EventStream,
         dify_async.Pager,
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import io
 import platform
 import ssl as tls
 import urllib.request
@@ -45,6 +46,9 @@ _KEEP_ALIVE: Final = 1.5
 and a run that meets the closing connection cannot tell whether it started."""
 
 _READ_BUFFER: Final = 2**16
+
+_LARGE: Final = 2**20
+"""Bytes in one piece from which on aiohttp warns that it writes them in one go."""
 
 LEAVING: Final = 2.0
 """Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
@@ -196,7 +200,7 @@ class Transport:
         answer = await home.session.request(
             method,
             URL(url, encoded=True),
-            data=data,
+            data=io.BytesIO(data) if isinstance(data, bytes) and len(data) > _LARGE else data,
             headers=headers,
             allow_redirects=False,
             proxy=home.proxy,

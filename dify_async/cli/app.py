@@ -13,7 +13,6 @@ import typer
 
 from dify_async._probe import probe as ask_server
 from dify_async._version import __version__
-from dify_async.cli.demo import run_demo
 from dify_async.cli.follow import Shown, run_workflow, watch_run
 from dify_async.cli.outcome import EXIT_CODES, REFUSED, perform, say
 from dify_async.cli.show import (
@@ -326,4 +325,6 @@ def demo(
     Shows its nodes as they run and its text as it comes, then its outputs, tokens and time. Where the
     output is no terminal, it is plain text, one line for each thing that happens.
     """
+    from dify_async.cli.demo import run_demo  # noqa: PLC0415 - brings a whole server along
+
     perform(run_demo(speed))

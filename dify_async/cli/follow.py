@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dify_async._core.stream import EventStream
 from dify_async.cli.inputs import fitted, read_inputs
-from dify_async.cli.outcome import say
+from dify_async.cli.outcome import has_warned, say
 from dify_async.cli.show import print_json, print_json_line, result_as_json
 from dify_async.cli.view import view_on
 from dify_async.clients import AppClient
@@ -47,8 +47,9 @@ async def run_workflow(client: AppClient, given: Sequence[str], shown: Shown, *,
     try:
         await follow(stream, shown)
     except asyncio.CancelledError:
-        known = stream.task_id is not None
-        say(f"interrupted; the server was asked to stop the run {stream.run_id}" if known else "interrupted")
+        is_stopping = stream.task_id is not None and not has_warned()
+        stopping = f"; the server was asked to stop the run {stream.run_id}"
+        say(f"interrupted{stopping if is_stopping else ''}")
         raise
 
 

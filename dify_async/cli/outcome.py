@@ -54,7 +54,7 @@ def perform(work: Coroutine[Any, Any, None]) -> None:
     Raises:
         typer.Exit: with the exit code, unless it is 0.
     """
-    logging.getLogger("dify_async").addHandler(_Said(logging.WARNING))
+    logging.getLogger("dify_async").addHandler(_warnings)
     try:
         asyncio.run(work)
     except DifyError as error:
@@ -75,8 +75,17 @@ def _with_a_way_on(error: DifyError) -> str:
     return str(error)
 
 
-class _Said(logging.Handler):
-    """Says the warnings of the SDK, such as that a run could not be stopped."""
+def has_warned() -> bool:
+    """Say whether the SDK has warned of something, such as that a run could not be stopped."""
+    return _warnings.any
+
+
+class _Warnings(logging.Handler):
+    any = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.any = True
         say(record.getMessage())
+
+
+_warnings: Final = _Warnings(logging.WARNING)

@@ -88,6 +88,8 @@ class Inputs:
                 if field.max_length and len(mappings) > field.max_length:
                     raise InputRefused(f"{name} must be less than {field.max_length} files")
                 return [self._file(field, mapping, strict=False) for mapping in mappings]
+            case "checkbox" if any(as_object(one) is not None for one in as_list(value) or [value]):
+                raise InputRefused(f"Invalid input type for {[field.variable]}")
             case "json_object" if value and as_object(value) is None:
                 raise InputRefused(f"{name} must be a dict")
             case _:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import select
 import subprocess
 import sys
 
 import pytest
 
-DEMO = [sys.executable, "-m", "dify_async", "demo", "--speed", "10"]
+from tests.cli.terminal import COMMAND, on_a_terminal
 
 
 def test_without_a_terminal_it_is_plain_text() -> None:
-    done = subprocess.run(DEMO, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [*COMMAND, "demo", "--speed", "10"], capture_output=True, text=True, timeout=60, check=True
+    )
     lines = done.stdout.splitlines()
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
@@ -29,25 +28,8 @@ def test_without_a_terminal_it_is_plain_text() -> None:
     assert re.search(r"^outputs\.forecast: Lisbon wakes up", done.stdout, re.MULTILINE)
 
 
-def _on_a_terminal(command: list[str]) -> tuple[int, str]:
-    main, other = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
-    with subprocess.Popen(command, stdin=other, stdout=other, stderr=other, env=environment) as process:
-        os.close(other)
-        shown = b""
-        while select.select([main], [], [], 60)[0]:
-            try:
-                part = os.read(main, 65536)
-            except OSError:  # Linux says so when the other end has closed.
-                break
-            shown += part
-        status = process.wait(timeout=60)
-    os.close(main)
-    return status, shown.decode()
-
-
 def test_on_a_terminal_it_is_a_live_tree() -> None:
-    status, shown = _on_a_terminal(DEMO)
+    status, shown = on_a_terminal("demo", "--speed", "10")
     assert status == 0
     assert "\x1b[" in shown
     assert re.search(r"├── .*Start", shown)
@@ -59,9 +41,7 @@ def test_on_a_terminal_it_is_a_live_tree() -> None:
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version(option: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dify_async", option], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = subprocess.run([*COMMAND, option], capture_output=True, text=True, timeout=60, check=True)
     assert ("demo" if option == "--help" else "dify-async 0.") in done.stdout
 
 

@@ -420,3 +420,71 @@ async def test_faults_of_runs_are_not_met_by_their_records(client: AppClient, fa
     assert (await client.workflows.get(handle.run_id)).id == handle.run_id
     with pytest.raises(errors.ServerError):
         await client.workflows.run({})
+
+
+async def test_large_inputs_are_sent_without_a_warning(client: AppClient, fake_dify: FakeDify) -> None:
+    text = "蓝" * 500_000
+    assert (await client.workflows.run({"text": text})).outputs == {"text": text}
+
+
+# Following runs that were started elsewhere
+
+
+async def test_a_run_is_followed_from_its_handle(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("A"), Node("B", seconds=0.5), Node("C")], outputs={"x": 1})
+    handle = await client.workflows.submit({})
+    handle = RunHandle.from_json(handle.to_json())
+    async with client.for_user("bob").workflows.attach(handle) as run:
+        assert run.run_id == handle.run_id
+        names = [(event.event, getattr(getattr(event, "data", None), "title", "")) async for event in run]
+        result = await run.result()
+    assert names[:3] == [("workflow_started", ""), ("node_started", "A"), ("node_finished", "A")]
+    assert names[-1][0] == "workflow_finished"
+    assert (result.outputs, result.handle) == ({"x": 1}, handle)
+    async with client.workflows.attach(handle.run_id) as run:
+        assert [event.event async for event in run] == ["workflow_finished"], "a run that is over"
+    assert fake_dify.runs_started == 1
+
+
+async def test_leaving_a_followed_run_leaves_it_alone(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("A"), Node("B", seconds=0.5)])
+    handle = await client.workflows.submit({})
+    async with client.workflows.attach(handle) as run:
+        async for _ in run:
+            break
+    (started,) = fake_dify.runs.values()
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: started.over)
+    assert (started.status, started.stop_calls) == ("succeeded", 0)
+
+
+async def test_a_followed_run_that_is_cut_off_is_found_again_by_its_handle(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("A"), Node("B", seconds=0.5), Node("C", seconds=0.5)])
+    handle = await client.workflows.submit({})
+    fake_dify.faults.append(Refuse(status=503, on="/events"))
+    fake_dify.faults.append(Cut(after_events=1, on="/events"))
+    with pytest.raises(errors.StreamInterrupted) as caught:
+        async with client.workflows.attach(handle) as run:
+            await run.result()
+    assert caught.value.handle is not None
+    assert caught.value.handle.run_id == handle.run_id
+    assert len(fake_dify.requests) == 3, "to follow does no harm twice, so it was asked again after the 503"
+
+
+async def test_a_pause_ends_following_or_does_not(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Ask", form="Sure?")])
+    handle = await client.workflows.submit({})
+    with pytest.raises(errors.RunPaused):
+        async with client.workflows.attach(handle) as run:
+            await run.result()
+    with pytest.raises(errors.TotalTimeout):
+        async with client.workflows.attach(handle, continue_on_pause=True, timeout=0.3) as run:
+            await run.result()
+
+
+async def test_a_run_of_another_end_user_is_not_found(client: AppClient) -> None:
+    handle = await client.workflows.submit({})
+    with pytest.raises(errors.NotFound):
+        async with client.for_user("bob").workflows.attach(handle.run_id):
+            raise AssertionError("it was opened")

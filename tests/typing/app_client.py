@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import assert_type
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, assert_type
 
 from dify_async import (
     AppClient,
     EventStream,
+    InputFile,
     Pager,
     Response,
     Retry,
@@ -21,8 +23,10 @@ from dify_async.events import WorkflowEvent
 from dify_async.models import (
     AppInfo,
     AppParameters,
+    FileType,
     Page,
     RunStatus,
+    UploadedFile,
     WorkflowLog,
     WorkflowResult,
     WorkflowRun,
@@ -95,3 +99,30 @@ async def failures(client: AppClient) -> None:
     except errors.StreamInterrupted as exc:
         assert_type(exc.handle, RunHandle | None)
     print((await probe()).version)
+
+
+async def files(client: AppClient, opened: BinaryIO, parts: AsyncIterator[bytes]) -> None:
+    assert_type(await client.files.upload("q3.pdf"), UploadedFile)
+    uploaded = await client.files.upload(opened, name="a.png", mime_type="image/png")
+    await client.files.upload(parts, name="a.png")
+    await client.files.upload(Path("a.png"))
+    await client.files.upload(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    file = InputFile(b"x", name="a.png", type="image")
+    assert_type(file.type, FileType)
+    await client.workflows.run({"a": file, "b": [file, uploaded]}, files=[file, uploaded, {"type": "image"}])
+    assert_type(await client.files.preview(uploaded.id), bytes)
+    assert_type(await client.files.save_preview(uploaded.id, "a.png"), Path)
+
+
+async def form(client: AppClient) -> list[str]:
+    parameters = await client.app.parameters()
+    field = parameters.form["city"]
+    assert_type(field.required, bool)
+    assert_type(field.max_length, int | None)
+    return parameters.check({"city": "Lisbon"})
+
+
+async def following(client: AppClient, handle: RunHandle) -> WorkflowResult:
+    async with client.workflows.attach(handle, continue_on_pause=True) as run:
+        assert_type(run, EventStream[WorkflowEvent, WorkflowResult])
+        return await run.result()

@@ -1,0 +1,367 @@
+"""The commands as users run them: real processes against a FakeDify."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
+from tests.cli.terminal import COMMAND, on_a_terminal
+
+FORM = [
+    Field("city", required=True),
+    Field("doc", "file", allowed_file_types=["document"]),
+    Field("pics", "file-list", max_length=2, allowed_file_types=["image"]),
+    Field("days", "number"),
+    Field("options", "json_object"),
+]
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environment(fake_dify: FakeDify) -> dict[str, str]:
+    return {"DIFY_API_KEY": fake_dify.api_key, "DIFY_BASE_URL": fake_dify.base_url, "DIFY_USER": "ada"}
+
+
+@pytest.fixture
+def dify(environment: dict[str, str], tmp_path: Path) -> Command:
+    """Run a command in an empty folder; whatever it does, it shows no traceback."""
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            env={**os.environ, **environment, **more},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr, "plain, where it is no terminal"
+        return done
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> None:
+    for name in ("file.pdf", "a.png", "b.png"):
+        (tmp_path / name).write_bytes(name.encode())
+
+
+def the_error(done: subprocess.CompletedProcess[str]) -> str:
+    """Give the one line of an error."""
+    assert done.stderr.startswith("dify-async: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.strip().removeprefix("dify-async: ")
+
+
+# Running
+
+
+@pytest.mark.usefixtures("files")
+def test_run_uploads_its_files_and_shows_the_run(dify: Command, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(
+        form=FORM, outputs=lambda inputs: {"city": inputs["city"], "days": inputs["days"]}
+    )
+    done = dify(
+        "run", "-i", "city=Lisbon=x", "-i", "doc=@file.pdf", "-i", "pics=@a.png", "-i", "pics=@b.png", "-i", "days:=3"
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Start (start) started" in lines
+    assert "Hello, world" in lines
+    assert lines[-6:-1] == [
+        "status: succeeded",
+        "outputs.city: Lisbon=x",
+        "outputs.days: 3",
+        "tokens: 7",
+        "steps: 3",
+    ]
+    (run,) = fake_dify.runs.values()
+    assert (run.inputs["doc"]["filename"], run.user) == ("file.pdf", "ada")
+    assert [file["filename"] for file in run.inputs["pics"]] == ["a.png", "b.png"]
+    assert sorted(file.content for file in fake_dify.files.values()) == [b"a.png", b"b.png", b"file.pdf"]
+
+
+@pytest.mark.usefixtures("files")
+def test_a_single_file_for_a_list_becomes_one(dify: Command, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(form=FORM)
+    done = dify("run", "-i", "city=@@home", "-i", "pics=@a.png", "-i", "doc=@https://example.com/x.pdf")
+    assert done.returncode == 0, done.stderr
+    (run,) = fake_dify.runs.values()
+    assert [file["filename"] for file in run.inputs["pics"]] == ["a.png"]
+    assert run.inputs["doc"]["url"] == "https://example.com/x.pdf"
+    assert run.inputs["city"] == "@home"
+
+
+def test_run_as_json(dify: Command, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(outputs={"text": "明天 ☀"})
+    done = dify("run", "--json")
+    result = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (result["status"], result["outputs"], result["total_tokens"]) == (
+        "succeeded",
+        {"text": "明天 ☀"},
+        7,
+    )
+    assert result["workflow_run_id"] in fake_dify.runs
+
+
+def test_run_as_events(dify: Command, fake_dify: FakeDify) -> None:
+    done = dify("run", "--events")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (run,) = fake_dify.runs.values()
+    assert done.returncode == 0
+    assert events == run.events
+
+
+def test_a_detached_run_is_watched_read_and_stopped(dify: Command, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=30)])
+    started = dify("run", "--detach")
+    run_id = started.stdout.strip()
+    run = fake_dify.runs[run_id]
+    assert started.returncode == 0
+    assert f"dify-async watch {run_id}" in started.stderr
+    assert f"dify-async stop {run.task_id}" in started.stderr
+    assert "status\trunning" in dify("get", run_id).stdout.splitlines()
+    stopped = dify("stop", run.task_id)
+    assert (stopped.returncode, run.task_id in stopped.stdout) == (0, True)
+    assert fake_dify.wait_for(lambda: run.over)
+    watched = dify("watch", run_id)
+    assert watched.returncode == 1
+    assert "status: stopped" in watched.stdout.splitlines()
+    assert "stopped" in the_error(watched)
+    handle = json.loads(dify("run", "--detach", "--json").stdout)
+    assert (handle["kind"], handle["user"]) == ("workflow", "ada")
+    assert handle["run_id"] in fake_dify.runs
+
+
+@pytest.mark.parametrize("command", ["run", "watch"])
+def test_ctrl_c(environment: dict[str, str], fake_dify: FakeDify, dify: Command, command: str) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Wait", text=["..."], seconds=0), Node("More", seconds=60)])
+    arguments = ["run"]
+    if command == "watch":
+        arguments = ["watch", dify("run", "--detach").stdout.strip()]
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while "More (code) started" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        code = process.wait(timeout=30)
+    (run,) = fake_dify.runs.values()
+    assert code == 130
+    if command == "run":
+        assert said == f"dify-async: interrupted; the server was asked to stop the run {run.id}\n"
+        assert fake_dify.runs_stopped == 1
+    else:
+        assert said == f"dify-async: interrupted; the run {run.id} was left alone\n"
+        assert (fake_dify.runs_stopped, run.status) == (0, "running")
+
+
+def test_a_stop_that_fails_is_told(environment: dict[str, str], fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=60)])
+    fake_dify.faults.append(Refuse(status=500, on="/stop", message="no"))
+    with subprocess.Popen(
+        [*COMMAND, "run"],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while "Wait (code) started" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert "nothing was stopped" in said
+    assert "was asked to stop" not in said
+
+
+# How it ends
+
+
+@pytest.mark.parametrize(
+    ("workflow", "code", "sentence"),
+    [
+        (Workflow(nodes=[Node("Boom", error="it broke")]), 1, "the run ended as failed: it broke"),
+        (Workflow(nodes=[Node("Boom", error="x", caught=True)]), 0, ""),
+        (Workflow(nodes=[Node("Ask", form="Sure?")]), 4, "the run waits at ask"),
+    ],
+)
+def test_exit_codes_of_runs(
+    dify: Command, fake_dify: FakeDify, workflow: Workflow, code: int, sentence: str
+) -> None:
+    fake_dify.workflow = workflow
+    for form in ((), ("--json",), ("--events",)):
+        done = dify("run", *form)
+        assert done.returncode == code
+        assert sentence in (the_error(done) if code else done.stderr)
+    assert json.loads(dify("run", "--json").stdout)["status"] in {"failed", "partial-succeeded", "paused"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run"], "city is required"),
+        (["run", "-i", "city=x", "-i", "days=soon"], "days takes a number, not 'soon'"),
+        (["run", "-i", "city"], "NAME=VALUE"),
+        (["run", "-i", "=x"], "NAME=VALUE"),
+        (["run", "-i", "city=@nope.pdf"], "there is no file 'nope.pdf'"),
+        (["run", "-i", "options:={"], "followed by JSON"),
+        (["run", "-i", "city=x", "--api-key", "app-wrong"], "401"),
+        (["run", "-i", "city=x", "--api-key", "dataset-x"], "the other kind"),
+        (["run", "-i", "city=x", "--api-key", ""], "set DIFY_API_KEY"),
+        (["run", "--json", "--events"], "exclude each other"),
+        (["run", "--bogus"], "--bogus"),
+        (["bogus"], "No such command"),
+        (["get", "00000000-0000-0000-0000-000000000000"], "404"),
+        (["watch", "00000000-0000-0000-0000-000000000000"], "404"),
+        (["upload", "missing.pdf"], "No such file"),
+        (["logs", "--status", "lost"], "lost"),
+        (["info", "--base-url", "ftp://x"], "https://"),
+    ],
+)
+def test_what_is_refused(dify: Command, fake_dify: FakeDify, arguments: list[str], sentence: str) -> None:
+    fake_dify.workflow = Workflow(form=FORM)
+    done = dify(*arguments)
+    assert done.returncode == 2
+    assert sentence in the_error(done)
+    assert done.stdout == ""
+    assert fake_dify.runs_started == 0
+
+
+def test_what_is_not_reached(dify: Command, fake_dify: FakeDify) -> None:
+    for arguments in (["run"], ["info"], ["probe"], ["get", "x"]):
+        done = dify(*arguments, DIFY_BASE_URL="http://127.0.0.1:1")
+        assert (done.returncode, "no connection to 127.0.0.1:1" in the_error(done)) == (3, True)
+    fake_dify.faults.append(Cut(after_events=2))
+    cut = dify("run")
+    (run,) = fake_dify.runs.values()
+    assert cut.returncode == 3
+    assert f"dify-async watch {run.id}" in the_error(cut)
+    fake_dify.faults.append(Refuse(status=502, body=b"<html><title>502 Bad Gateway</title></html>"))
+    assert dify("run").returncode == 3
+
+
+def test_who_reads_its_output_may_go(environment: dict[str, str], fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Say", text=["x" * 1000] * 2000)])
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(COMMAND)} run --events | head -n 1"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "workflow_started" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+# Asking
+
+
+def test_what_an_app_tells(dify: Command, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(form=FORM)
+    info = dict(line.split("\t") for line in dify("info").stdout.splitlines())
+    assert (info["name"], info["mode"], info["version"]) == ("FakeDify", "workflow", "1.14.2")
+    assert json.loads(dify("info", "--json").stdout)["mode"] == "workflow"
+    rows = [line.split("\t") for line in dify("parameters").stdout.splitlines()]
+    assert rows[0] == ["city", "text-input", "required", "", "city"]
+    assert rows[2][:2] == ["pics", "file-list"]
+    assert rows[2][3] == "at most 2 files; of image"
+    assert len(json.loads(dify("parameters", "--json").stdout)["user_input_form"]) == 5
+
+
+def test_past_runs(dify: Command, fake_dify: FakeDify) -> None:
+    dify("run")
+    fake_dify.workflow = Workflow(nodes=[Node("Boom", error="it broke")])
+    dify("run")
+    rows = [line.split("\t") for line in dify("logs").stdout.splitlines()]
+    assert [(row[1], row[5]) for row in rows] == [("failed", "ada"), ("succeeded", "ada")]
+    assert [row[2] for row in rows] == list(fake_dify.runs)[::-1]
+    assert len(dify("logs", "--status", "failed").stdout.splitlines()) == 1
+    entry = json.loads(dify("logs", "--json", "--limit", "1").stdout)
+    assert entry["workflow_run"]["status"] == "failed"
+    shown = dify("get", rows[0][2])
+    assert "error\tit broke" in shown.stdout.splitlines()
+    assert shown.returncode == 0, "to look at a failed run is no failure"
+    assert json.loads(dify("get", rows[0][2], "--json").stdout)["status"] == "failed"
+
+
+@pytest.mark.usefixtures("files")
+def test_uploads(dify: Command, fake_dify: FakeDify) -> None:
+    rows = [line.split("\t") for line in dify("upload", "a.png", "file.pdf").stdout.splitlines()]
+    assert [row[1:] for row in rows] == [
+        ["a.png", "image", "5 bytes"],
+        ["file.pdf", "document", "8 bytes"],
+    ]
+    assert [row[0] for row in rows] == list(fake_dify.files)
+    assert json.loads(dify("upload", "a.png", "--json", "--user", "bob").stdout)["name"] == "a.png"
+    assert [file.user for file in fake_dify.files.values()] == ["ada", "ada", "bob"]
+
+
+def test_probe(dify: Command, fake_dify: FakeDify) -> None:
+    assert "Dify 1.14.2 answers" in dify("probe").stdout
+    assert dify("probe", fake_dify.base_url, DIFY_BASE_URL="").returncode == 0
+
+
+# For people
+
+
+def test_on_a_terminal_a_run_is_a_live_tree(environment: dict[str, str], fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(
+        nodes=[Node("Think", type="llm", text=["Hello"], seconds=0.5), Node("Boom", error="it broke")]
+    )
+    code, shown = on_a_terminal("run", **environment)
+    assert code == 1
+    assert "\x1b[" in shown
+    assert "├── " in shown
+    assert "✓" in shown
+    assert "✗" in shown
+    assert "it broke" in shown
+    code, shown = on_a_terminal("logs", **environment)
+    assert (code, "started" in shown, "failed" in shown) == (0, True, True)
+
+
+def test_every_command_has_help_worth_reading(dify: Command) -> None:
+    overview = dify("--help").stdout
+    assert "Exit codes: 0" in overview
+    assert dify().stdout == overview
+    for name in ("run", "watch", "get", "stop", "logs", "info", "parameters", "upload", "probe", "demo"):
+        assert name in overview
+        help_ = dify(name, "--help").stdout
+        assert len(help_.splitlines()) > 5
+        assert name == "demo" or "DIFY_BASE_URL" in help_
+
+
+def test_the_key_is_shown_nowhere(dify: Command, fake_dify: FakeDify) -> None:
+    for arguments in (["run", "--help"], ["info"], ["run", "-i", "x"], ["get", "x"]):
+        done = dify(*arguments)
+        assert fake_dify.api_key not in done.stdout + done.stderr
+
+
+def test_a_terminal_that_lacks_letters_does_not_stop_a_run(dify: Command, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(outputs={"text": "明天"})
+    done: Any = dify("run", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "outputs.text: ??" in done.stdout
