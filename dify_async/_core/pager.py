@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from dify_async.models import Page
 
 ItemT = TypeVar("ItemT")
+
+
+def unseen(page: Page[ItemT], seen: set[Any]) -> Iterator[ItemT]:
+    """Give the entries of a page that no page before it had, and note them."""
+    for item in page.data:
+        key = getattr(item, "id", None)
+        if key is None or key not in seen:
+            seen.add(key)
+            yield item
 
 
 class Pager(Generic[ItemT]):
@@ -35,11 +44,8 @@ class Pager(Generic[ItemT]):
     async def __aiter__(self) -> AsyncIterator[ItemT]:
         seen: set[Any] = set()
         async for page in self.pages():
-            for item in page.data:
-                key = getattr(item, "id", None)
-                if key is None or key not in seen:
-                    seen.add(key)
-                    yield item
+            for item in unseen(page, seen):
+                yield item
 
     async def first_page(self) -> Page[ItemT]:
         """Give the first page, also where it is empty."""

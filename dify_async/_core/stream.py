@@ -126,7 +126,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         return self
 
     async def __anext__(self) -> EventT_co:
-        while (event := self._next()) is None:
+        while (event := self._take()) is None:
             if not await self._fill():
                 raise StopAsyncIteration
         return event
@@ -165,7 +165,7 @@ class EventStream(Generic[EventT_co, ResultT]):
             **self._context(),
         )
 
-    def _next(self) -> EventT_co | None:
+    def _take(self) -> EventT_co | None:
         """Give the next event of those that have come; None where none is left.
 
         Decoded no sooner than asked for: events that pile up cost more than their bytes do, in memory and in
@@ -177,7 +177,7 @@ class EventStream(Generic[EventT_co, ResultT]):
             if event is not None:
                 self._fold.add(event)
                 if self._fold.progress.over:
-                    self._finish()
+                    waiting.clear()
                 return event  # type: ignore[no-any-return]
             if self._on_ping is not None:
                 self._on_ping()
@@ -185,7 +185,7 @@ class EventStream(Generic[EventT_co, ResultT]):
 
     def _skip(self) -> None:
         """Take all that has come into the result, without giving it to anybody."""
-        while self._next() is not None:
+        while self._take() is not None:
             pass
 
     async def _fill(self) -> bool:
@@ -193,7 +193,9 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._check_entered()
         if self._failure is not None:
             raise self._with_what_is_known(self._failure)
-        if self._body_is_over:
+        if self._fold.progress.over:
+            self._finish()
+        elif self._body_is_over:
             self._conclude()
         answer = self._answer
         if answer is None:

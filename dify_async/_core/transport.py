@@ -13,12 +13,13 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
 import attrs
 from yarl import URL
 
+from dify_async._core.fork import in_forked_children
 from dify_async._core.identity import Secret
 from dify_async._version import __version__
 from dify_async._wire.refusals import Asked
@@ -133,10 +134,21 @@ class Home:
         return task
 
 
+_transports: Final[WeakSet[Transport]] = WeakSet()
+
+
+def _forget_homes() -> list[dict[asyncio.AbstractEventLoop, Home]]:
+    return [transport.forget_homes() for transport in _transports]
+
+
+in_forked_children(_forget_homes)
+
+
 class Transport:
     """The sessions of one client, one in each event loop that it is used in."""
 
     def __init__(self, settings: Settings) -> None:
+        _transports.add(self)
         self.settings = settings
         self.server_version: str | None = None
         self.closed = False
@@ -154,6 +166,11 @@ class Transport:
             self._homes = {other: kept for other, kept in self._homes.items() if not other.is_closed()}
             home = self._homes[loop] = await self._new_home()
         return home
+
+    def forget_homes(self) -> dict[asyncio.AbstractEventLoop, Home]:
+        """Begin anew, without closing what there is; give it back."""
+        homes, self._homes = self._homes, {}
+        return homes
 
     async def close(self) -> None:
         """Close what the client has in the running loop; other loops close their own when they end."""

@@ -1,0 +1,147 @@
+"""The one event loop that all blocking clients of a process share, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+import anyio
+
+from dify_async._core.fork import in_forked_children
+from dify_async.errors import ConfigurationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LEAVING: Final = 2.5
+"""Seconds for what is interrupted to clean up: the server is asked to stop its run, which takes 2 at most."""
+
+
+class _Closable(Protocol):
+    def aclose(self) -> Coroutine[Any, Any, None]: ...
+
+
+class Bridge:
+    """A thread that runs a loop, from the first call to the end of the process."""
+
+    def __init__(self) -> None:
+        self.open: weakref.WeakSet[_Closable] = weakref.WeakSet()
+        """What is closed at the end of the process, should it still be open: streams."""
+        self._changing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end = asyncio.Event()
+        self._is_ending = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a coroutine function on the loop, and wait for what comes of it.
+
+        If the wait is interrupted, as by Ctrl-C, the coroutine is cancelled and has its time to clean up.
+        """
+        if threading.current_thread() is self._thread:
+            raise ConfigurationError(
+                "a blocking call on the event loop of the blocking clients would wait for itself: what runs "
+                "there, such as a limiter, uses the clients of dify_async"
+            )
+        loop = self._running_loop()
+        done = threading.Event()
+        tasks: list[asyncio.Task[T]] = []
+
+        def start() -> None:
+            # In the caller's context, for `call_soon_threadsafe` took a copy of it.
+            task = loop.create_task(function(*args, **kwargs))
+            tasks.append(task)
+            task.add_done_callback(finish)
+
+        def finish(task: asyncio.Task[T]) -> None:
+            if not task.cancelled():
+                task.exception()  # Else asyncio complains, should nobody wait any more.
+            done.set()
+
+        def cancel() -> None:
+            tasks[0].cancel()
+
+        try:
+            loop.call_soon_threadsafe(start)
+            self._wait(done)
+        except BaseException:
+            loop.call_soon_threadsafe(cancel)
+            done.wait(_LEAVING)
+            raise
+        return tasks[0].result()
+
+    def post(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine function on the loop, and do not wait: for finalizers, which any thread may run."""
+        if self is current() and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._start, function)
+
+    def end(self) -> None:
+        """End the loop, at the end of the process."""
+        with self._changing:
+            self._is_ending = True
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join(2 * _LEAVING)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None or self._is_ending:
+            with self._changing:
+                if self._is_ending:
+                    raise ConfigurationError("the process is ending, so no call can be made any more")
+                if self._loop is None:
+                    started: Future[asyncio.AbstractEventLoop] = Future()
+                    # anyio answers for the end of the loop too: what still runs is cancelled and waited for.
+                    self._thread = threading.Thread(
+                        target=anyio.run, args=(self._main, started), name="dify-async", daemon=True
+                    )
+                    self._thread.start()
+                    self._loop = started.result()
+        return self._loop
+
+    async def _main(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        started.set_result(asyncio.get_running_loop())
+        await self._end.wait()
+        closing = [self._start(one.aclose) for one in list(self.open)]
+        if closing:
+            await asyncio.wait(closing, timeout=_LEAVING)
+
+    def _start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(function())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _wait(self, done: threading.Event) -> None:
+        if sys.platform == "win32":  # There a wait without an end is deaf to Ctrl-C.
+            while not done.wait(0.1):
+                pass
+        else:
+            done.wait()
+        if self._is_ending:
+            # Only threads that the process does not wait for come here. An error in them would be noise.
+            threading.Event().wait()
+
+
+_bridge = Bridge()
+
+
+def current() -> Bridge:
+    """Give the bridge of this process."""
+    return _bridge
+
+
+def _forget() -> Bridge:
+    global _bridge
+    inherited, _bridge = _bridge, Bridge()
+    return inherited
+
+
+in_forked_children(_forget)
+atexit.register(lambda: current().end())
