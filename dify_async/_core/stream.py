@@ -121,6 +121,8 @@ class EventStream(Generic[EventT_co, ResultT]):
 
     # Reading
 
+    _text_of = staticmethod(text_of)
+
     def __aiter__(self) -> AsyncIterator[EventT_co]:
         self._check_entered()
         return self

@@ -9,6 +9,7 @@ import io
 import platform
 import ssl as tls
 import urllib.request
+import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Literal
@@ -120,6 +121,8 @@ class Home:
     slots: asyncio.Semaphore
     proxy: Secret | None
     closing: AsyncGenerator[None, None]
+    dropped: weakref.finalize[Any, Any]
+    """Closes the session when nothing refers to the client any more."""
     uploading: WeakKeyDictionary[InputFile, asyncio.Lock] = attrs.Factory(
         WeakKeyDictionary[InputFile, asyncio.Lock]
     )
@@ -163,13 +166,16 @@ class Transport:
         loop = asyncio.get_running_loop()
         home = self._homes.get(loop)
         if home is None:
-            self._homes = {other: kept for other, kept in self._homes.items() if not other.is_closed()}
-            home = self._homes[loop] = await self._new_home()
+            for other in [other for other in self._homes if other.is_closed()]:
+                self._homes.pop(other).dropped.detach()
+            home = self._homes[loop] = await self._new_home(loop)
         return home
 
     def forget_homes(self) -> dict[asyncio.AbstractEventLoop, Home]:
         """Begin anew, without closing what there is; give it back."""
         homes, self._homes = self._homes, {}
+        for home in homes.values():
+            home.dropped.detach()
         return homes
 
     async def close(self) -> None:
@@ -177,12 +183,13 @@ class Transport:
         self.closed = True
         home = self._homes.pop(asyncio.get_running_loop(), None)
         if home is not None:
+            home.dropped.detach()
             if home.tasks:
                 # Runs that were just left are still being stopped; that takes two seconds at most.
                 await asyncio.wait(home.tasks, timeout=LEAVING)
             await home.closing.aclose()
 
-    async def _new_home(self) -> Home:
+    async def _new_home(self, loop: asyncio.AbstractEventLoop) -> Home:
         settings = self.settings
         session = settings.session
         if session is None:
@@ -197,7 +204,9 @@ class Transport:
         await anext(closing)
         proxy = settings.proxy or _proxy_of_environment(settings.base_url)
         slots = asyncio.Semaphore(settings.max_concurrent)
-        return Home(session, slots, Secret(proxy) if proxy else None, closing)
+        dropped = weakref.finalize(self, _close_soon, loop, closing)
+        dropped.atexit = False
+        return Home(session, slots, Secret(proxy) if proxy else None, closing, dropped)
 
     async def send(
         self,
@@ -255,6 +264,19 @@ async def _closed_with_its_loop(session: aiohttp.ClientSession, *, owned: bool) 
     finally:
         if owned:
             await session.close()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, closing: AsyncGenerator[None, None]) -> None:
+    def close() -> None:
+        task = loop.create_task(closing.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    if not loop.is_closed():  # Else its end has closed the session.
+        loop.call_soon_threadsafe(close)
+
+
+_closing: Final[set[asyncio.Task[None]]] = set()
 
 
 @functools.lru_cache(maxsize=64)

@@ -51,12 +51,13 @@ class Bridge:
                 "there, such as a limiter, uses the clients of dify_async"
             )
         loop = self._running_loop()
+        coroutine = function(*args, **kwargs)
         done = threading.Event()
         tasks: list[asyncio.Task[T]] = []
 
         def start() -> None:
             # In the caller's context, for `call_soon_threadsafe` took a copy of it.
-            task = loop.create_task(function(*args, **kwargs))
+            task = loop.create_task(coroutine)
             tasks.append(task)
             task.add_done_callback(finish)
 
@@ -66,7 +67,11 @@ class Bridge:
             done.set()
 
         def cancel() -> None:
-            tasks[0].cancel()
+            if tasks:
+                tasks[0].cancel()
+            else:  # The interrupt came before the start was even asked for.
+                coroutine.close()
+                done.set()
 
         try:
             loop.call_soon_threadsafe(start)

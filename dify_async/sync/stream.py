@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from dify_async._core.stream import EventStream as AsyncEventStream
-from dify_async._wire.fold import text_of
 from dify_async.errors import ConfigurationError
 from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
 from dify_async.sync.bridge import Bridge, current
@@ -73,7 +72,7 @@ class EventStream(Generic[EventT_co, ResultT]):
     def text(self) -> Iterator[str]:
         """Only the text, piece by piece, as it was sent. What counts in the end is `result()`."""
         events: Iterator[Any] = iter(self)
-        return filter(None, map(text_of, events))
+        return filter(None, map(self._twin._text_of, events))  # pyright: ignore[reportPrivateUsage]
 
     def result(self) -> ResultT:
         """Read what is left, and give the result.
@@ -88,8 +87,8 @@ class EventStream(Generic[EventT_co, ResultT]):
 
     def close(self) -> None:
         """Leave the stream: what leaving the `with` block does."""
-        if self._bridge is not None:
-            self._entered().call(self._twin.aclose)
+        if self._bridge is current():  # Else it was never entered, or belongs to the process that forked.
+            self._bridge.call(self._twin.aclose)
             self._bridge.open.discard(self._twin)
             assert self._dropped is not None
             self._dropped.detach()

@@ -1,0 +1,252 @@
+"""What needs a process of its own: signals, forks, and the end of the interpreter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from dify_async.testing import FakeDify, Node, Workflow
+
+SLOW = Workflow(nodes=[Node("Quick", text=["hi"]), Node("Slow", seconds=60)])
+
+Script = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def script(fake_dify: FakeDify) -> Script:
+    """Start a program that has a blocking client."""
+
+    def start(program: str) -> subprocess.Popen[str]:
+        head = f"""
+import os, signal, sys, threading, time
+from dify_async import errors
+from dify_async.sync import AppClient
+client = AppClient({fake_dify.api_key!r}, user="ada", base_url={fake_dify.base_url!r})
+"""
+        return subprocess.Popen(
+            [sys.executable, "-X", "dev", "-c", head + program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def ended(process: subprocess.Popen[str], within: float = 20) -> str:
+    """Wait for a good and quiet end; give what was printed."""
+    began = time.monotonic()
+    with process:
+        out, said = process.communicate(timeout=60)
+    assert said == ""
+    assert process.returncode == 0
+    assert time.monotonic() - began < within
+    return out
+
+
+def running(fake_dify: FakeDify, count: int = 1) -> None:
+    """Wait until so many runs are at their slow node."""
+    assert fake_dify.wait_for(
+        lambda: sum(run.total_steps == 2 for run in list(fake_dify.runs.values())) == count, 20
+    )
+
+
+def test_ctrl_c_in_a_call(script: Script, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    process = script("""
+try:
+    client.workflows.run({})
+except KeyboardInterrupt:
+    print("interrupted")
+print(client.app.info().name)
+""")
+    running(fake_dify)
+    process.send_signal(signal.SIGINT)
+    assert ended(process, within=5) == "interrupted\nFakeDify\n"
+    assert fake_dify.runs_stopped == 1
+
+
+def test_ctrl_c_in_a_stream(script: Script, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    process = script("""
+try:
+    with client.workflows.stream({}) as run:
+        for event in run:
+            print(event.event, flush=True)
+except KeyboardInterrupt:
+    print("interrupted")
+print(client.app.info().name)
+""")
+    assert process.stdout is not None
+    for line in iter(process.stdout.readline, ""):
+        if line == "node_finished\n":
+            break
+    running(fake_dify)
+    process.send_signal(signal.SIGINT)
+    assert ended(process, within=5).endswith("interrupted\nFakeDify\n")
+    assert fake_dify.runs_stopped == 1
+    assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
+
+
+def test_ctrl_c_that_nobody_catches(script: Script, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    process = script("client.workflows.run({})")
+    running(fake_dify)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert said.count("Traceback") == 1
+    assert fake_dify.runs_stopped == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "stopped"),
+    [
+        ("client.app.info()", 0),
+        ("client.__enter__(); client.workflows.run({'quick': 1}, timeout=1) if 0 else client.app.info()", 0),
+        ("run = client.workflows.stream({}).__enter__(); next(run)", 1),
+        ("run = client.workflows.stream({}).__enter__(); next(run); run.detach()", 0),
+        ("for log in client.workflows.logs(): break", 0),
+        ("pass", 0),
+    ],
+    ids=["a live client", "an entered client", "an open stream", "a detached stream", "a list", "nothing"],
+)
+def test_the_process_ends_quietly(script: Script, fake_dify: FakeDify, program: str, stopped: int) -> None:
+    fake_dify.workflow = SLOW
+    ended(script(program), within=6)
+    assert fake_dify.runs_stopped == stopped
+    assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
+
+
+def test_the_process_ends_though_a_thread_waits(script: Script, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = SLOW
+    process = script("""
+threading.Thread(target=client.workflows.run, args=({},), daemon=True).start()
+def follow():
+    with client.workflows.stream({}) as run:
+        for event in run: pass
+threading.Thread(target=follow, daemon=True).start()
+sys.stdin.readline() if 0 else None
+while client.workflows.logs().first_page().total != 0 or not os.path.exists(os.environ.get("GO", "/")): pass
+time.sleep(1)
+""")
+    ended(process, within=8)
+    assert fake_dify.runs_started == 2
+    assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
+
+
+def test_a_call_at_the_end_of_the_process_says_so(script: Script) -> None:
+    process = script("""
+import atexit
+def late():
+    try:
+        client.app.info()
+    except errors.ConfigurationError as error:
+        print(error)
+atexit._clear()
+atexit.register(late)
+from dify_async.sync.bridge import current
+atexit.register(lambda: current().end())
+client.app.info()
+""")
+    assert "the process is ending" in ended(process)
+
+
+# Forks
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+FORK = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on warns of a fork beside threads.
+def fork(child):
+    pid = os.fork()
+    if pid == 0:
+        child()
+        sys.stdout.flush()
+        sys.exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+@needs_fork
+def test_a_fork_before_the_first_call(script: Script) -> None:
+    process = script(
+        FORK
+        + """
+fork(lambda: print("child", client.app.info().name))
+print("parent", client.app.info().name)
+"""
+    )
+    assert ended(process) == "child FakeDify\nparent FakeDify\n"
+
+
+@needs_fork
+@pytest.mark.parametrize("child", ["calls", "closes", "drops", "does nothing", "uses the stream"])
+def test_a_fork_after_calls_and_in_a_stream(script: Script, fake_dify: FakeDify, child: str) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("A", text=["x"] * 20, seconds=1.0)])
+    process = script(
+        FORK
+        + f"""
+client.app.info()
+run = client.workflows.stream({{}})
+with run:
+    print(next(run).event, flush=True)
+    def child():
+        global client, run
+        kind = {child!r}
+        if kind == "calls":
+            assert client.app.info().name == "FakeDify"
+            with client.workflows.attach(run.handle) as again:
+                print("child", again.result().status)
+        elif kind == "closes":
+            client.close()
+        elif kind == "drops":
+            import gc
+            del client, run
+            gc.collect()
+        elif kind == "uses the stream":
+            try:
+                next(run)
+                for event in run: pass
+            except errors.ConfigurationError as error:
+                print("child", "before the process forked" in str(error))
+        if kind != "calls":
+            print("child")
+        sys.stdout.flush()
+        os._exit(0) if kind == "leaves" else None
+    pid = os.fork()
+    if pid == 0:
+        child()
+        sys.exit(0)
+    for event in run: pass
+    assert os.waitpid(pid, 0)[1] == 0
+    print("parent", run.result().status, run.text is not None)
+print(client.app.info().name)
+"""
+    )
+    out = ended(process).splitlines()
+    assert out[-2:] == ["parent succeeded True", "FakeDify"]
+    assert any(line.startswith("child") for line in out)
+    assert fake_dify.runs_stopped == 0, "the child leaves the parent's run alone"
+
+
+@needs_fork
+def test_many_children_of_a_used_client(script: Script, fake_dify: FakeDify) -> None:
+    process = script(
+        FORK
+        + """
+client.app.info()
+for number in range(5):
+    fork(lambda: client.workflows.run({"n": number}))
+print(client.app.info().name)
+"""
+    )
+    assert ended(process) == "FakeDify\n"
+    assert sorted(run.inputs["n"] for run in fake_dify.runs.values()) == [0, 1, 2, 3, 4]

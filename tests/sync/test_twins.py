@@ -1,0 +1,104 @@
+"""Every public name of the async clients has a blocking twin with the same signature and docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dify_async
+import dify_async.sync
+from dify_async import sync
+from dify_async._core.pager import Pager
+from dify_async._core.stream import EventStream
+
+PACKAGE = Path(dify_async.__file__).parent
+
+
+def public(kind: type) -> dict[str, Any]:
+    """Give the public members of a class, and those of its instances that are resources."""
+    return {name: member for name, member in inspect.getmembers(kind) if not name.startswith("_")}
+
+
+def resources(client: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(client).items() if not name.startswith("_")}
+
+
+CLIENTS = [(dify_async.AppClient("app-x"), sync.AppClient("app-x"))]
+PAIRS = [
+    *((type(ours), type(twin)) for ours, twin in CLIENTS),
+    *(
+        (type(value), type(resources(twin)[name]))
+        for ours, twin in CLIENTS
+        for name, value in resources(ours).items()
+    ),
+    (EventStream, sync.EventStream),
+    (Pager, sync.Pager),
+]
+RENAMED = {"aclose": "close"}
+"""Python's own names for what is closed with and without `await`."""
+
+
+@pytest.mark.parametrize(("ours", "twin"), PAIRS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_every_public_member_has_its_twin(ours: type, twin: type) -> None:
+    assert [RENAMED.get(name, name) for name in sorted(public(ours))] == sorted(public(twin))
+    for name, member in public(ours).items():
+        its = public(twin)[RENAMED.get(name, name)]
+        if name in RENAMED:
+            assert inspect.getdoc(its)
+            continue
+        expected = inspect.getdoc(member)
+        assert inspect.getdoc(its) == expected, name
+        assert expected, name
+        if callable(member):
+            assert _signature(its) == _signature(member), name
+            assert not inspect.iscoroutinefunction(its)
+            assert not inspect.isasyncgenfunction(its)
+
+
+def _signature(function: Any) -> str:
+    return str(inspect.signature(function)).replace("AsyncIterator", "Iterator")
+
+
+def test_clients_are_made_with_the_same_arguments() -> None:
+    for ours, twin in CLIENTS:
+        assert inspect.signature(type(twin)) == inspect.signature(type(ours))
+        assert resources(ours).keys() == resources(twin).keys()
+        assert inspect.getdoc(type(twin))
+
+
+def test_functions_have_their_twins() -> None:
+    assert inspect.signature(sync.probe) == inspect.signature(dify_async.probe)
+    assert inspect.getdoc(sync.probe) == inspect.getdoc(dify_async.probe)
+
+
+def test_help_shows_signature_and_docstring() -> None:
+    import pydoc
+
+    text = pydoc.render_doc(CLIENTS[0][1].workflows.run, renderer=pydoc.plaintext)
+    assert "run(inputs: 'Mapping[str, Json]', *, files:" in text
+    assert "inputs: The values of the app's form" in text
+
+
+def test_it_is_thin() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    twin = sum(count for path, count in lines.items() if path.is_relative_to(PACKAGE / "sync"))
+    assert twin < 0.08 * sum(lines.values())
+
+
+def test_it_leaves_the_wire_alone() -> None:
+    for path in (PACKAGE / "sync").glob("*.py"):
+        assert not re.search(
+            r"^(?:from|import) (?:dify_async\._wire|aiohttp)", path.read_text(), re.MULTILINE
+        ), path
+
+
+def test_it_is_loaded_by_those_who_ask_for_it() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if not path.is_relative_to(PACKAGE / "sync"):
+            assert "from dify_async.sync" not in re.sub(
+                r"```.*?```", "", path.read_text(), flags=re.DOTALL
+            ), path
