@@ -23,6 +23,7 @@ types: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.calls
+	$(BIN)/python -m benchmarks.sync
 
 clean:
 	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

@@ -57,9 +57,8 @@ class Bridge:
 
         def start() -> None:
             # In the caller's context, for `call_soon_threadsafe` took a copy of it.
-            task = loop.create_task(coroutine)
-            tasks.append(task)
-            task.add_done_callback(finish)
+            tasks.append(self._kept(coroutine))
+            tasks[0].add_done_callback(finish)
 
         def finish(task: asyncio.Task[T]) -> None:
             if not task.cancelled():
@@ -85,7 +84,7 @@ class Bridge:
     def post(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine function on the loop, and do not wait: for finalizers, which any thread may run."""
         if self is current() and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._start, function)
+            self._loop.call_soon_threadsafe(lambda: self._kept(function()))
 
     def end(self) -> None:
         """End the loop, at the end of the process."""
@@ -113,12 +112,17 @@ class Bridge:
     async def _main(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         started.set_result(asyncio.get_running_loop())
         await self._end.wait()
-        closing = [self._start(one.aclose) for one in list(self.open)]
-        if closing:
-            await asyncio.wait(closing, timeout=_LEAVING)
+        # What still runs is left in order, before anyio cancels all there is: also what asks for a stop.
+        ending = list(self._tasks)
+        for task in ending:
+            task.cancel()
+        ending += [self._kept(one.aclose()) for one in list(self.open)]
+        if ending:
+            await asyncio.wait(ending, timeout=_LEAVING)
 
-    def _start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(function())
+    def _kept(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task, and keep it until it is done: a loop alone would let it be collected."""
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -87,20 +87,22 @@ class EventStream(Generic[EventT_co, ResultT]):
 
     def close(self) -> None:
         """Leave the stream: what leaving the `with` block does."""
-        if self._bridge is current():  # Else it was never entered, or belongs to the process that forked.
-            self._bridge.call(self._twin.aclose)
-            self._bridge.open.discard(self._twin)
+        bridge = current()
+        if self._bridge is bridge:  # Else it was never entered, or belongs to the process that forked.
+            bridge.call(self._twin.aclose)
+            bridge.open.discard(self._twin)
             assert self._dropped is not None
             self._dropped.detach()
 
     def __enter__(self) -> Self:
         bridge = current()
-        bridge.call(self._twin.__aenter__)
-        self._bridge = bridge
         bridge.open.add(self._twin)
-        # A stream that is dropped without being left is left in the background.
+        # A stream that is dropped without being left is left in the background; so is one whose entering
+        # was interrupted too late.
         self._dropped = weakref.finalize(self, bridge.post, self._twin.aclose)
         self._dropped.atexit = False
+        bridge.call(self._twin.__aenter__)
+        self._bridge = bridge
         return self
 
     def __exit__(
