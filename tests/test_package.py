@@ -58,6 +58,7 @@ LAYERS = {
     "_core": 3,
     "resources": 4,
     "clients": 5,
+    "sync": 6,
 }
 
 
@@ -123,15 +124,15 @@ def test_the_readme_is_short_and_its_example_runs(
     readme = (ROOT / "README.md").read_text()
     assert len(readme.splitlines()) < 150
     examples = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    whole = [code for code in examples if "asyncio.run(" in code]
-    assert whole
+    whole = [code for code in examples if "asyncio.run(" in code or "dify_async.sync" in code]
+    assert len(whole) == 2
     workflow = Workflow(outputs=lambda inputs: {"forecast": f"sun in {inputs['city']}"})
     with FakeDify(workflow, tail=0.1) as dify:
         monkeypatch.setenv("DIFY_API_KEY", dify.api_key)
         monkeypatch.setenv("DIFY_BASE_URL", dify.base_url)
         for code in whole:
             exec(compile(code, "README.md", "exec"), {"__name__": "__main__", "asyncio": asyncio})
-    assert "sun in Lisbon" in capsys.readouterr().out
+    assert capsys.readouterr().out == "sun in Lisbon 7\nsun in Lisbon\nHello, world"
 
 
 def test_the_changelog_knows_the_version() -> None:
