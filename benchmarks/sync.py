@@ -14,7 +14,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from benchmarks import _harness, calls, decode
 from benchmarks._harness import RUN_ID, Contestant, Gate, Work
@@ -75,7 +75,7 @@ def requests_sseclient(base_url: str) -> Iterator[BlockingWork]:
     import sseclient
 
     def work(asked: int) -> None:
-        body = {"inputs": {"events": asked}, "response_mode": "streaming", "user": "bench"}
+        body: dict[str, Any] = {"inputs": {"events": asked}, "response_mode": "streaming", "user": "bench"}
         events = characters = 0
         with session.post(f"{base_url}/workflows/run", json=body, stream=True, timeout=60) as answer:
             for sse in sseclient.SSEClient(cast(Iterator[bytes], answer)).events():

@@ -10,7 +10,7 @@ with AppClient("app-...", user="ada") as client:
 Names, arguments, results and errors are those of `dify_async`. All clients of a process share one thread
 with one event loop, made at the first call; any number of threads may use them. It works where a loop is
 running too, as in a notebook, but a call then holds that loop up: `async def` code uses the clients of
-`dify_async`.
+`dify_async`. Processes that fork may use it before and after. Not for processes that gevent has patched.
 """
 
 from dify_async.sync.clients import AppClient

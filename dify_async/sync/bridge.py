@@ -101,13 +101,22 @@ class Bridge:
                     raise ConfigurationError("the process is ending, so no call can be made any more")
                 if self._loop is None:
                     started: Future[asyncio.AbstractEventLoop] = Future()
-                    # anyio answers for the end of the loop too: what still runs is cancelled and waited for.
                     self._thread = threading.Thread(
-                        target=anyio.run, args=(self._main, started), name="dify-async", daemon=True
+                        target=self._run, args=(started,), name="dify-async", daemon=True
                     )
                     self._thread.start()
                     self._loop = started.result()
         return self._loop
+
+    def _run(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        try:
+            # anyio answers for the end of the loop too: what still runs is cancelled and waited for.
+            anyio.run(self._main, started)
+        except BaseException as exc:
+            if started.done():
+                raise
+            self._thread = None
+            started.set_exception(exc)  # No file descriptor for the loop, for example.
 
     async def _main(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         started.set_result(asyncio.get_running_loop())

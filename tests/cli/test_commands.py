@@ -146,12 +146,8 @@ def test_a_detached_run_is_watched_read_and_stopped(dify: Command, fake_dify: Fa
     assert handle["run_id"] in fake_dify.runs
 
 
-@pytest.mark.parametrize("command", ["run", "watch"])
-def test_ctrl_c(environment: dict[str, str], fake_dify: FakeDify, dify: Command, command: str) -> None:
-    fake_dify.workflow = Workflow(nodes=[Node("Wait", text=["..."], seconds=0), Node("More", seconds=60)])
-    arguments = ["run"]
-    if command == "watch":
-        arguments = ["watch", dify("run", "--detach").stdout.strip()]
+def interrupted(environment: dict[str, str], *arguments: str, at: str) -> tuple[int, str]:
+    """Press Ctrl-C when a line comes; give the exit code, and what was said."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
         env={**os.environ, **environment},
@@ -161,37 +157,40 @@ def test_ctrl_c(environment: dict[str, str], fake_dify: FakeDify, dify: Command,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        while "More (code) started" not in process.stdout.readline():
+        while at not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
-        code = process.wait(timeout=30)
+        return process.wait(timeout=30), said
+
+
+WAITING = Workflow(nodes=[Node("Quick", text=["..."]), Node("Wait", seconds=60)])
+
+
+def test_ctrl_c_stops_a_run(environment: dict[str, str], fake_dify: FakeDify) -> None:
+    fake_dify.workflow = WAITING
+    code, said = interrupted(environment, "run", at="Wait (code) started")
     (run,) = fake_dify.runs.values()
-    assert code == 130
-    if command == "run":
-        assert said == f"dify-async: interrupted; the server was asked to stop the run {run.id}\n"
-        assert fake_dify.runs_stopped == 1
-    else:
-        assert said == f"dify-async: interrupted; the run {run.id} was left alone\n"
-        assert (fake_dify.runs_stopped, run.status) == (0, "running")
+    assert (code, fake_dify.runs_stopped) == (130, 1)
+    assert said == f"dify-async: interrupted; the server was asked to stop the run {run.id}\n"
+
+
+def test_ctrl_c_leaves_a_watched_run_alone(
+    environment: dict[str, str], fake_dify: FakeDify, dify: Command
+) -> None:
+    fake_dify.workflow = WAITING
+    run_id = dify("run", "--detach").stdout.strip()
+    code, said = interrupted(environment, "watch", run_id, at="Wait (code) started")
+    assert (code, fake_dify.runs_stopped) == (130, 0)
+    assert said == f"dify-async: interrupted; the run {run_id} was left alone\n"
+    assert fake_dify.runs[run_id].status == "running"
 
 
 def test_a_stop_that_fails_is_told(environment: dict[str, str], fake_dify: FakeDify) -> None:
-    fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=60)])
+    fake_dify.workflow = WAITING
     fake_dify.faults.append(Refuse(status=500, on="/stop", message="no"))
-    with subprocess.Popen(
-        [*COMMAND, "run"],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        while "Wait (code) started" not in process.stdout.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+    code, said = interrupted(environment, "run", at="Wait (code) started")
+    assert code == 130
     assert "nothing was stopped" in said
     assert "was asked to stop" not in said
 
