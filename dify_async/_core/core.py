@@ -28,7 +28,7 @@ from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalT
 from dify_async.files import InputFile
 from dify_async.models import UploadedFile
 from dify_async.models._base import parse_json
-from dify_async.settings import Timeouts
+from dify_async.settings import Retry, Timeouts
 
 T = TypeVar("T")
 
@@ -167,10 +167,11 @@ class Core:
         body: dict[str, Json] | None = None,
         file: InputFile | None = None,
         options: Options = Options(),
+        retry: Retry | None = None,
     ) -> ModelT:
         """Perform an operation and give what it answers."""
         request = self.prepare(operation, ids=ids, query=query, body=body, file=file, options=options)
-        response = await self.exchange(request, harmless=operation.repeat == "always")
+        response = await self.exchange(request, harmless=operation.repeat == "always", retry=retry)
         return self.decoded(operation, response)
 
     async def request(
@@ -209,6 +210,7 @@ class Core:
         *,
         harmless: bool,
         take: Callable[[aiohttp.ClientResponse], Awaitable[bytes]] | None = None,
+        retry: Retry | None = None,
     ) -> Response:
         """Send a request and read its whole answer; again, where that is right.
 
@@ -216,6 +218,7 @@ class Core:
             request: What is sent.
             harmless: Whether it does no harm twice.
             take: Reads the body of a 2xx answer, where it goes elsewhere than into memory.
+            retry: When it is sent again, if not as the client says.
 
         Raises:
             TransportError: no answer came.
@@ -242,17 +245,20 @@ class Core:
         try:
             async with asyncio.timeout(total) if total is not None else nullcontext():
                 request = await self.ready(request)
-                return await self.repeated(once, request.asked, harmless=harmless)
+                return await self.repeated(once, request.asked, harmless=harmless, retry=retry)
         except TimeoutError:
             raise self.timed_out(request) from None
 
-    async def open(self, request: Request) -> aiohttp.ClientResponse:
-        """Send the request of a stream once, and give its answer when the headers are there."""
+    async def open(self, request: Request, *, silence: float | None = None) -> aiohttp.ClientResponse:
+        """Send the request of a stream once, and give its answer when the headers are there.
+
+        Its own clock is `idle`, unless `silence` is another.
+        """
         home = await self.transport.home()
         request = attrs.evolve(request, headers={**_FOR_STREAMS, **request.headers})
         try:
             async with _content(request) as data:
-                answer = await self._send(home, request, data, request.timeouts.idle)
+                answer = await self._send(home, request, data, silence or request.timeouts.idle)
             if 200 <= answer.status < 300 and _may_stream(answer):
                 return answer
             body = self.identity.redact(await self.transport.read(answer))
@@ -298,7 +304,14 @@ class Core:
         if not 200 <= answer.status < 300:
             raise refusal(asked, answer.status, answer.headers, body)
 
-    async def repeated(self, once: Callable[[int], Awaitable[T]], asked: Asked, *, harmless: bool) -> T:
+    async def repeated(
+        self,
+        once: Callable[[int], Awaitable[T]],
+        asked: Asked,
+        *,
+        harmless: bool,
+        retry: Retry | None = None,
+    ) -> T:
         """Do something until it succeeds, or fails for good: the one loop of retries."""
         started = time.monotonic()
         attempt = 1
@@ -309,7 +322,7 @@ class Core:
                 error.server_version = error.server_version or self.transport.server_version
                 error.operation = error.operation or asked.operation
                 wait = decide(
-                    self.transport.settings.retry,
+                    retry or self.transport.settings.retry,
                     error,
                     attempt=attempt,
                     elapsed=time.monotonic() - started,

@@ -15,6 +15,7 @@ import attrs
 
 from dify_async._core.core import Core, Options, Request
 from dify_async._core.operations import Operation
+from dify_async._core.recovery import REPEATED, Recovery, Seen
 from dify_async._core.transport import LEAVING, Home, broken
 from dify_async._wire.decode import decode_event
 from dify_async._wire.fold import Fold, text_of
@@ -31,7 +32,7 @@ from dify_async.errors import (
     StreamInterrupted,
     TransportError,
 )
-from dify_async.events import ErrorEvent, UnknownEvent
+from dify_async.events import ErrorEvent, Event, UnknownEvent
 from dify_async.models import AppKind, ChatResult, CompletionResult, RunHandle, Stopped, WorkflowResult
 from dify_async.settings import Timeouts
 
@@ -50,6 +51,12 @@ class Run:
     user: str
     stop: Operation[Stopped]
     """How it is stopped, with the task id that its events bring."""
+    recovers: bool = False
+    """Whether it is looked for when its stream breaks off: runs of workflows and chatflows are stored."""
+    is_stored: bool = False
+    """Whether it is looked for from the start: nothing is requested but what finds it."""
+    through_pauses: bool = False
+    """Whether a pause is not the end."""
     is_ours: bool = True
     """Whether the request starts the run, so that leaving it stops the run; else it only follows one."""
 
@@ -95,6 +102,11 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._failure: DifyError | None = None
         self._deadline: float | None = None
         self._linger_until: float | None = None
+        self._recovery: Recovery | None = None
+        self._is_lost = False
+        """Whether there is no stream of the run just now, and one is looked for."""
+        self._seen = Seen()
+        self._found: Any = None  # The last event of a run, from its record.
 
     # What is known of the run
 
@@ -177,13 +189,27 @@ class EventStream(Generic[EventT_co, ResultT]):
         while waiting:
             event: Any = decode_event(waiting.popleft())
             if event is not None:
+                if type(event) in REPEATED and self._is_known(event):
+                    continue
                 self._fold.add(event)
                 if self._fold.progress.over:
                     waiting.clear()
                 return event  # type: ignore[no-any-return]
             if self._on_ping is not None:
                 self._on_ping()
-        return None
+        event, self._found = self._found, None
+        if event is not None:
+            self._fold.add(event)
+        return event  # type: ignore[no-any-return]
+
+    def _is_known(self, event: Event) -> bool:
+        """Say whether a snapshot repeats what was delivered; else take it for a sign of life."""
+        repeats = self._seen.repeats(event)
+        if self._recovery is None:
+            return False
+        if not repeats:
+            self._recovery.note_life()
+        return repeats
 
     def _skip(self) -> None:
         """Take all that has come into the result, without giving it to anybody."""
@@ -199,6 +225,9 @@ class EventStream(Generic[EventT_co, ResultT]):
             self._finish()
         elif self._body_is_over:
             self._conclude()
+        if self._recovery is not None and self._is_lost:
+            await self._recover(self._recovery)
+            return True
         answer = self._answer
         if answer is None:
             await self._slot.aclose()
@@ -219,18 +248,44 @@ class EventStream(Generic[EventT_co, ResultT]):
                 self._end_body(None)
         except aiohttp.SocketTimeoutError as exc:
             self._save_what_came(answer)
-            self._fail(broken(exc, self._run.request.asked, streamed=True))
+            if self._recovery is None:
+                self._fail(broken(exc, self._run.request.asked, streamed=True))
+            else:
+                self._end_body(exc)
         except TimeoutError:
             self._end_of_time()
         except (aiohttp.ClientError, OSError) as exc:
             self._save_what_came(answer)
             self._end_body(exc)
 
+    async def _recover(self, recovery: Recovery) -> None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                found = await recovery.next()
+        except TimeoutError:
+            self._fail(self._core.timed_out(self._run.request))
+            return
+        if isinstance(found, aiohttp.ClientResponse):
+            self._answer, self._is_lost = found, False
+            self._parser = EventParser(self._core.transport.settings.max_event_bytes)
+        elif found is not None:
+            self._found, self._is_lost = found, False
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._leave_alone = True
+        refused = self._recovery.refused if self._recovery is not None else None
+        # Who asks for a run by its id is told why there is none; who had its stream gets all that came.
+        self._fail(self._interrupted(self._break) if refused is None or self._run.is_ours else refused)
+
     def _until(self) -> float | None:
         linger = self._fold.progress.linger
         if linger is None:
             self._linger_until = None
-            return self._deadline
+            if self._recovery is None:
+                return self._deadline
+            return min(self._recovery.until, self._deadline or self._recovery.until)
         if self._linger_until is None:
             self._linger_until = asyncio.get_running_loop().time() + linger
         return self._linger_until
@@ -238,6 +293,8 @@ class EventStream(Generic[EventT_co, ResultT]):
     def _end_of_time(self) -> None:
         if self._linger_until is not None:
             self._finish()
+        elif self._recovery is not None and asyncio.get_running_loop().time() >= self._recovery.until:
+            self._give_up()
         else:
             self._fail(self._core.timed_out(self._run.request))
 
@@ -257,9 +314,26 @@ class EventStream(Generic[EventT_co, ResultT]):
     def _conclude(self) -> None:
         """Judge a body that is over, now that all that came of it was read."""
         self._finish()
-        if not self._fold.progress.complete and self._failure is None:
-            self._leave_alone = True
-            self._fail(self._interrupted(self._break))
+        if self._fold.progress.complete or self._failure is not None:
+            return
+        if self._run.recovers and self.run_id is not None:
+            self._look_for(self.run_id)
+            self._fold.progress.gap = self._run.is_ours
+        else:
+            self._give_up()
+
+    def _look_for(self, run_id: str) -> None:
+        """Begin to look for the run, or go on looking."""
+        self._is_lost = True
+        if self._recovery is None:
+            self._recovery = Recovery(
+                core=self._core,
+                run_id=run_id,
+                user=self._run.user,
+                timeouts=self._run.request.timeouts,
+                through_pauses=self._run.through_pauses,
+                alive_at=asyncio.get_running_loop().time(),
+            )
 
     def _finish(self) -> None:
         """Stop reading. The connection is dropped and not drained: the server may keep it for minutes."""
@@ -330,7 +404,10 @@ class EventStream(Generic[EventT_co, ResultT]):
             await self._slot.enter_async_context(self._core.slot())
             if request.timeouts.total is not None:
                 self._deadline = asyncio.get_running_loop().time() + request.timeouts.total
-            await self._open(request)
+            if self._run.is_stored and self.run_id is not None:
+                self._look_for(self.run_id)
+            else:
+                await self._open(request)
         except BaseException:
             await self.aclose()
             raise
@@ -348,7 +425,8 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._left = True
         self._skip()
         progress = self._fold.progress
-        is_running = self._answer is not None or self._posting is not None or self._failure is not None
+        is_open = self._answer is not None or self._posting is not None or self._is_lost
+        is_running = is_open or self._failure is not None
         try:
             if is_running and not self._leave_alone and not progress.complete:
                 # In a task of its own: a second cancellation ends our wait for it, and not the stopping.

@@ -82,6 +82,8 @@ class Progress:
     misfit: UnknownEvent | None = None
     """A last event that is not what it should be, so that the result cannot be told."""
     failed_node: str | None = None
+    gap: bool = False
+    """The stream broke off, and was taken up again."""
 
     def note_task(self, event: Event) -> None:
         """Take the task id of a live event. What a snapshot repeats has the run's id in its place."""
@@ -149,6 +151,8 @@ class WorkflowFold:
                 error=error.message if error is not None else None,
                 handle=handle,
             )
+        if progress.gap:
+            result = attrs.evolve(result, gap=True)
         return result.received_as(last or progress.error)
 
     @property

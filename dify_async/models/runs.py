@@ -98,6 +98,9 @@ class WorkflowResult(Received):
     """Every file among the outputs. Not told in blocking mode."""
     paused: Pause | None = None
     """What the run waits for, where its status is paused."""
+    gap: bool = False
+    """Whether the stream broke off on the way and the run was found again: pieces of text and events of
+    nodes may be missing from what was streamed. The outputs are whole."""
     handle: RunHandle | None = attrs.field(default=None, eq=False)
     """What the run is found again with."""
 

@@ -189,26 +189,38 @@ class Workflows:
         Raises:
             NotFound: there is no such run of this app and this end user.
         """
-        handle = run if isinstance(run, RunHandle) else None
-        run_id = handle.run_id if handle is not None else str(run)
-        operation = operations.FOLLOW_RUN
-        user = (handle.user if handle is not None else None) or self._core.identity.asked_user(
-            operation.asked.operation
-        )
-        request = self._core.prepare(
-            operation,
-            ids={"workflow_run_id": run_id},
-            query={
-                "user": user,
-                "include_state_snapshot": include_state_snapshot or None,
-                "continue_on_pause": continue_on_pause or None,
-            },
-            options=Options(timeout=timeout, extra_headers=extra_headers),
-        )
-        kind = handle.kind if handle is not None else "workflow"
-        followed = Run(request=request, kind=kind, user=user, stop=operations.STOP_WORKFLOW, is_ours=False)
-        fold = WorkflowFold(Progress(run_id=run_id), through_pauses=continue_on_pause)
-        return EventStream(self._core, followed, fold, on_ping=on_ping)
+        options = Options(timeout=timeout, extra_headers=extra_headers)
+        return self._followed(run, include_state_snapshot, continue_on_pause, options, on_ping)
+
+    async def wait(
+        self,
+        run: str | RunHandle,
+        *,
+        continue_on_pause: bool = False,
+        timeout: float | Timeouts | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> WorkflowResult:
+        """Wait for the end of a run that was started elsewhere, or before; runs of chatflows too.
+
+        The run is followed, and its record is read where it cannot be: through broken connections,
+        restarts of the server and its deploys. Leaving the call leaves the run alone.
+
+        Args:
+            run: The run's id, or its handle; a handle's own end user is asked for.
+            continue_on_pause: Go on waiting where the run waits for a person.
+            timeout: Seconds for the whole call, or clocks of its own. Without one, a run that shows no life
+                is given up after 21 minutes: one whose worker was killed says "running" for ever.
+            extra_headers: Headers besides the client's.
+
+        Raises:
+            RunFailed: the run ended badly; `RunStopped` and `RunPaused` are kinds of it.
+            NotFound: there is no such run of this app.
+            StreamInterrupted: the run showed no sign of life for 21 minutes.
+            TotalTimeout: it did not end within `timeout`.
+        """
+        options = Options(timeout=timeout, extra_headers=extra_headers)
+        async with self._followed(run, True, continue_on_pause, options, is_stored=True) as stream:
+            return await stream.result()
 
     async def get(
         self,
@@ -342,8 +354,42 @@ class Workflows:
         self, request: Request, on_ping: Callable[[], object] | None = None
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
         user = self._core.identity.asked_user(request.asked.operation)
-        run = Run(request=request, kind="workflow", user=user, stop=operations.STOP_WORKFLOW)
+        run = Run(request=request, kind="workflow", user=user, stop=operations.STOP_WORKFLOW, recovers=True)
         return EventStream(self._core, run, WorkflowFold(), on_ping=on_ping)
+
+    def _followed(
+        self,
+        run: str | RunHandle,
+        snapshot: bool,
+        through_pauses: bool,
+        options: Options,
+        on_ping: Callable[[], object] | None = None,
+        *,
+        is_stored: bool = False,
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        operation = operations.FOLLOW_RUN
+        handle = run if isinstance(run, RunHandle) else None
+        run_id = str(run) if handle is None else handle.run_id
+        user = handle.user if handle is not None else None
+        user = user or self._core.identity.asked_user(operation.asked.operation)
+        query = {
+            "user": user,
+            "include_state_snapshot": snapshot or None,
+            "continue_on_pause": through_pauses or None,
+        }
+        ids = {"workflow_run_id": run_id}
+        followed = Run(
+            request=self._core.prepare(operation, ids=ids, query=query, options=options),
+            kind="workflow" if handle is None else handle.kind,
+            user=user,
+            stop=operations.STOP_WORKFLOW,
+            is_ours=False,
+            recovers=is_stored,
+            is_stored=is_stored,
+            through_pauses=through_pauses,
+        )
+        fold = WorkflowFold(Progress(run_id=run_id), through_pauses=through_pauses)
+        return EventStream(self._core, followed, fold, on_ping=on_ping)
 
     async def _answer(self, request: Request) -> WorkflowResult:
         async with self._core.slot():

@@ -14,6 +14,7 @@ class Workflows(Resource):
     stream = blocking_stream(workflows.Workflows.stream)
     submit = blocking(workflows.Workflows.submit)
     attach = blocking_stream(workflows.Workflows.attach)
+    wait = blocking(workflows.Workflows.wait)
     get = blocking(workflows.Workflows.get)
     stop = blocking(workflows.Workflows.stop)
     logs = blocking_pager(workflows.Workflows.logs)

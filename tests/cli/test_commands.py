@@ -14,6 +14,7 @@ import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
 from tests.cli.terminal import COMMAND, on_a_terminal
+from tests.faults import GONE
 
 FORM = [
     Field("city", required=True),
@@ -252,11 +253,12 @@ def test_what_is_not_reached(dify: Command, fake_dify: FakeDify) -> None:
     for arguments in (["run"], ["info"], ["probe"], ["get", "x"]):
         done = dify(*arguments, DIFY_BASE_URL="http://127.0.0.1:1")
         assert (done.returncode, "no connection to 127.0.0.1:1" in the_error(done)) == (3, True)
-    fake_dify.faults.append(Cut(after_events=2))
+    fake_dify.faults += [Cut(after_events=2), GONE]
     cut = dify("run")
     (run,) = fake_dify.runs.values()
     assert cut.returncode == 3
     assert f"dify-async watch {run.id}" in the_error(cut)
+    fake_dify.faults.clear()
     fake_dify.faults.append(Refuse(status=502, body=b"<html><title>502 Bad Gateway</title></html>"))
     assert dify("run").returncode == 3
 

@@ -12,6 +12,7 @@ from dify_async import AppClient, EventStream, errors, events
 from dify_async.events import WorkflowEvent
 from dify_async.models import WorkflowResult
 from dify_async.testing import Cut, Delay, FakeDify, Field, Node, Refuse, Silence, Workflow
+from tests.faults import GONE
 
 SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
 
@@ -90,7 +91,7 @@ async def test_events_before_a_cut_are_delivered_and_then_the_cut_is_told(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One", text=["a", "b", "c"])])
-    fake_dify.faults.append(Cut(after_events=4))
+    fake_dify.faults += [Cut(after_events=4), GONE]
     names: list[str] = []
     with pytest.raises(errors.StreamInterrupted) as caught:
         async with client.workflows.stream({}) as run:

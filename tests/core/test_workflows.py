@@ -14,6 +14,7 @@ from dify_async import AppClient, Retry, RunHandle, errors, events
 from dify_async.models import RunStatus
 from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
 from dify_async.testing.server import PING
+from tests.faults import GONE
 
 TALKING = Workflow(
     nodes=[
@@ -333,14 +334,14 @@ async def test_reading_is_tried_again(client: AppClient, fake_dify: FakeDify) ->
 @pytest.mark.parametrize("how", ["abort", "reset", "end"])
 async def test_a_cut_stream_is_never_a_success(client: AppClient, fake_dify: FakeDify, how: str) -> None:
     fake_dify.workflow = TALKING
-    fake_dify.faults.append(Cut(after_events=4, how=how))
+    fake_dify.faults += [Cut(after_events=4, how=how), GONE]
     with pytest.raises(errors.StreamInterrupted) as caught:
         await client.workflows.run({})
     (run,) = fake_dify.runs.values()
     assert caught.value.handle is not None
     assert caught.value.handle.run_id == run.id
     assert run.stop_calls == 0, "after an interruption the run is left alone"
-    assert len(fake_dify.requests) == 1
+    assert [seen.method for seen in fake_dify.requests] == ["POST", "GET", "GET"]
 
 
 @pytest.mark.parametrize("how", ["abort", "reset", "end"])
@@ -362,7 +363,7 @@ async def test_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dify: FakeDi
         outcomes: dict[str, int] = {}
         size = _size_of_stream(fake_dify)
         for at in [*range(0, size, 37), *range(size - 8, size + 8)]:
-            fake_dify.faults[:] = [Cut(at_byte=at)]
+            fake_dify.faults[:] = [Cut(at_byte=at), GONE]
             try:
                 result = await client.workflows.run({})
             except (errors.OutcomeUnknown, errors.StreamInterrupted) as exc:

@@ -21,6 +21,7 @@ from dify_async import InputFile, Retry, RunHandle, errors, events
 from dify_async.sync import AppClient, EventStream, probe
 from dify_async.sync.bridge import current
 from dify_async.testing import Cut, Delay, FakeDify, Field, Node, Refuse, StoredFile, Workflow
+from tests.faults import GONE
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_a_stream_outside_its_block_says_so(client: AppClient, fake_dify: FakeDi
 
 
 def test_a_cut_stream_is_the_same_error(client: AppClient, fake_dify: FakeDify) -> None:
-    fake_dify.faults.append(Cut(after_events=2))
+    fake_dify.faults += [Cut(after_events=2), GONE]
     with pytest.raises(errors.StreamInterrupted) as caught, client.workflows.stream({}) as run:
         assert len([event.event for event in run]) == 2
     assert caught.value.handle == run.handle

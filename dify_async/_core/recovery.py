@@ -1,0 +1,189 @@
+"""How a run is found again whose stream broke off: followed anew, or read from its record."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, Final
+
+import aiohttp
+import attrs
+
+from dify_async._core import operations
+from dify_async._core.core import Core, Options
+from dify_async.errors import ApiError, DecodeError, EventTooLarge, TransportError
+from dify_async.events import (
+    Event,
+    HumanInputRequired,
+    MessageReplace,
+    NodeFinished,
+    NodeStarted,
+    WorkflowFinished,
+    WorkflowFinishedData,
+    WorkflowPaused,
+    WorkflowPausedData,
+    WorkflowStarted,
+)
+from dify_async.models import RunStatus, WorkflowRun
+from dify_async.settings import Retry, Timeouts
+
+PATIENCE: Final = 1260.0
+"""Seconds without a sign of progress after which a run is given up. A stock server ends a run after 1,200;
+one whose worker was killed says "running" for ever."""
+
+REPEATED: Final = frozenset({NodeStarted, NodeFinished, HumanInputRequired, WorkflowStarted, MessageReplace})
+"""The events that a snapshot has of what was before."""
+
+_LONGEST_PAUSE: Final = 8.0
+"""Seconds between two looks at a run."""
+
+_ONCE: Final = Retry(attempts=1)
+_GOES_ON: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
+
+
+@attrs.define
+class Seen:
+    """What of a run was delivered already, so that a snapshot repeats nothing."""
+
+    ids: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
+
+    def repeats(self, event: Event) -> bool:
+        """Say whether an event of a snapshot was there before; else remember it."""
+        match event:
+            case NodeStarted() | NodeFinished():
+                key = (event.event, str(event.data.id))
+            case HumanInputRequired():
+                key = (event.event, str(event.data.form_id))
+            case WorkflowStarted() if event.data.reason != "resumption":
+                key = (event.event, "")
+            case MessageReplace():
+                return True  # The answer so far, which was streamed; what counts comes with the end.
+            case _:
+                return False
+        is_known = key in self.ids
+        self.ids.add(key)
+        return is_known
+
+
+@attrs.define(kw_only=True)
+class Recovery:
+    """The search for one run. It spends no retries: it goes on until the run ends or shows no life."""
+
+    core: Core
+    run_id: str
+    user: str
+    timeouts: Timeouts
+    through_pauses: bool = False
+    alive_at: float
+    """When the run last showed a sign of progress, by the loop's clock. Pings are none."""
+    _may_attach: bool = True
+    _tries: int = 0
+    _may_ask: bool = True
+    _record: Any = None
+    refused: ApiError | None = None
+    """Why the server does not even tell the run's record."""
+
+    @property
+    def until(self) -> float:
+        """When the run is given up."""
+        return self.alive_at + PATIENCE
+
+    def note_life(self) -> None:
+        """Take a live event for a sign of progress."""
+        self.alive_at = asyncio.get_running_loop().time()
+        self._tries = 0
+
+    async def next(self) -> aiohttp.ClientResponse | Event | None:
+        """Give a stream that follows the run, or its last event; None where there is no way back."""
+        loop = asyncio.get_running_loop()
+        at_once = False
+        while loop.time() < self.until:
+            if self._tries:
+                if not at_once:
+                    await asyncio.sleep(min(self._pause(), self.until - loop.time()))
+                found = await self._ask()
+                if found is not None or not self._may_ask:
+                    return found
+            self._tries += 1
+            if self._may_attach and (answer := await self._attach()) is not None:
+                return answer
+            # Refused for good, so its record is all there is to ask for.
+            at_once = self._tries == 1 and not self._may_attach
+        return None
+
+    def _pause(self) -> float:
+        spread = (1 + random.random()) / 2  # noqa: S311 - spreads callers, guards nothing
+        return min(_LONGEST_PAUSE, 0.25 * 2.0**self._tries) * spread
+
+    async def _attach(self) -> aiohttp.ClientResponse | None:
+        request = self.core.prepare(
+            operations.FOLLOW_RUN,
+            ids={"workflow_run_id": self.run_id},
+            query={
+                "user": self.user,
+                "include_state_snapshot": True,
+                "continue_on_pause": self.through_pauses or None,
+            },
+            options=Options(timeout=self.timeouts),
+        )
+        try:
+            # An API that restarts may hold a connection for minutes before it answers.
+            return await self.core.open(request, silence=self.timeouts.first_byte)
+        except ApiError as error:
+            self._may_attach = _may_pass(error)
+        except (TransportError, DecodeError, EventTooLarge):
+            pass
+        return None
+
+    async def _ask(self) -> Event | None:
+        try:
+            record = await self.core.call(
+                operations.GET_WORKFLOW_RUN,
+                ids={"workflow_run_id": self.run_id},
+                options=Options(timeout=self.timeouts),
+                retry=_ONCE,
+            )
+        except ApiError as error:
+            self._may_ask = _may_pass(error)
+            self.refused = None if self._may_ask else error
+            return None
+        except (TransportError, DecodeError, EventTooLarge):
+            return None
+        if record.status not in _GOES_ON:
+            return _last_event(record)
+        if record.raw != self._record:
+            self._record = record.raw
+            self.alive_at = asyncio.get_running_loop().time()
+        return None
+
+
+def _may_pass(error: ApiError) -> bool:
+    """Say whether a refusal is one of the moment."""
+    return error.status >= 500 or error.status == 429
+
+
+def _last_event(record: WorkflowRun) -> Event:
+    """Give the event that the record of a run stands for."""
+    common: dict[str, Any] = {
+        "outputs": record.outputs,
+        "status": record.status,
+        "created_at": record.created_at,
+        "elapsed_time": record.elapsed_time or 0.0,
+        "total_tokens": record.total_tokens or 0,
+        "total_steps": record.total_steps or 0,
+    }
+    event: WorkflowPaused | WorkflowFinished
+    if record.status == RunStatus.PAUSED:
+        event = WorkflowPaused(
+            workflow_run_id=record.id, data=WorkflowPausedData(workflow_run_id=record.id, **common)
+        )
+    else:
+        data = WorkflowFinishedData(
+            id=record.id,
+            workflow_id=record.workflow_id or "",
+            error=record.error,
+            finished_at=record.finished_at,
+            **common,
+        )
+        event = WorkflowFinished(workflow_run_id=record.id, data=data)
+    return event.received_as(record)
