@@ -71,8 +71,9 @@ class Workflows:
             RunFailed: the run ended badly; `RunStopped`, `RunPaused` and `RunRejected` are kinds of it.
             ApiError: the server refused the call. A refusal because of too many runs at once is tried
                 again, as `Retry` says; nothing else is, where the run may have started.
-            OutcomeUnknown: the connection broke, and the run may have started.
-            StreamInterrupted: the stream ended before the run did; `handle` finds it again.
+            OutcomeUnknown: the connection broke before the run told its id; it may have started.
+            StreamInterrupted: the stream broke off, and the run was not found again, or showed no sign of
+                life for 21 minutes; `handle` finds it another time.
             TransportError: no connection, or a clock ran out.
         """
         options = Options(timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)

@@ -30,6 +30,9 @@ class EventStream(Generic[EventT_co, ResultT]):
     exception, Ctrl-C, a time-out) asks the server to stop the run, within two seconds, unless the client was
     made with `on_abandon="detach"` or `detach()` was called: closing a connection alone does not stop a run
     of Dify.
+
+    A stream of a workflow that breaks off goes on by itself, as soon as the run is found again: nothing that
+    was delivered is repeated, what was lost is told by the result's `gap`.
     """
 
     def __init__(self, twin: AsyncEventStream[EventT_co, ResultT]) -> None:

@@ -125,4 +125,5 @@ async def form(client: AppClient) -> list[str]:
 async def following(client: AppClient, handle: RunHandle) -> WorkflowResult:
     async with client.workflows.attach(handle, continue_on_pause=True) as run:
         assert_type(run, EventStream[WorkflowEvent, WorkflowResult])
+        assert_type(await client.workflows.wait(handle), WorkflowResult)
         return await run.result()
