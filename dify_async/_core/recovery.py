@@ -14,15 +14,10 @@ from dify_async._core.core import Core, Options
 from dify_async.errors import ApiError, DecodeError, EventTooLarge, TransportError
 from dify_async.events import (
     Event,
-    HumanInputRequired,
-    MessageReplace,
-    NodeFinished,
-    NodeStarted,
     WorkflowFinished,
     WorkflowFinishedData,
     WorkflowPaused,
     WorkflowPausedData,
-    WorkflowStarted,
 )
 from dify_async.models import RunStatus, WorkflowRun
 from dify_async.settings import Retry, Timeouts
@@ -31,38 +26,11 @@ PATIENCE: Final = 1260.0
 """Seconds without a sign of progress after which a run is given up. A stock server ends a run after 1,200;
 one whose worker was killed says "running" for ever."""
 
-REPEATED: Final = frozenset({NodeStarted, NodeFinished, HumanInputRequired, WorkflowStarted, MessageReplace})
-"""The events that a snapshot has of what was before."""
-
 _LONGEST_PAUSE: Final = 8.0
 """Seconds between two looks at a run."""
 
 _ONCE: Final = Retry(attempts=1)
 _GOES_ON: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
-
-
-@attrs.define
-class Seen:
-    """What of a run was delivered already, so that a snapshot repeats nothing."""
-
-    ids: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
-
-    def repeats(self, event: Event) -> bool:
-        """Say whether an event of a snapshot was there before; else remember it."""
-        match event:
-            case NodeStarted() | NodeFinished():
-                key = (event.event, str(event.data.id))
-            case HumanInputRequired():
-                key = (event.event, str(event.data.form_id))
-            case WorkflowStarted() if event.data.reason != "resumption":
-                key = (event.event, "")
-            case MessageReplace():
-                return True  # The answer so far, which was streamed; what counts comes with the end.
-            case _:
-                return False
-        is_known = key in self.ids
-        self.ids.add(key)
-        return is_known
 
 
 @attrs.define(kw_only=True)

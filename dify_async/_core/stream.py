@@ -15,10 +15,10 @@ import attrs
 
 from dify_async._core.core import Core, Options, Request
 from dify_async._core.operations import Operation
-from dify_async._core.recovery import REPEATED, Recovery, Seen
+from dify_async._core.recovery import PATIENCE, Recovery
 from dify_async._core.transport import LEAVING, Home, broken
 from dify_async._wire.decode import decode_event
-from dify_async._wire.fold import Fold, text_of
+from dify_async._wire.fold import Fold, is_repeated, text_of
 from dify_async._wire.outcomes import accepted
 from dify_async._wire.refusals import stream_refusal
 from dify_async._wire.sse import EventParser
@@ -108,7 +108,6 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._recovery: Recovery | None = None
         self._is_lost = False
         """Whether there is no stream of the run just now, and one is looked for."""
-        self._seen = Seen()
         self._found: Any = None  # The last event of a run, from its record.
 
     # What is known of the run
@@ -192,7 +191,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         while waiting:
             event: Any = decode_event(waiting.popleft())
             if event is not None:
-                if type(event) in REPEATED and self._is_known(event):
+                if self._recovery is not None and self._is_known(event, self._recovery):
                     continue
                 self._fold.add(event)
                 if self._fold.progress.over:
@@ -205,14 +204,12 @@ class EventStream(Generic[EventT_co, ResultT]):
             self._fold.add(event)
         return event  # type: ignore[no-any-return]
 
-    def _is_known(self, event: Event) -> bool:
+    def _is_known(self, event: Event, recovery: Recovery) -> bool:
         """Say whether a snapshot repeats what was delivered; else take it for a sign of life."""
-        repeats = self._seen.repeats(event)
-        if self._recovery is None:
-            return False
-        if not repeats:
-            self._recovery.note_life()
-        return repeats
+        if is_repeated(event, self._fold.progress):
+            return True
+        recovery.note_life()
+        return False
 
     def _skip(self) -> None:
         """Take all that has come into the result, without giving it to anybody."""
@@ -370,12 +367,19 @@ class EventStream(Generic[EventT_co, ResultT]):
             )
         else:
             error = StreamInterrupted(
-                f"{how} before the run's last event; it may have ended or still be running",
+                f"{how} before the run's last event, and {self._search_ended()}; it may have ended or still run",
                 handle=self.handle,
                 partial=self._fold.result(self.handle),
             )
         error.__cause__ = reason
         return error
+
+    def _search_ended(self) -> str:
+        if self._recovery is None:
+            return "such a run cannot be found again"
+        if self._recovery.refused is not None:
+            return f"the server does not tell of the run: {self._recovery.refused}"
+        return f"the run showed no sign of life for {PATIENCE:.0f} seconds"
 
     def _error_of_stream(self, event: ErrorEvent) -> DifyError:
         sent = str(event.message).encode("utf-8", "surrogatepass")  # The decoder lets numbers through.

@@ -17,11 +17,13 @@ from dify_async.events import (
     AgentThought,
     ErrorEvent,
     Event,
+    HumanInputRequired,
     Message,
     MessageEnd,
     MessageFile,
     MessageReplace,
     NodeFinished,
+    NodeStarted,
     TextChunk,
     TtsMessage,
     TtsMessageEnd,
@@ -84,11 +86,28 @@ class Progress:
     failed_node: str | None = None
     gap: bool = False
     """The stream broke off, and was taken up again."""
+    seen: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
+    """What of the run has come of all that a snapshot repeats: kind of event, and its id."""
 
     def note_task(self, event: Event) -> None:
         """Take the task id of a live event. What a snapshot repeats has the run's id in its place."""
         if event.task_id not in (getattr(event, "workflow_run_id", None), self.run_id):
             self.task_id = event.task_id
+
+
+def is_repeated(event: Event, progress: Progress) -> bool:
+    """Say whether a snapshot repeats with an event what has come before its stream broke off."""
+    match event:
+        case NodeStarted() | NodeFinished():
+            return (event.event, event.data.id) in progress.seen
+        case HumanInputRequired():
+            return (event.event, event.data.form_id) in progress.seen
+        case WorkflowStarted():
+            return event.data.reason != "resumption" and (event.event, event.data.id) in progress.seen
+        case MessageReplace():
+            return True  # The answer so far. What counts comes with the end.
+        case _:
+            return False
 
 
 class Fold(Protocol[ResultT_co]):
@@ -160,11 +179,19 @@ class WorkflowFold:
         """Whether the run has come to a good end."""
         return isinstance(self._last, WorkflowFinished) and self._last.data.status in _GOOD_ENDS
 
+    def _node_started(self, event: NodeStarted) -> None:
+        self.progress.seen.add((event.event, event.data.id))
+
+    def _asked(self, event: HumanInputRequired) -> None:
+        self.progress.seen.add((event.event, event.data.form_id))
+
     def _started(self, event: WorkflowStarted) -> None:
+        self.progress.seen.add((event.event, event.data.id))
         self.progress.run_id = event.workflow_run_id or event.data.id
         self._workflow_id = event.data.workflow_id
 
     def _node_finished(self, event: NodeFinished) -> None:
+        self.progress.seen.add((event.event, event.data.id))
         if event.data.status == NodeStatus.FAILED:
             self.progress.failed_node = event.data.node_id
 
@@ -192,7 +219,9 @@ class WorkflowFold:
 
     _takes: ClassVar[dict[type[Event], Any]] = {
         WorkflowStarted: _started,
+        NodeStarted: _node_started,
         NodeFinished: _node_finished,
+        HumanInputRequired: _asked,
         WorkflowPaused: _paused,
         WorkflowFinished: _finished,
         ErrorEvent: _error,
