@@ -367,19 +367,19 @@ class EventStream(Generic[EventT_co, ResultT]):
             )
         else:
             error = StreamInterrupted(
-                f"{how} before the run's last event, and {self._search_ended()}; it may have ended or still run",
+                f"{how} before the run's last event{self._search()}; it may have ended or still be running",
                 handle=self.handle,
                 partial=self._fold.result(self.handle),
             )
         error.__cause__ = reason
         return error
 
-    def _search_ended(self) -> str:
+    def _search(self) -> str:
         if self._recovery is None:
-            return "such a run cannot be found again"
+            return ""
         if self._recovery.refused is not None:
-            return f"the server does not tell of the run: {self._recovery.refused}"
-        return f"the run showed no sign of life for {PATIENCE:.0f} seconds"
+            return f", and the server does not tell of the run: {self._recovery.refused}"
+        return f", and the run showed no sign of life for {PATIENCE:.0f} seconds"
 
     def _error_of_stream(self, event: ErrorEvent) -> DifyError:
         sent = str(event.message).encode("utf-8", "surrogatepass")  # The decoder lets numbers through.

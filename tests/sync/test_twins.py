@@ -79,7 +79,8 @@ def test_help_shows_signature_and_docstring() -> None:
     import pydoc
 
     text = pydoc.render_doc(CLIENTS[0][1].workflows.run, renderer=pydoc.plaintext)
-    assert "run(inputs: 'Mapping[str, Json]', *, files:" in text
+    assert "inputs: 'Mapping[str, Json]'" in text
+    assert "files: 'FileInputs | Omit' = OMIT" in text
     assert "inputs: The values of the app's form" in text
 
 
