@@ -317,6 +317,8 @@ class EventStream(Generic[EventT_co, ResultT]):
         if self._fold.progress.complete or self._failure is not None:
             return
         if self._run.recovers and self.run_id is not None:
+            asked = self._run.request.asked.operation
+            _log.info("%s: the stream of the run %s broke off; it is looked for", asked, self.run_id)
             self._look_for(self.run_id)
             self._fold.progress.gap = self._run.is_ours
         else:
