@@ -185,7 +185,8 @@ def _start(source: Any) -> int | None:
     if isinstance(source, (str, os.PathLike, bytes, bytearray, AsyncIterable)):
         return None
     try:
-        place: int = source.tell()
+        # Answers of HTTP libraries tell their place, and cannot go back to it.
+        place: int | None = source.tell() if source.seekable() else None
     except (OSError, AttributeError):
         return None
     return place

@@ -264,6 +264,22 @@ async def test_an_upload_is_sent_again_only_where_it_did_not_arrive(
     assert [file.content for file in fake_dify.files.values()] == [CONTENT], "whole, though sent again"
 
 
+async def test_a_file_that_cannot_go_back_is_read_once(client: AppClient, fake_dify: FakeDify) -> None:
+    class Answer(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, *_: object) -> int:
+            raise io.UnsupportedOperation("seek")
+
+    with Answer(CONTENT) as answer:
+        file = InputFile(answer, name="a.csv")
+        await client.workflows.run({"doc": file})
+        with pytest.raises(errors.ConfigurationError, match="cannot be read again"):
+            await client.for_user("bob").workflows.run({"doc": file})
+    assert [stored.content for stored in fake_dify.files.values()] == [CONTENT]
+
+
 async def test_what_cannot_be_read_twice_is_not_sent_half(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", on="POST"))
     with pytest.raises(errors.ConfigurationError, match="cannot be read again"):
