@@ -10,7 +10,7 @@ import aiohttp
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core, Options, Request
 from dify_async.errors import ApiError, DecodeError, EventTooLarge, TransportError
 from dify_async.events import (
     Event,
@@ -31,6 +31,22 @@ _LONGEST_PAUSE: Final = 8.0
 
 _ONCE: Final = Retry(attempts=1)
 _GOES_ON: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
+
+
+def following(
+    core: Core, run_id: str, *, user: str, snapshot: bool, through_pauses: bool, options: Options
+) -> Request:
+    """Make the request that follows a run, as the end user who started it."""
+    return core.prepare(
+        operations.FOLLOW_RUN,
+        ids={"workflow_run_id": run_id},
+        query={
+            "user": user,
+            "include_state_snapshot": snapshot or None,
+            "continue_on_pause": through_pauses or None,
+        },
+        options=options,
+    )
 
 
 @attrs.define(kw_only=True)
@@ -84,14 +100,12 @@ class Recovery:
         return min(_LONGEST_PAUSE, 0.25 * 2.0**self._tries) * spread
 
     async def _attach(self) -> aiohttp.ClientResponse | None:
-        request = self.core.prepare(
-            operations.FOLLOW_RUN,
-            ids={"workflow_run_id": self.run_id},
-            query={
-                "user": self.user,
-                "include_state_snapshot": True,
-                "continue_on_pause": self.through_pauses or None,
-            },
+        request = following(
+            self.core,
+            self.run_id,
+            user=self.user,
+            snapshot=True,
+            through_pauses=self.through_pauses,
             options=Options(timeout=self.timeouts),
         )
         try:

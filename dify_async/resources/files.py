@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core, Options, Request
 from dify_async._core.download import saved_as
 from dify_async.errors import ConfigurationError
 from dify_async.files import FileSource, InputFile
@@ -85,11 +85,7 @@ class Files:
             Forbidden: it is of another app.
             EventTooLarge: it is larger than `max_event_bytes` of the client: use `save_preview`.
         """
-        request = self._core.prepare(
-            operations.PREVIEW_FILE,
-            ids={"file_id": file_id},
-            options=Options(timeout=timeout, extra_headers=extra_headers),
-        )
+        request = self._preview(file_id, Options(timeout=timeout, extra_headers=extra_headers))
         response = await self._core.exchange(request, harmless=True)
         return response.body
 
@@ -119,11 +115,10 @@ class Files:
             Forbidden: it is of another app.
             ConfigurationError: the path cannot be written.
         """
-        request = self._core.prepare(
-            operations.PREVIEW_FILE,
-            ids={"file_id": file_id},
-            options=Options(timeout=timeout, extra_headers=extra_headers),
-        )
+        request = self._preview(file_id, Options(timeout=timeout, extra_headers=extra_headers))
         target = Path(path)
         await self._core.exchange(request, harmless=True, take=saved_as(target))
         return target
+
+    def _preview(self, file_id: str, options: Options) -> Request:
+        return self._core.prepare(operations.PREVIEW_FILE, ids={"file_id": file_id}, options=options)

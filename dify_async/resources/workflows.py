@@ -13,6 +13,7 @@ import attrs
 from dify_async._core import operations
 from dify_async._core.core import Core, Options, Request
 from dify_async._core.pager import Pager
+from dify_async._core.recovery import following
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import Progress, WorkflowFold
@@ -368,19 +369,15 @@ class Workflows:
         *,
         is_stored: bool = False,
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
-        operation = operations.FOLLOW_RUN
         handle = run if isinstance(run, RunHandle) else None
         run_id = str(run) if handle is None else handle.run_id
         user = handle.user if handle is not None else None
-        user = user or self._core.identity.asked_user(operation.asked.operation)
-        query = {
-            "user": user,
-            "include_state_snapshot": snapshot or None,
-            "continue_on_pause": through_pauses or None,
-        }
-        ids = {"workflow_run_id": run_id}
+        user = user or self._core.identity.asked_user(operations.FOLLOW_RUN.asked.operation)
+        request = following(
+            self._core, run_id, user=user, snapshot=snapshot, through_pauses=through_pauses, options=options
+        )
         followed = Run(
-            request=self._core.prepare(operation, ids=ids, query=query, options=options),
+            request=request,
             kind="workflow" if handle is None else handle.kind,
             user=user,
             stop=operations.STOP_WORKFLOW,

@@ -12,6 +12,7 @@ import attrs
 from dify_async._types import Json
 from dify_async.models import FileType
 from dify_async.models._base import as_list, as_object
+from dify_async.models.files import extension_of
 from dify_async.testing.script import Field
 
 _MISMATCH: Final = "Detected file type does not match the specified type. Please verify the file."
@@ -33,7 +34,7 @@ class StoredFile:
     @property
     def extension(self) -> str:
         """Its extension, without the dot."""
-        return self.name.rpartition(".")[2].lower() if "." in self.name else ""
+        return extension_of(self.name)
 
     @property
     def type(self) -> str:
@@ -128,7 +129,7 @@ class Inputs:
         declared = mapping.get("type", "custom")
         if strict and declared not in {found, "custom"}:
             raise InputRefused(_MISMATCH)
-        extension = f".{name.rpartition('.')[2].lower()}" if "." in name else "."
+        extension = f".{extension_of(name)}"
         allowed = field.allowed_file_types
         is_listed = declared != "custom" or extension in field.allowed_file_extensions
         if allowed and (declared not in {*allowed, "custom"} or not is_listed):
