@@ -7,6 +7,7 @@ import contextlib
 import functools
 import io
 import platform
+import socket
 import ssl as tls
 import urllib.request
 import weakref
@@ -46,6 +47,9 @@ USER_AGENT: Final = (
 _KEEP_ALIVE: Final = 1.5
 """Seconds that an idle connection is kept. A stock server closes it at 2.0 (recording: `_connection_level`),
 and a run that meets the closing connection cannot tell whether it started."""
+
+_PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}
+"""Seconds of silence to the first probe, then between two; after so many without an answer it is over."""
 
 _READ_BUFFER: Final = 2**16
 
@@ -194,11 +198,14 @@ class Transport:
         session = settings.session
         if session is None:
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=_KEEP_ALIVE, socket_factory=_probing_socket
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 read_bufsize=_READ_BUFFER,
                 trace_configs=list(settings.trace_configs),
+                middlewares=[_sent_once],
             )
         closing = _closed_with_its_loop(session, owned=settings.session is None)
         await anext(closing)
@@ -282,6 +289,35 @@ _closing: Final[set[asyncio.Task[None]]] = set()
 @functools.lru_cache(maxsize=64)
 def _clocks(connect: float, silence: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=connect, sock_read=silence)
+
+
+async def _sent_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending GET, PUT and DELETE again by itself: some GETs of Dify call a model.
+
+    It does so at two kinds of errors, whatever they befell; so they are raised as a third.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise aiohttp.ClientConnectionError(_reason(exc)) from exc
+
+
+def _probing_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make a socket that asks the other side, in long silences, whether it is still there.
+
+    A run may be silent for minutes. The probes keep its way through firewalls and address translation open,
+    and tell of a machine that is gone.
+    """
+    sock = socket.socket(*address[:3])
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES.items():
+        if hasattr(socket, name):  # Windows and macOS lack some; they go by what the system has set.
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return sock
 
 
 def _proxy_of_environment(url: str) -> str | None:
