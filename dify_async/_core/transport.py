@@ -306,7 +306,7 @@ async def _sent_once(
         raise aiohttp.ClientConnectionError(_reason(exc)) from exc
 
 
-def _probing_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+def _probing_socket(address: tuple[Any, ...]) -> socket.socket:
     """Make a socket that asks the other side, in long silences, whether it is still there.
 
     A run may be silent for minutes. The probes keep its way through firewalls and address translation open,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 
 import pytest
 
 from dify_async import AppClient, EventStream, errors, events
 from dify_async.events import WorkflowEvent
 from dify_async.models import WorkflowResult
-from dify_async.testing import Cut, Delay, FakeDify, Field, Node, Refuse, Silence, Workflow
+from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
 from tests.faults import GONE
 
 SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
@@ -100,126 +98,6 @@ async def test_events_before_a_cut_are_delivered_and_then_the_cut_is_told(
     assert names == ["workflow_started", "node_started", "text_chunk", "text_chunk"]
     assert isinstance(caught.value.partial, WorkflowResult)
     assert caught.value.partial.workflow_run_id == run.run_id
-
-
-async def test_leaving_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
-    fake_dify.workflow = SLOW
-    async with client.workflows.stream({}) as run:
-        await anext(run)
-    (played,) = fake_dify.runs.values()
-    assert fake_dify.wait_for(lambda: played.over)
-    assert (played.status, played.stop_calls) == ("stopped", 1)
-    with pytest.raises(errors.ConfigurationError, match="left before its end"):
-        await run.result()
-
-
-async def test_leaving_by_an_exception_stops_the_run_and_keeps_the_exception(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
-    fake_dify.workflow = SLOW
-    with pytest.raises(ZeroDivisionError):
-        async with client.workflows.stream({}) as run:
-            async for _ in run:
-                _ = 1 / 0
-    assert fake_dify.runs_stopped == 1
-
-
-@pytest.mark.parametrize("how", ["policy", "call"])
-async def test_a_detached_run_is_left_alone(fake_dify: FakeDify, how: str) -> None:
-    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.3)])
-    async with a_client(fake_dify, on_abandon="detach" if how == "policy" else "stop") as client:
-        async with client.workflows.stream({}) as run:
-            await anext(run)
-            if how == "call":
-                run.detach()
-    (played,) = fake_dify.runs.values()
-    assert fake_dify.wait_for(lambda: played.over)
-    assert (played.status, played.stop_calls) == ("succeeded", 0)
-
-
-async def test_a_run_that_has_ended_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
-    async with client.workflows.stream({}) as run:
-        async for event in run:
-            if isinstance(event, events.WorkflowFinished):
-                break
-    assert fake_dify.runs_stopped == 0
-    assert not any("stop" in request.path for request in fake_dify.requests)
-
-
-async def test_cancelling_a_run_stops_it(client: AppClient, fake_dify: FakeDify) -> None:
-    fake_dify.workflow = SLOW
-    task = asyncio.create_task(client.workflows.run({}))
-    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert fake_dify.runs_stopped == 1
-
-
-async def test_a_time_out_around_a_run_stops_it(client: AppClient, fake_dify: FakeDify) -> None:
-    fake_dify.workflow = SLOW
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await client.workflows.run({})
-    assert fake_dify.runs_stopped == 1
-
-
-async def test_cancelling_while_the_stream_opens_waits_for_the_task_id_and_stops(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
-    fake_dify.workflow = SLOW
-    fake_dify.faults.append(Delay(seconds=0.5))
-    task = asyncio.create_task(client.workflows.run({}))
-    assert await asyncio.to_thread(fake_dify.wait_for, lambda: len(fake_dify.requests) == 1)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 1)
-
-
-async def test_a_second_cancellation_gets_through_and_the_run_is_stopped_all_the_same(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
-    fake_dify.workflow = SLOW
-    fake_dify.faults.append(Delay(on="/stop", seconds=0.3))
-    task = asyncio.create_task(client.workflows.run({}))
-    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
-    task.cancel()
-    assert await asyncio.to_thread(fake_dify.wait_for, lambda: "stop" in fake_dify.requests[-1].path)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
-    if others := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(others, timeout=2)
-
-
-async def test_leaving_takes_two_seconds_at_most(
-    client: AppClient, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
-) -> None:
-    fake_dify.workflow = SLOW
-    fake_dify.faults.append(Delay(on="/stop", seconds=60))
-    task = asyncio.create_task(client.workflows.run({}))
-    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
-    task.cancel()
-    started = time.monotonic()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert 1.5 < time.monotonic() - started < 2.5
-    assert "nothing was stopped: no answer in time" in caplog.text
-
-
-async def test_leaving_without_a_task_id_stops_nothing_and_says_so(
-    client: AppClient, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
-) -> None:
-    fake_dify.faults.append(Silence(after_events=0))
-    started = time.monotonic()
-    with caplog.at_level(logging.WARNING, "dify_async"):
-        async with client.workflows.stream({}):
-            pass
-    assert time.monotonic() - started < 2.5
-    assert not any("stop" in request.path for request in fake_dify.requests)
-    assert "nothing was stopped" in caplog.text
 
 
 async def test_a_refused_run_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
