@@ -6,6 +6,8 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -95,6 +97,29 @@ async def test_pings_alone_keep_a_stream_alive(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=1.5)], outputs={"x": 1})
     async with a_client(fake_dify, idle=0.5) as client:
         assert (await client.workflows.run({})).outputs == {"x": 1}
+
+
+async def test_twenty_seconds_of_nothing_but_pings_are_no_silence(fake_dify: FakeDify) -> None:
+    fake_dify.ping_every = 0.1
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=20)], outputs={"x": 1})
+    async with a_client(fake_dify, idle=0.3, first_byte=0.3) as client:
+        started = time.monotonic()
+        handle = await client.workflows.submit({})
+        results = await asyncio.gather(client.workflows.run({}), client.workflows.wait(handle))
+    assert [result.outputs for result in results] == [{"x": 1}] * 2
+    assert not any(result.gap for result in results)
+    assert time.monotonic() - started > 19
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads the timers of sockets from Linux")
+async def test_connections_are_probed_while_they_are_silent(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
+    port = f":{urlsplit(fake_dify.base_url).port:04X} 01 "
+    async with client.workflows.stream({}) as run:
+        await anext(run)
+        (line,) = [line for line in Path("/proc/net/tcp").read_text().splitlines() if port in line]
+    kind_of_timer, _, left = line.split()[5].partition(":")
+    assert (kind_of_timer, 0 < int(left, 16) <= 6000) == ("02", True), "keep-alive, within 60 seconds"
 
 
 async def test_an_idle_run_is_stopped(fake_dify: FakeDify) -> None:
