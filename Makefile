@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test lint types bench soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/dify-async demo
@@ -24,6 +24,9 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.sync
+
+soak: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.soak
 
 clean:
 	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
