@@ -179,6 +179,14 @@ class WorkflowFold:
         """Whether the run has come to a good end."""
         return isinstance(self._last, WorkflowFinished) and self._last.data.status in _GOOD_ENDS
 
+    @property
+    def answer(self) -> str | None:
+        """The answer that a chatflow has put out; None before its good end."""
+        if not isinstance(self._last, WorkflowFinished) or not self.succeeded:
+            return None
+        answer = self._last.data.outputs.get("answer")
+        return answer if isinstance(answer, str) else None
+
     def _node_started(self, event: NodeStarted) -> None:
         self.progress.seen.add((event.event, event.data.id))
 
@@ -266,6 +274,7 @@ class CompletionFold:
         self.progress = Progress()
         self._texts: list[str] = []
         self._agent_spoke = False
+        self._was_replaced = False
         self._end: MessageEnd | None = None
         self._ended = False
         self._speech_began = False
@@ -315,6 +324,7 @@ class CompletionFold:
 
     def _replaced(self, event: MessageReplace) -> None:
         self._texts = [str(event.answer)]
+        self._was_replaced = True
 
     def _spoken(self, event: TtsMessage | TtsMessageEnd) -> None:
         self._speech_began = True
@@ -388,6 +398,7 @@ class ChatFold(CompletionFold):
     def result(self, handle: RunHandle | None = None) -> ChatResult:
         """Give the result, or what there is of it."""
         message: Any = self._message
+        self._mend()
         run = self._run.result(handle) if self.progress.run_id is not None else None
         result = ChatResult(
             **self._parts(),
@@ -396,3 +407,17 @@ class ChatFold(CompletionFold):
             run=run,
         )
         return result.received_as(self._end or run or self.progress.error)
+
+    def _mend(self) -> None:
+        """Hold what came against the run's outputs, which are whole whatever was lost of the stream.
+
+        But for an answer that moderation has replaced: the outputs have the text from before.
+        """
+        answer = self._run.answer
+        if answer is None:
+            return
+        if answer != "".join(self._texts) and not self._was_replaced:
+            self._texts = [answer]
+            self.progress.gap = True
+        elif not self._ended:
+            self.progress.gap = True

@@ -1,0 +1,100 @@
+"""Events out of order, lost or repeated: the result is the same, or says that something is missing.
+
+A server under load drops events of slow readers, and branches of a run write into one stream.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from dify_async._wire.decode import decode_event
+from dify_async._wire.fold import ChatFold, Fold, WorkflowFold
+from dify_async._wire.sse import EventParser
+from dify_async.events import Event, NodeFinished, NodeStarted
+from tests import recordings
+
+TERMINAL = {"workflow_finished", "workflow_paused", "error"}
+
+
+def whole_streams(first: str, last: set[str]) -> list[str]:
+    return [
+        one.name
+        for one in recordings.streams()
+        if f'"event": "{first}"'.encode() in one.body.replace(b'":"', b'": "')
+        and any(f'"{name}"'.encode() in one.body for name in last)
+        and not one.name.startswith(("reconnect", "human", "chatflow_human"))
+    ]
+
+
+def events_of(name: str) -> list[Event]:
+    parser = EventParser(2**26)
+    decoded = [decode_event(data) for data in parser.feed(recordings.load(name).body)]
+    return [event for event in decoded if event is not None]
+
+
+def shuffled(events: list[Event], dice: random.Random) -> list[Event]:
+    """Give the events in another order that could have come: what belongs to one node or text keeps its own,
+    and the run begins first and ends last."""
+    lanes: dict[Any, list[Event]] = {}
+    first, *middle, last = events
+    for event in middle:
+        match event:
+            case NodeStarted() | NodeFinished():
+                lane = event.data.id
+            case _:
+                lane = event.event
+        lanes.setdefault(lane, []).append(event)
+    mixed = [first]
+    while any(lanes.values()):
+        mixed.append(dice.choice([lane for lane in lanes.values() if lane]).pop(0))
+    return [*mixed, last]
+
+
+def lossy(events: list[Event], dice: random.Random) -> list[Event]:
+    """Drop a tenth of the events and repeat a tenth, but for those that begin and end the run."""
+    first, *middle, last = events
+    return [first, *(event for event in middle for _ in range(dice.choices([0, 1, 2], [1, 8, 1])[0])), last]
+
+
+def folded(fold: Fold[Any], events: list[Event]) -> Any:
+    for event in events:
+        if not fold.progress.over:
+            fold.add(event)
+    assert fold.progress.complete
+    return fold.result()
+
+
+WORKFLOWS = [name for name in whole_streams("workflow_started", TERMINAL) if "chat" not in name]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_ends_in_the_same_result(name: str) -> None:
+    events = events_of(name)
+    expected = folded(WorkflowFold(), events)
+    for seed in range(20):
+        dice = random.Random(seed)
+        assert folded(WorkflowFold(), shuffled(events, dice)) == expected
+        assert folded(WorkflowFold(), lossy(shuffled(events, dice), dice)) == expected
+
+
+def test_a_chatflow_ends_in_the_same_answer_and_says_where_its_stream_did_not() -> None:
+    events = events_of("chatflow_streaming")
+    expected = folded(ChatFold(), events)
+    assert expected.answer == expected.run.outputs["answer"]
+    assert not expected.run.gap
+    marked = 0
+    for seed in range(50):
+        dice = random.Random(seed)
+        assert folded(ChatFold(), shuffled(events, dice)) == expected
+        result = folded(ChatFold(), lossy(shuffled(events, dice), dice))
+        assert result.answer == expected.answer
+        marked += result.run.gap
+        assert result.run.gap or result == expected
+    assert marked > 25, "what lost a piece of text, or has one twice"
+
+
+def test_there_is_enough_to_test() -> None:
+    assert len(WORKFLOWS) > 20
