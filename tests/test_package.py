@@ -58,6 +58,7 @@ LAYERS = {
     "_core": 3,
     "resources": 4,
     "clients": 5,
+    "asgi": 5,
     "sync": 6,
 }
 

@@ -37,7 +37,7 @@ from dify_async.models import AppKind, ChatResult, CompletionResult, RunHandle, 
 from dify_async.settings import Timeouts
 
 EventT_co = TypeVar("EventT_co", covariant=True)
-ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
+ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -61,7 +61,7 @@ class Run:
     """Whether the request starts the run, so that leaving it stops the run; else it only follows one."""
 
 
-class EventStream(Generic[EventT_co, ResultT]):
+class EventStream(Generic[EventT_co, ResultT_co]):
     """The events of a run, as they come, and its result in the end.
 
     ```python
@@ -84,7 +84,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         self,
         core: Core,
         run: Run,
-        fold: Fold[ResultT],
+        fold: Fold[ResultT_co],
         *,
         on_ping: Callable[[], object] | None = None,
     ) -> None:
@@ -153,7 +153,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         self._check_entered()
         return _Texts(self)
 
-    async def result(self) -> ResultT:
+    async def result(self) -> ResultT_co:
         """Read what is left, and give the result.
 
         Raises:

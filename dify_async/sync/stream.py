@@ -13,10 +13,10 @@ from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowR
 from dify_async.sync.bridge import Bridge, current
 
 EventT_co = TypeVar("EventT_co", covariant=True)
-ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
+ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
 
 
-class EventStream(Generic[EventT_co, ResultT]):
+class EventStream(Generic[EventT_co, ResultT_co]):
     """The events of a run, as they come, and its result in the end.
 
     ```python
@@ -35,7 +35,7 @@ class EventStream(Generic[EventT_co, ResultT]):
     was delivered is repeated, what was lost is told by the result's `gap`.
     """
 
-    def __init__(self, twin: AsyncEventStream[EventT_co, ResultT]) -> None:
+    def __init__(self, twin: AsyncEventStream[EventT_co, ResultT_co]) -> None:
         self._twin = twin
         self._bridge: Bridge | None = None
         self._dropped: weakref.finalize[Any, Any] | None = None
@@ -77,7 +77,7 @@ class EventStream(Generic[EventT_co, ResultT]):
         events: Iterator[Any] = iter(self)
         return filter(None, map(self._twin._text_of, events))  # pyright: ignore[reportPrivateUsage]
 
-    def result(self) -> ResultT:
+    def result(self) -> ResultT_co:
         """Read what is left, and give the result.
 
         Raises:

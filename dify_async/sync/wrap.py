@@ -11,7 +11,7 @@ from dify_async._core.pager import Pager as AsyncPager
 from dify_async._core.stream import EventStream as AsyncEventStream
 from dify_async.sync.bridge import current
 from dify_async.sync.pager import Pager
-from dify_async.sync.stream import EventStream, ResultT
+from dify_async.sync.stream import EventStream, ResultT_co
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,12 +58,12 @@ def made_with(kind: Callable[P, Any]) -> Callable[[Callable[..., None]], Callabl
 
 
 def blocking_stream(
-    method: Callable[Concatenate[Any, P], AsyncEventStream[EventT, ResultT]],
-) -> Callable[Concatenate[Any, P], EventStream[EventT, ResultT]]:
+    method: Callable[Concatenate[Any, P], AsyncEventStream[EventT, ResultT_co]],
+) -> Callable[Concatenate[Any, P], EventStream[EventT, ResultT_co]]:
     """Make a method that gives a blocking stream."""
 
     @functools.wraps(method)
-    def stream(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> EventStream[EventT, ResultT]:
+    def stream(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> EventStream[EventT, ResultT_co]:
         return EventStream(method(self._twin, *args, **kwargs))
 
     return stream
