@@ -50,8 +50,8 @@ class Front:
 
 
 @asynccontextmanager
-async def front_of(dify: FakeDify) -> AsyncIterator[Front]:
-    """Put a proxy before the server."""
+async def front_of(dify: FakeDify, port: int = 0) -> AsyncIterator[Front]:
+    """Put a proxy before the server. Where the block ends all its connections break, and it is not there."""
     target = urlsplit(dify.base_url)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -72,7 +72,7 @@ async def front_of(dify: FakeDify) -> AsyncIterator[Front]:
                 writer.close()
             tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
     front = Front(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
     async with server:
         yield front

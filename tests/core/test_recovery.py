@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from contextlib import AsyncExitStack
+from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +17,7 @@ from dify_async._core import recovery
 from dify_async.models import WorkflowResult
 from dify_async.testing import Cut, Drop, FakeDify, Node, Refuse, Silence, Workflow
 from tests.faults import GONE
+from tests.front import Break, front_of
 
 NODES = [Node("One", text=["a", "b"]), Node("Two", seconds=0.2, text=["c", "d"]), Node("Three")]
 WORKFLOW = Workflow(nodes=NODES, outputs={"answer": "abcd"})
@@ -147,6 +154,53 @@ async def test_a_server_that_falls_silent_is_the_idle_clocks(client: AppClient, 
     with pytest.raises(errors.IdleTimeout) as caught:
         await client.workflows.run({}, timeout=Timeouts(idle=0.3))
     assert caught.value.handle is not None
+
+
+async def test_a_server_that_is_gone_for_a_while_and_comes_back(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(
+        nodes=[Node("One", text=["a", "b"]), Node("Two", seconds=1.0), Node("Three")], outputs={"x": 1}
+    )
+    async with AsyncExitStack() as stack:
+        async with front_of(fake_dify) as front:
+            port = urlsplit(front.base_url).port
+            assert port is not None
+            client = AppClient(fake_dify.api_key, user="ada", base_url=front.base_url)
+            run = await stack.enter_async_context(client.workflows.stream({}))
+            await stack.enter_async_context(client)
+            delivered = [await anext(run) for _ in range(3)]
+        # Its connections are cut, and it refuses new ones.
+        reading = asyncio.create_task(run.result())
+        await asyncio.wait([reading], timeout=0.4)
+        async with front_of(fake_dify, port) as front:
+            # It comes up behind a proxy that does not know it yet.
+            front.breaks += [Break("page", status=502)] * 3
+            result = await reading
+    assert (result.outputs, result.gap, len(delivered)) == ({"x": 1}, True, 3)
+    assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 0)
+
+
+TAKES_UP: Final = """
+import sys
+from dify_async import RunHandle
+from dify_async.sync import AppClient
+with AppClient() as client:
+    print(client.workflows.wait(RunHandle.from_json(sys.stdin.read())).outputs["answer"])
+"""
+
+
+async def test_a_handle_is_taken_up_by_another_process(client: AppClient, fake_dify: FakeDify) -> None:
+    handle = await client.workflows.submit({})
+    settings = {
+        "DIFY_API_KEY": fake_dify.api_key,
+        "DIFY_BASE_URL": fake_dify.base_url,
+        "DIFY_USER": "somebody",
+    }
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", TAKES_UP, stdin=PIPE, stdout=PIPE, env={**os.environ, **settings}
+    )
+    said, _ = await other.communicate(handle.to_json().encode())
+    assert said.decode().strip() == "abcd"
+    assert fake_dify.runs_started == 1
 
 
 # Waiting for runs that were started elsewhere
