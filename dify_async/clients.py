@@ -171,6 +171,8 @@ class AppClient:
     def __exit__(self, *_: object) -> None: ...
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_core"):
+            return "<AppClient that was not made>"  # Tools show it that show the locals of a traceback.
         return f"AppClient(base_url={self.base_url!r}, user={self.user!r})"
 
     def __getstate__(self) -> dict[str, Any]:

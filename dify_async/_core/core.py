@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -23,14 +24,19 @@ from dify_async._core.transport import USER_AGENT, Home, Transport, broken, chec
 from dify_async._types import Json
 from dify_async._wire.decode import decode_model
 from dify_async._wire.generate import Misfit
+from dify_async._wire.outcomes import failure
 from dify_async._wire.refusals import Asked, refusal
 from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalTimeout
 from dify_async.files import InputFile
-from dify_async.models import UploadedFile
+from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
 from dify_async.models._base import parse_json
 from dify_async.settings import Retry, Timeouts
 
 T = TypeVar("T")
+ErrorT = TypeVar("ErrorT", bound=DifyError)
+ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
+
+_PATH: Final = re.compile(r"[!-~]+")  # What stands in a request's line as it is.
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -59,7 +65,7 @@ class Options:
     """What every method takes besides its own arguments."""
 
     timeout: float | Timeouts | None = None
-    extra_headers: Mapping[str, str] | None = None
+    extra_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     extra_body: Mapping[str, Json] | None = None
 
 
@@ -181,6 +187,11 @@ class Core:
         method = method.upper()
         if not path.startswith("/"):
             path = f"/{path}"
+        if not method.isalpha() or not method.isascii() or not _PATH.fullmatch(path):
+            raise ConfigurationError(
+                f"a method such as 'GET' and a path without blanks are sent, not {method!r} and {path!r}: "
+                "give what has other signs by params=, or escape it by urllib.parse.quote"
+            )
         asked = Asked(f"{method} {path.partition('?')[0]}")
         request = self._request(method, path, asked, query, body, None, options)
         return await self.exchange(request, harmless=method not in {"POST", "PATCH"})
@@ -234,7 +245,8 @@ class Core:
                     answer = await self._send(home, request, data, clock)
                     body = await self._body_of(answer, take)
             except (aiohttp.ClientError, OSError) as exc:
-                raise broken(exc, request.asked) from exc
+                error = broken(exc, request.asked)
+                raise error from error.__cause__
             if answer.status == 404 and request.method == "DELETE" and attempt > 1:
                 # The try before got through, and only its answer was lost.
                 return Response(204, answer.headers, b"")
@@ -261,16 +273,12 @@ class Core:
                 answer = await self._send(home, request, data, silence or request.timeouts.idle)
             if 200 <= answer.status < 300 and _may_stream(answer):
                 return answer
-            body = self.identity.redact(await self.transport.read(answer))
+            body = self._redacted(await self.transport.read(answer))
         except (aiohttp.ClientError, OSError) as exc:
-            raise broken(exc, request.asked, streamed=True) from exc
+            error = broken(exc, request.asked, streamed=True)
+            raise error from error.__cause__
         self._check(request.asked, answer, body)
-        raise DecodeError(
-            f"an event stream was asked for and {_described(answer, body)} came",
-            raw=body,
-            operation=request.asked.operation,
-            server_version=self.transport.server_version,
-        )
+        raise DecodeError(f"an event stream was asked for and {_described(answer, body)} came", raw=body)
 
     async def _send(
         self, home: Home, request: Request, data: bytes | aiohttp.FormData | None, silence: float | None
@@ -296,7 +304,7 @@ class Core:
     ) -> bytes:
         if 200 <= answer.status < 300:
             return await (take or self.transport.read)(answer)
-        body = self.identity.redact(await self.transport.read(answer))
+        body = self._redacted(await self.transport.read(answer))
         answer.close()  # The rest of an upload that was refused is not worth sending.
         return body
 
@@ -319,8 +327,7 @@ class Core:
             try:
                 return await once(attempt)
             except DifyError as error:
-                error.server_version = error.server_version or self.transport.server_version
-                error.operation = error.operation or asked.operation
+                self.explain(error, asked)
                 wait = decide(
                     retry or self.transport.settings.retry,
                     error,
@@ -343,21 +350,40 @@ class Core:
             text = f"the answer is not what it should be: {misfit}"
         except ValueError:
             text = f"JSON was asked for and {_described(response, response.body)} came"
-        raise DecodeError(
-            text,
-            raw=self.identity.redact(response.body),
-            operation=operation.asked.operation,
-            server_version=self.transport.server_version,
-        )
+        raise self.explain(DecodeError(text, raw=self._redacted(response.body)), operation.asked)
 
     def timed_out(self, request: Request) -> TotalTimeout:
         """Give the error of the clock `total`."""
-        return TotalTimeout(
-            f"not done within Timeouts.total = {request.timeouts.total} seconds",
-            operation=request.asked.operation,
-            server_version=self.transport.server_version,
-            may_have_started=request.asked.starts_run,
-        )
+        text = f"not done within Timeouts.total = {request.timeouts.total} seconds"
+        error = TotalTimeout(text, may_have_started=request.asked.starts_run)
+        return self.explain(error, request.asked)
+
+    def explain(self, error: ErrorT, asked: Asked) -> ErrorT:
+        """Add to an error what was asked and of whom, and take out secrets that the server has sent back."""
+        error.operation = error.operation or asked.operation
+        error.server_version = error.server_version or self.transport.server_version
+        for secret in self._secrets:
+            error.args = tuple(arg.replace(secret, "***") for arg in error.args)
+            for name, value in vars(error).items():
+                if isinstance(value, str):
+                    setattr(error, name, value.replace(secret, "***"))
+        return error
+
+    def accepted(self, result: ResultT, asked: Asked, **known: Any) -> ResultT:
+        """Give back the result of a run that succeeded; raise what became of any other."""
+        error = failure(result, **known)
+        if error is not None:
+            raise self.explain(error, asked)
+        return result
+
+    @property
+    def _secrets(self) -> list[str]:
+        return [*self.identity.secrets, *self.transport.secrets]
+
+    def _redacted(self, data: bytes) -> bytes:
+        for secret in self._secrets:
+            data = data.replace(secret.encode(), b"***")
+        return data
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[None, None]:

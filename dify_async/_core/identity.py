@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final, Protocol
 from urllib.parse import quote, urlsplit
 
 import attrs
 
 from dify_async.errors import ConfigurationError
+
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 
 _OTHER_KINDS: Final = {"app-": "dataset-", "dataset-": "app-"}
 
@@ -20,6 +23,11 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+
+def is_text(value: object) -> bool:
+    """Say whether a value is a text that can be sent: not empty, and without halves of surrogate pairs."""
+    return isinstance(value, str) and value != "" and not _HALVES.search(value)
 
 
 class Identity(Protocol):
@@ -34,8 +42,9 @@ class Identity(Protocol):
         """Give the end user; refuse the call where there is none."""
         ...
 
-    def redact(self, data: bytes) -> bytes:
-        """Take the secrets out of what a server or proxy sent, should it echo the request."""
+    @property
+    def secrets(self) -> list[str]:
+        """What no error shows, should a server or proxy send it back."""
         ...
 
 
@@ -50,8 +59,9 @@ class Anonymous:
     def asked_user(self, operation: str) -> str:
         raise ConfigurationError("this call needs a client", operation=operation)
 
-    def redact(self, data: bytes) -> bytes:
-        return data
+    @property
+    def secrets(self) -> list[str]:
+        return []
 
 
 @attrs.frozen
@@ -82,8 +92,9 @@ class AppIdentity:
             )
         return self.user
 
-    def redact(self, data: bytes) -> bytes:
-        return data.replace(self.api_key.encode(), b"***")
+    @property
+    def secrets(self) -> list[str]:
+        return [self.api_key]
 
 
 def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
@@ -113,7 +124,7 @@ def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
 def checked_user(user: str | None) -> str | None:
     """Give the end user, or the one of the environment; None where there is none yet."""
     found = user if user is not None else os.environ.get("DIFY_USER") or None
-    if found == "" or not isinstance(found, str | None):
+    if found is not None and not is_text(found):
         raise ConfigurationError(f"the end user is a text that is not empty, not {found!r}")
     return found
 
@@ -146,7 +157,7 @@ def checked_base_url(url: str | None, variable: str, default: str, last: str) ->
 def filled(path: str, ids: dict[str, str], operation: str) -> str:
     """Put ids into a path, escaped; refuse those that would lead to another path."""
     for name, value in ids.items():
-        if value in {"", ".", ".."} or not isinstance(value, str):
+        if not is_text(value) or value in {".", ".."}:
             raise ConfigurationError(f"{name} is an id, not {value!r}", operation=operation)
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     return path

@@ -13,13 +13,12 @@ from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 import aiohttp
 import attrs
 
-from dify_async._core.core import Core, Options, Request
+from dify_async._core.core import Core, ErrorT, Options, Request
 from dify_async._core.operations import Operation
 from dify_async._core.recovery import PATIENCE, Recovery
 from dify_async._core.transport import LEAVING, Home, broken
 from dify_async._wire.decode import decode_event
 from dify_async._wire.fold import Fold, is_repeated, text_of
-from dify_async._wire.outcomes import accepted
 from dify_async._wire.refusals import stream_refusal
 from dify_async._wire.sse import EventParser
 from dify_async.errors import (
@@ -167,19 +166,16 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._skip()
         progress = self._fold.progress
         if progress.misfit is not None:
-            raise DecodeError(
-                f"the last event is not what it should be: {progress.misfit.problem}", **self._context()
+            raise self._explained(
+                DecodeError(f"the last event is not what it should be: {progress.misfit.problem}")
             )
         if not progress.complete:
-            raise ConfigurationError(
-                "the stream was left before its end, so there is no result", **self._context()
+            raise self._explained(
+                ConfigurationError("the stream was left before its end, so there is no result")
             )
-        return accepted(
-            self._fold.result(self.handle),
-            handle=self.handle,
-            node_id=progress.failed_node,
-            **self._context(),
-        )
+        result = self._fold.result(self.handle)
+        asked = self._run.request.asked
+        return self._core.accepted(result, asked, handle=self.handle, node_id=progress.failed_node)
 
     def _take(self) -> EventT_co | None:
         """Give the next event of those that have come; None where none is left.
@@ -350,9 +346,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     # Errors: raised when the next event is asked for, after all that had come was delivered
 
     def _fail(self, error: DifyError) -> None:
-        error.operation = error.operation or self._run.request.asked.operation
-        error.server_version = error.server_version or self._core.transport.server_version
-        self._failure = error
+        self._failure = self._explained(error)
 
     def _with_what_is_known(self, error: DifyError) -> DifyError:
         if isinstance(error, TransportError):
@@ -384,23 +378,17 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         return f", and the run showed no sign of life for {PATIENCE:.0f} seconds"
 
     def _error_of_stream(self, event: ErrorEvent) -> DifyError:
-        sent = str(event.message).encode("utf-8", "surrogatepass")  # The decoder lets numbers through.
-        message = self._core.identity.redact(sent).decode("utf-8", "surrogatepass")
         if event.code:
             return stream_refusal(
-                attrs.evolve(event, message=message),
-                may_have_started=True,
-                handle=self.handle,
-                partial=self._fold.result(self.handle),
+                event, may_have_started=True, handle=self.handle, partial=self._fold.result(self.handle)
             )
-        text = f"the server refused the run, mostly for an input that is missing or does not fit: {message}"
-        return RunRejected(text, result=self._fold.result(self.handle), handle=self.handle)
+        reason = "the server refused the run, mostly for an input that is missing or does not fit"
+        return RunRejected(
+            f"{reason}: {event.message}", result=self._fold.result(self.handle), handle=self.handle
+        )
 
-    def _context(self) -> dict[str, Any]:
-        return {
-            "operation": self._run.request.asked.operation,
-            "server_version": self._core.transport.server_version,
-        }
+    def _explained(self, error: ErrorT) -> ErrorT:
+        return self._core.explain(error, self._run.request.asked)
 
     # Entering and leaving
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import functools
 import io
 import platform
+import re
 import socket
 import ssl as tls
 import urllib.request
@@ -53,6 +55,9 @@ _PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}
 
 _READ_BUFFER: Final = 2**16
 
+_NO_SECRET: Final = 5
+"""Up to so many characters, a header's value or a password is left in texts: it is in too many words."""
+
 _LARGE: Final = 2**20
 """Bytes in one piece from which on aiohttp warns that it writes them in one go."""
 
@@ -72,13 +77,38 @@ def _stop_or_detach(_: object, _attribute: attrs.Attribute[Any], value: str) -> 
         raise ConfigurationError(f'on_abandon is "stop" or "detach", not {value!r}')
 
 
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110: a token
+_HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+
+
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     """Give the headers; refuse what would break out of them. Shows names, never values."""
     for name, value in (headers or {}).items():
-        for text in (name, value):
-            if not isinstance(text, str) or set(text) & {"\r", "\n", "\0"}:
-                raise ConfigurationError(f"the header {name!r} is a text without line breaks")
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} is no name of a header: letters, digits and '-'")
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError(f"the header {name!r} is a text without line breaks and control signs")
     return {name: Secret(value) for name, value in (headers or {}).items()}
+
+
+@attrs.frozen
+class Proxy:
+    """A proxy, and what it is told of who asks."""
+
+    url: str
+    headers: dict[str, str]
+    secrets: tuple[str, ...] = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> Proxy:
+        """Take user and password out of the URL: aiohttp shows it in errors."""
+        address = URL(url)
+        if address.user is None:
+            return cls(url, {}, ())
+        password = address.password or ""
+        told = base64.b64encode(f"{address.user}:{password}".encode()).decode()
+        headers: dict[str, str] = {"Proxy-Authorization": Secret(f"Basic {told}")}
+        return cls(str(address.with_user(None)), headers, (told, password))
 
 
 @attrs.frozen(kw_only=True)
@@ -123,7 +153,7 @@ class Home:
 
     session: aiohttp.ClientSession
     slots: asyncio.Semaphore
-    proxy: Secret | None
+    proxy: Proxy | None
     closing: AsyncGenerator[None, None]
     dropped: weakref.finalize[Any, Any]
     """Closes the session when nothing refers to the client any more."""
@@ -162,6 +192,14 @@ class Transport:
         self.uploaded: WeakKeyDictionary[InputFile, dict[str, UploadedFile]] = WeakKeyDictionary()
         """What became of the files of inputs, by end user."""
         self._homes: dict[asyncio.AbstractEventLoop, Home] = {}
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no error shows, should a server or proxy send it back."""
+        of_proxies = [secret for home in self._homes.values() if home.proxy for secret in home.proxy.secrets]
+        return [
+            secret for secret in (*self.settings.headers.values(), *of_proxies) if len(secret) > _NO_SECRET
+        ]
 
     async def home(self) -> Home:
         """Give what the client has in the running loop; make it at the first call there."""
@@ -213,7 +251,7 @@ class Transport:
         slots = asyncio.Semaphore(settings.max_concurrent)
         dropped = weakref.finalize(self, _close_soon, loop, closing)
         dropped.atexit = False
-        return Home(session, slots, Secret(proxy) if proxy else None, closing, dropped)
+        return Home(session, slots, Proxy.of(proxy) if proxy else None, closing, dropped)
 
     async def send(
         self,
@@ -230,13 +268,18 @@ class Transport:
 
         Redirects are not followed: they would take the key elsewhere, or make a GET of a POST.
         """
+        proxy = home.proxy
+        tunnelled = url.startswith("https:")
+        if proxy is not None and not tunnelled:
+            headers = {**headers, **proxy.headers}
         answer = await home.session.request(
             method,
             URL(url, encoded=True),
             data=io.BytesIO(data) if isinstance(data, bytes) and len(data) > _LARGE else data,
             headers=headers,
             allow_redirects=False,
-            proxy=home.proxy,
+            proxy=proxy.url if proxy is not None else None,
+            proxy_headers=proxy.headers if proxy is not None and tunnelled else None,
             ssl=True if self.settings.ssl is None else self.settings.ssl,
             timeout=_clocks(connect, silence),
         )
@@ -330,7 +373,14 @@ def _proxy_of_environment(url: str) -> str | None:
 
 
 def broken(exc: Exception, asked: Asked, *, streamed: bool = False) -> DifyError:
-    """Give the error that a failure of aiohttp means."""
+    """Give the error that a failure of aiohttp means, with that failure as its cause."""
+    error = _error_of(exc, asked, streamed=streamed)
+    # What quotes the answer is no cause to show.
+    error.__cause__ = None if isinstance(exc, aiohttp.ClientResponseError) else exc
+    return error
+
+
+def _error_of(exc: Exception, asked: Asked, *, streamed: bool) -> DifyError:
     kind, text, sent = _meaning(exc, streamed=streamed)
     may_have_started = sent and asked.starts_run
     if kind is ConnectionFailed and may_have_started:
@@ -357,7 +407,8 @@ def _meaning(exc: Exception, *, streamed: bool) -> tuple[type[TransportError], s
         case aiohttp.ClientConnectorError():
             return ConnectionFailed, f"no connection to {exc.host}:{exc.port}: {_reason(exc)}", False
         case aiohttp.ClientResponseError():
-            return ConnectionFailed, f"the answer is no HTTP: {exc.message}", True
+            # Its own words quote what came, which may be long, and may hold what was sent.
+            return ConnectionFailed, "the answer is no HTTP", True
         case _:
             return ConnectionFailed, f"the connection broke: {_reason(exc)}", True
 

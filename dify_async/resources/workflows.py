@@ -17,7 +17,6 @@ from dify_async._core.recovery import following
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import Progress, WorkflowFold
-from dify_async._wire.outcomes import accepted
 from dify_async.errors import ConfigurationError, DecodeError, NotFound
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
@@ -370,7 +369,7 @@ class Workflows:
         is_stored: bool = False,
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
         handle = run if isinstance(run, RunHandle) else None
-        run_id = str(run) if handle is None else handle.run_id
+        run_id = run if not isinstance(run, RunHandle) else run.run_id
         user = handle.user if handle is not None else None
         user = user or self._core.identity.asked_user(operations.FOLLOW_RUN.asked.operation)
         request = following(
@@ -398,11 +397,7 @@ class Workflows:
                 raise
         user = self._core.identity.asked_user(request.asked.operation)
         result = self._core.decoded(operations.RUN_WORKFLOW, response).result(user)
-        context = {
-            "operation": request.asked.operation,
-            "server_version": self._core.transport.server_version,
-        }
-        return accepted(result, handle=result.handle, **context)
+        return self._core.accepted(result, request.asked, handle=result.handle)
 
 
 def _given(inputs: Mapping[str, Json]) -> dict[str, Json]:
