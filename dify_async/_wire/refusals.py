@@ -20,7 +20,7 @@ from dify_async.events import ErrorEvent
 from dify_async.models._base import as_object, parse_json
 
 _SHOWN: Final = 200
-"""Characters of the server's words that go into an error's text; `message` has them all."""
+"""Characters of the server's words that go into an error's text; `code` and `message` have them all."""
 
 _READ: Final = 4096
 """Bytes of a page that are searched for its title."""
@@ -178,12 +178,16 @@ def _page_title(body: bytes) -> str:
 
 
 def _sentence(start: str, words: _Words, hint: str) -> str:
-    parts = [f"{start} {words['code']}" if words["code"] else start]
+    parts = [f"{start} {_cut(words['code'])}" if words["code"] else start]
     message = " ".join(words["message"].split())
     if message:
-        parts.append(message if len(message) <= _SHOWN else f"{message[:_SHOWN]}...")
+        parts.append(_cut(message))
     text = ": ".join(parts)
     return f"{text}; {hint}" if hint else text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _origin(headers: Mapping[str, str]) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from werkzeug.wrappers import Request
 
 from dify_async import AppClient, InputFile, Timeouts, errors
@@ -122,6 +124,28 @@ async def test_names_are_stored_as_they_are(werkzeug_server: tuple[str, list[obj
         await client.files.upload(CONTENT, name=name)
         await client.files.upload(_parts(CONTENT), name=name)
     assert seen == [("file", name, CONTENT, {"user": "Ünï 用户"})] * 2
+
+
+file_names = st.text(
+    alphabet=st.one_of(
+        st.sampled_from("\"'\\/;%=&? 图😀é\u2028.-_\t"),
+        st.characters(codec="utf-8", exclude_categories=["Cc"]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=file_names, user=file_names, content=st.binary(max_size=300))
+async def test_any_name_and_content_are_stored_as_they_are(
+    werkzeug_server: tuple[str, list[object]], name: str, user: str, content: bytes
+) -> None:
+    address, seen = werkzeug_server
+    seen.clear()
+    async with AppClient("app-x", user=user, base_url=address) as client:
+        await client.files.upload(content, name=name)
+    assert seen == [("file", name, content, {"user": user})]
 
 
 @pytest.mark.parametrize("name", ["a\r\nX: y.txt", "a\0.txt", "\x7f", "a\ud800.txt", ""])

@@ -25,6 +25,8 @@ from dify_async import events, models
 from dify_async._wire import decode
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decode import Misfit, decode_event, decode_model
+from dify_async._wire.fold import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
+from dify_async._wire.outcomes import failure
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import (
@@ -1398,6 +1400,22 @@ def test_whatever_comes_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
     assert event.event == value["event"]
     assert isinstance(event, BY_NAME[event.event]) or (isinstance(event, UnknownEvent) and event.problem)
     assert json.dumps(event.raw) == json.dumps(value)
+
+
+@settings(max_examples=300, deadline=None)
+@given(values=st.lists(wild_events(), max_size=8))
+def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
+    decoded = [decode_event(json.dumps(value).encode()) for value in values]
+    for fold in (WorkflowFold(), ChatFold(), CompletionFold()):
+        for event in decoded:
+            assert event is not None
+            assert isinstance(is_repeated(event, fold.progress), bool)
+            assert isinstance(text_of(event), str)
+            fold.add(event)
+        result = fold.result()
+        assert pickle.loads(pickle.dumps(result)) == result or "nan" in repr(result)
+        error = failure(result)
+        assert error is None or str(error)
 
 
 @settings(max_examples=200, deadline=None)

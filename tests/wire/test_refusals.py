@@ -16,6 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from recordings import load, matching
 
 from dify_async import errors
+from dify_async._wire.decode import decode_event
 from dify_async._wire.refusals import Asked, refusal, stream_refusal
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent
@@ -784,3 +785,55 @@ def test_a_recorded_refusal_pickles(name: str) -> None:
     assert type(again) is type(error)
     assert vars(again) == vars(error)
     assert str(again) == str(error)
+
+
+# Whatever comes
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just("x" * 10_000),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["code", "message", "status", "params", "error"]) | st.text(max_size=6),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=6,
+)
+bodies = (
+    json_values.map(lambda value: json.dumps(value).encode())
+    | st.binary(max_size=50)
+    | st.builds(b"<html><title>%b</title>%b".__mod__, st.tuples(st.binary(max_size=9), st.binary(max_size=9)))
+)
+headers = st.dictionaries(
+    st.sampled_from(["Retry-After", "Content-Type", "Location", "X-Trace-Id", "Server", "CF-RAY"]),
+    st.text(max_size=12)
+    | st.sampled_from(["9" * 30, "-1", "nan", "Sun, 22 Nov 2026 00:00:30 GMT", "https://a@b/"]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(status=st.integers(100, 999), body=bodies, headers=headers, starts_run=st.booleans())
+def test_every_refusal_is_an_error_that_keeps_its_status(
+    status: int, body: bytes, headers: dict[str, str], starts_run: bool
+) -> None:
+    error = refusal(Asked("GET /x", starts_run=starts_run), status, CIMultiDict(headers), body)
+    assert isinstance(error, ApiError)
+    assert error.status == status
+    assert len(str(error)) < 1000
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.message) == (type(error), str(error), error.message)
+
+
+@settings(max_examples=300, deadline=None)
+@given(fields=st.dictionaries(st.sampled_from(["code", "message", "status", "task_id"]), json_values))
+def test_every_error_of_a_stream_is_an_error(fields: dict[str, Any]) -> None:
+    event = decode_event(json.dumps({"event": "error", **fields}).encode())
+    if isinstance(event, ErrorEvent) and event.code:
+        error = stream_refusal(event)
+        assert isinstance(error, ApiError)
+        assert len(str(error)) < 1000
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    else:
+        assert event is not None

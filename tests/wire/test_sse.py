@@ -4,6 +4,8 @@ import re
 import time
 from collections.abc import Iterable
 
+import httpx
+import httpx_sse
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -387,3 +389,25 @@ def test_what_was_sent_is_what_is_given(payloads: list[str], end: bytes, places:
     sent = [text.encode() for text in payloads]
     body = b"".join(b"data: " + payload + end * 2 for payload in sent)
     assert parsed(cut(body, places)) == sent
+
+
+# Held against another parser, on what both must read: theirs also splits at U+2028 and other signs
+
+plain_texts = st.text(alphabet="ab: {}中😀\t", max_size=12)
+plain_lines = st.one_of(
+    st.builds("{}:{}{}".format, st.sampled_from(["data", "event", "id", "", "x"]), st.sampled_from(["", " "]), plain_texts),
+    st.sampled_from(["", "event: ping", "data", "data:", "retry: 10"]),
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(found=st.lists(plain_lines, max_size=12), end=st.sampled_from(["\n", "\r\n", "\r"]), places=cuts)
+def test_another_parser_reads_the_same(found: list[str], end: str, places: list[float]) -> None:
+    body = "".join(line + end for line in [*found, ""]).encode()
+    headers = {"content-type": "text/event-stream"}
+    theirs = httpx_sse.EventSource(httpx.Response(200, headers=headers, content=body)).iter_sse()
+    expected = [PING if event.event == "ping" else event.data.encode() for event in theirs]
+    ours = EventParser(2**20)
+    given = [event for part in cut(body, places) for event in ours.feed(part)]
+    assert [event for event in given if event != PING] == [event for event in expected if event]
+    assert given.count(PING) <= expected.count(PING)
