@@ -27,7 +27,7 @@ def failure(result: WorkflowResult | ChatResult | CompletionResult, **context: A
         return None
     error = str(run.error or "")
     if run.status == RunStatus.PAUSED:
-        nodes = ", ".join(run.paused.nodes) if run.paused is not None else ""
+        nodes = ", ".join(map(str, run.paused.nodes)) if run.paused is not None else ""
         return RunPaused(f"the run waits at {nodes or 'a node'}: see result.paused", result=result, **context)
     if run.status == RunStatus.STOPPED or any(words in error.lower() for words in _STOP_WORDS):
         return RunStopped(f"the run was stopped: {_cut(error)}", result=result, **context)
