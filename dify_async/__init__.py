@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dify_async._core.stream import EventStream
     from dify_async._probe import Probe, probe
     from dify_async._types import OMIT
-    from dify_async.clients import AppClient
+    from dify_async.clients import AppClient, WebAppClient
     from dify_async.files import InputFile
     from dify_async.models import RunHandle
     from dify_async.settings import Retry, Timeouts
@@ -38,6 +38,7 @@ __all__ = [
     "Retry",
     "RunHandle",
     "Timeouts",
+    "WebAppClient",
     "__version__",
     "errors",
     "events",
@@ -56,6 +57,7 @@ _HOMES = {
     "Retry": "settings",
     "RunHandle": "models",
     "Timeouts": "settings",
+    "WebAppClient": "clients",
     "probe": "_probe",
 }
 """Where each name is at home. They are imported at their first use: aiohttp alone takes most of a second of

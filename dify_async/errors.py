@@ -21,6 +21,9 @@ DifyError
 │   │   ├── ConversationCompleted          conversation_completed
 │   │   └── InvalidFormData                invalid_form_data
 │   ├── Unauthorized                       401
+│   │   ├── LoginRequired                  web_sso_auth_required
+│   │   ├── AppAccessDenied                web_app_access_denied
+│   │   └── AuthenticationFailed           authentication_failed: a wrong password, e-mail or code
 │   ├── Forbidden                          403
 │   │   └── KnowledgeRateLimited           the plan's limit on knowledge requests
 │   ├── NotFound                           404
@@ -56,7 +59,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApiError",
+    "AppAccessDenied",
     "AppUnavailable",
+    "AuthenticationFailed",
     "BadRequest",
     "CompletionRequestFailed",
     "ConfigurationError",
@@ -76,6 +81,7 @@ __all__ = [
     "InvalidFormData",
     "InvalidParam",
     "KnowledgeRateLimited",
+    "LoginRequired",
     "ModelNotSupported",
     "NotFound",
     "NotSupportedByServer",
@@ -256,7 +262,19 @@ class InvalidFormData(BadRequest):
 
 
 class Unauthorized(ApiError):
-    """The key is missing, unknown, or of the other kind."""
+    """The key is missing, unknown, or of the other kind; on the Web API, the passport is not taken."""
+
+
+class LoginRequired(Unauthorized):
+    """The web app is not public: log in by `client.auth`, or give `login_token=`."""
+
+
+class AppAccessDenied(Unauthorized):
+    """Who is logged in may not use the web app; another try does not help."""
+
+
+class AuthenticationFailed(Unauthorized):
+    """The e-mail and the password do not fit, or there is no such account."""
 
 
 class Forbidden(ApiError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import re
@@ -16,7 +17,7 @@ import aiohttp
 import attrs
 
 from dify_async._core.body import written
-from dify_async._core.identity import Identity, filled
+from dify_async._core.identity import Credentials, Identity, filled
 from dify_async._core.multipart import Form, multipart
 from dify_async._core.operations import UPLOAD_FILE, ModelT, Operation
 from dify_async._core.retry import decide
@@ -26,7 +27,7 @@ from dify_async._wire.decode import decode_model
 from dify_async._wire.generate import Misfit
 from dify_async._wire.outcomes import failure
 from dify_async._wire.refusals import Asked, refusal
-from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalTimeout
+from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalTimeout, Unauthorized
 from dify_async.files import InputFile
 from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
 from dify_async.models._base import parse_json
@@ -84,6 +85,7 @@ class Request:
     """What `data` was written from, kept for a body with files that are yet to be uploaded."""
     files: list[InputFile] = attrs.Factory(list[InputFile])
     """Those files: `Core.ready` uploads them."""
+    credentials: Credentials = "own"
 
 
 @attrs.frozen
@@ -101,6 +103,7 @@ class Core:
         query: dict[str, Any] | None = None,
         body: dict[str, Json] | None = None,
         file: InputFile | None = None,
+        form: dict[str, str] | None = None,
         options: Options = Options(),
     ) -> Request:
         """Make the request of an operation: fill its path, name its end user, write its JSON or form.
@@ -109,17 +112,23 @@ class Core:
             ConfigurationError: it cannot be made; nothing was sent.
         """
         label = operation.asked.operation
-        if operation.user == "query" and "user" not in (query or {}):
-            query = {**(query or {}), "user": self.identity.asked_user(label)}
-        elif operation.user == "body":
-            body = {**(body or {}), "user": self.identity.asked_user(label)}
+        if self.identity.names_user:
+            if operation.user == "query":
+                query = {**(query or {}), "user": self.identity.asked_user(label)}
+            elif operation.user == "body":
+                body = {**(body or {}), "user": self.identity.asked_user(label)}
         if options.extra_body:
             body = {**(body or {}), **options.extra_body}
-        form = None
-        if file is not None:
-            form = Form({"user": self.identity.asked_user(label)}, file)
+        content: Form | None = None
+        if file is not None or form is not None:
+            fields = form or {}
+            if self.identity.names_user and (user := self.identity.asked_user(label)) is not None:
+                fields = {"user": user, **fields}
+            content = Form(fields, file)
         path = filled(operation.path, ids or {}, label)
-        return self._request(operation.method, path, operation.asked, query, body, form, options)
+        request = self._request(operation.method, path, operation.asked, query, body, content, options)
+        request.credentials = operation.credentials
+        return request
 
     def _request(
         self,
@@ -132,7 +141,7 @@ class Core:
         options: Options,
     ) -> Request:
         settings = self.transport.settings
-        headers = {"User-Agent": USER_AGENT, **self.identity.headers}
+        headers = {"User-Agent": USER_AGENT}
         data: bytes | Form | None = form
         files: list[InputFile] = []
         if body is not None:
@@ -172,13 +181,28 @@ class Core:
         query: dict[str, Any] | None = None,
         body: dict[str, Json] | None = None,
         file: InputFile | None = None,
+        form: dict[str, str] | None = None,
         options: Options = Options(),
         retry: Retry | None = None,
     ) -> ModelT:
         """Perform an operation and give what it answers."""
-        request = self.prepare(operation, ids=ids, query=query, body=body, file=file, options=options)
+        request = self.prepare(
+            operation, ids=ids, query=query, body=body, file=file, form=form, options=options
+        )
         response = await self.exchange(request, harmless=operation.repeat == "always", retry=retry)
         return self.decoded(operation, response)
+
+    async def perform(
+        self,
+        operation: Operation[bytes],
+        *,
+        ids: dict[str, str] | None = None,
+        body: dict[str, Json] | None = None,
+        options: Options = Options(),
+    ) -> Response:
+        """Perform an operation that answers with no JSON."""
+        request = self.prepare(operation, ids=ids, body=body, options=options)
+        return await self.exchange(request, harmless=operation.repeat == "always")
 
     async def request(
         self, method: str, path: str, *, query: Mapping[str, Any] | None, body: Json, options: Options
@@ -196,6 +220,12 @@ class Core:
         request = self._request(method, path, asked, query, body, None, options)
         return await self.exchange(request, harmless=method not in {"POST", "PATCH"})
 
+    def for_user(self, user: str | None) -> Core:
+        """Give the same for another end user: for None and the own one, this."""
+        if user is None or user == self.identity.user:
+            return self
+        return attrs.evolve(self, identity=self.identity.for_user(user))
+
     async def ready(self, request: Request) -> Request:
         """Upload the files that stand in a request's body, as its own end user, and write the body anew."""
         if not request.files:
@@ -207,7 +237,7 @@ class Core:
     async def _uploaded(self, file: InputFile, request: Request) -> UploadedFile:
         home = await self.transport.home()
         user = self.identity.asked_user(UPLOAD_FILE.asked.operation)
-        async with home.uploading.setdefault(file, asyncio.Lock()):
+        async with home.locks.setdefault(file, asyncio.Lock()):
             known = self.transport.uploaded.setdefault(file, {})
             if user not in known:
                 timeouts = attrs.evolve(request.timeouts, total=None)  # The run's own clock is running.
@@ -238,11 +268,11 @@ class Core:
         """
         clock = None if request.asked.starts_run else request.timeouts.first_byte
 
-        async def once(attempt: int) -> Response:
+        async def once(attempt: int, headers: dict[str, str]) -> Response:
             home = await self.transport.home()
             try:
                 async with _content(request) as data:
-                    answer = await self._send(home, request, data, clock)
+                    answer = await self._send(home, request, headers, data, clock)
                     body = await self._body_of(answer, take)
             except (aiohttp.ClientError, OSError) as exc:
                 error = broken(exc, request.asked)
@@ -257,7 +287,12 @@ class Core:
         try:
             async with asyncio.timeout(total) if total is not None else nullcontext():
                 request = await self.ready(request)
-                return await self.repeated(once, request.asked, harmless=harmless, retry=retry)
+                return await self.repeated(
+                    lambda attempt: self._admitted(request, functools.partial(once, attempt)),
+                    request.asked,
+                    harmless=harmless,
+                    retry=retry,
+                )
         except TimeoutError:
             raise self.timed_out(request) from None
 
@@ -266,11 +301,16 @@ class Core:
 
         Its own clock is `idle`, unless `silence` is another.
         """
-        home = await self.transport.home()
         request = attrs.evolve(request, headers={**_FOR_STREAMS, **request.headers})
+        return await self._admitted(request, functools.partial(self._open, request, silence))
+
+    async def _open(
+        self, request: Request, silence: float | None, headers: dict[str, str]
+    ) -> aiohttp.ClientResponse:
+        home = await self.transport.home()
         try:
             async with _content(request) as data:
-                answer = await self._send(home, request, data, silence or request.timeouts.idle)
+                answer = await self._send(home, request, headers, data, silence or request.timeouts.idle)
             if 200 <= answer.status < 300 and _may_stream(answer):
                 return answer
             body = self._redacted(await self.transport.read(answer))
@@ -280,15 +320,31 @@ class Core:
         self._check(request.asked, answer, body)
         raise DecodeError(f"an event stream was asked for and {_described(answer, body)} came", raw=body)
 
+    async def _admitted(self, request: Request, once: Callable[[dict[str, str]], Awaitable[T]]) -> T:
+        """Do something with credentials; once more with others, where those are refused and there are any."""
+        headers = await self.identity.credentials(self, request.credentials)
+        try:
+            return await once(headers)
+        except Unauthorized as error:
+            fresh = await self.identity.renewed(self, request.credentials, headers, error)
+            if fresh is None:
+                raise
+        return await once(fresh)
+
     async def _send(
-        self, home: Home, request: Request, data: bytes | aiohttp.FormData | None, silence: float | None
+        self,
+        home: Home,
+        request: Request,
+        headers: dict[str, str],
+        data: bytes | aiohttp.FormData | None,
+        silence: float | None,
     ) -> aiohttp.ClientResponse:
         started = time.monotonic()
         answer = await self.transport.send(
             home,
             request.method,
             request.url,
-            headers=request.headers,
+            headers=headers | request.headers,
             data=data,
             connect=request.timeouts.connect,
             silence=silence,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import attrs
 
-from dify_async.errors import ConfigurationError
+from dify_async.errors import ConfigurationError, Unauthorized
+
+if TYPE_CHECKING:
+    from dify_async._core.core import Core
+
+Credentials: TypeAlias = Literal["own", "code", "login", "none"]
+"""What an operation of the Web API is asked with: what opens the app for one end user, the app's code alone,
+all that tells who is logged in, or nothing. On the Service API it is always the key."""
 
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
@@ -34,12 +41,31 @@ class Identity(Protocol):
     """What a request needs to know of who asks."""
 
     @property
-    def headers(self) -> dict[str, str]:
-        """The headers that tell the server who asks."""
+    def user(self) -> str | None:
+        """The end user that is asked for."""
         ...
 
-    def asked_user(self, operation: str) -> str:
-        """Give the end user; refuse the call where there is none."""
+    def for_user(self, user: str) -> Identity:
+        """Give the same app for another end user."""
+        ...
+
+    @property
+    def names_user(self) -> bool:
+        """Whether each request names its end user; else the credentials say who it is."""
+        ...
+
+    def asked_user(self, operation: str) -> str | None:
+        """Give the end user; refuse the call where there must be one and is none."""
+        ...
+
+    async def credentials(self, core: Core, kind: Credentials, /) -> dict[str, str]:
+        """Give the headers that tell the server who asks."""
+        ...
+
+    async def renewed(
+        self, core: Core, kind: Credentials, refused: dict[str, str], error: Unauthorized, /
+    ) -> dict[str, str] | None:
+        """Give other headers in place of those that were refused; None where there are none."""
         ...
 
     @property
@@ -52,12 +78,20 @@ class Identity(Protocol):
 class Anonymous:
     """Nobody: for the few questions that need no key."""
 
-    @property
-    def headers(self) -> dict[str, str]:
+    user = None
+    names_user = False
+
+    def for_user(self, user: str) -> Anonymous:  # noqa: ARG002 - nobody
+        return self
+
+    def asked_user(self, operation: str) -> None:  # noqa: ARG002 - there is none
+        return None
+
+    async def credentials(self, *_: object) -> dict[str, str]:
         return {}
 
-    def asked_user(self, operation: str) -> str:
-        raise ConfigurationError("this call needs a client", operation=operation)
+    async def renewed(self, *_: object) -> None:
+        return None
 
     @property
     def secrets(self) -> list[str]:
@@ -76,9 +110,13 @@ class AppIdentity:
         """Take what was given, or `DIFY_API_KEY` and `DIFY_USER`; refuse what cannot be right."""
         return cls(checked_key(api_key, "DIFY_API_KEY", "app-"), checked_user(user))
 
-    @property
-    def headers(self) -> dict[str, str]:
+    names_user = True
+
+    async def credentials(self, *_: object) -> dict[str, str]:
         return {"Authorization": Secret(f"Bearer {self.api_key}")}
+
+    async def renewed(self, *_: object) -> None:
+        return None  # A key is right or wrong.
 
     def for_user(self, user: str) -> AppIdentity:
         """Give the same key for another end user."""

@@ -21,10 +21,10 @@ _PART: Final = 2**16
 
 @attrs.frozen
 class Form:
-    """A multipart form with one file."""
+    """A multipart form, with one file or none."""
 
     fields: dict[str, str]
-    file: InputFile
+    file: InputFile | None
 
 
 @asynccontextmanager
@@ -35,19 +35,23 @@ async def multipart(form: Form) -> AsyncGenerator[aiohttp.FormData, None]:
         ConfigurationError: the file cannot be read, or not a second time.
     """
     # aiohttp would write other letters than ASCII as %XX, and Dify would keep the name like that.
-    body = aiohttp.FormData(quote_fields=False)
+    body = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in form.fields.items():
         body.add_field(name, value)
-    content = await _content(form.file)
+    file = form.file
+    if file is None:
+        yield body
+        return
+    content = await _content(file)
     failures: list[Exception] = []
     part: object = content
     if isinstance(content, AsyncIterator):
         part = _watched(content, failures)
     elif not isinstance(content, io.BytesIO):
         # As it is, aiohttp would write the name on disk into a header first, which may be no text.
-        part = aiohttp.BufferedReaderPayload(content, filename=None, content_type=form.file.mime_type)
+        part = aiohttp.BufferedReaderPayload(content, filename=None, content_type=file.mime_type)
     try:
-        body.add_field("file", part, filename=form.file.name, content_type=form.file.mime_type)
+        body.add_field("file", part, filename=file.name, content_type=file.mime_type)
         yield body
     except aiohttp.ClientError:
         if failures:

@@ -11,16 +11,27 @@ from typing import Final, Generic, Literal, TypeVar
 
 import attrs
 
-from dify_async._wire.blocking import BlockingRun
+from dify_async._core.identity import Credentials
+from dify_async._wire.blocking import BlockingMessage, BlockingRun
 from dify_async._wire.refusals import Asked
 from dify_async.events import Event
 from dify_async.models import (
+    AppFeedbackPage,
     AppInfo,
     AppMeta,
     AppParameters,
     AppSite,
+    Conversation,
+    ConversationPage,
+    ConversationVariable,
+    ConversationVariablePage,
+    HumanInputForm,
+    MessagePage,
     ServerInfo,
     Stopped,
+    Success,
+    SuggestedQuestions,
+    Transcript,
     UploadedFile,
     WorkflowLogPage,
     WorkflowRun,
@@ -28,32 +39,43 @@ from dify_async.models import (
 from dify_async.models._base import Received
 
 ModelT = TypeVar("ModelT", bound=Received)
-AnswerT = TypeVar("AnswerT", bound=Received | bytes)
+AnswerT_co = TypeVar("AnswerT_co", bound=Received | bytes, covariant=True)
 
 
 @attrs.frozen
-class Operation(Generic[AnswerT]):
+class Operation(Generic[AnswerT_co]):
     """One operation: where it is, what it answers, and how it may be treated."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """With `{names}` for the ids in it, relative to the base URL."""
-    answer: type[AnswerT]
-    """The model of a JSON answer; `bytes` for a file, `Event` for a stream that has no other form."""
+    answer: type[AnswerT_co]
+    """The model of a JSON answer; `bytes` for a file or nothing, `Event` for a stream without other form."""
     repeat: Literal["always", "once"]
     user: Literal["body", "query", "form"] | None = None
-    """Where the end user is named; None where the server does not ask."""
+    """Where the end user is named on the Service API; None where the server does not ask."""
+    credentials: Credentials = "own"
+    """What is asked with on the Web API."""
     starts_run: bool = False
     recent: bool = False
     """Whether servers of 2024 lack it."""
+    enterprise: bool = False
+    """Whether only servers of the enterprise edition have it."""
 
     @cached_property
     def asked(self) -> Asked:
         """The operation as errors tell it."""
-        return Asked(f"{self.method} {self.path}", starts_run=self.starts_run, recent=self.recent)
+        return Asked(
+            f"{self.method} {self.path}",
+            starts_run=self.starts_run,
+            recent=self.recent,
+            enterprise=self.enterprise,
+        )
 
 
 SERVER_INFO: Final = Operation("GET", "/", ServerInfo, "always", recent=True)
+
+# Runs of workflows
 
 RUN_WORKFLOW: Final = Operation("POST", "/workflows/run", BlockingRun, "once", "body", starts_run=True)
 RUN_WORKFLOW_VERSION: Final = Operation(
@@ -67,10 +89,65 @@ FOLLOW_RUN: Final = Operation(
 STOP_WORKFLOW: Final = Operation("POST", "/workflows/tasks/{task_id}/stop", Stopped, "always", "body")
 LIST_WORKFLOW_LOGS: Final = Operation("GET", "/workflows/logs", WorkflowLogPage, "always")
 
+# Forms that runs wait for. On the Web API the token alone opens them.
+
+GET_FORM: Final = Operation(
+    "GET", "/form/human_input/{form_token}", HumanInputForm, "always", credentials="none", recent=True
+)
+SUBMIT_FORM: Final = Operation(
+    "POST", "/form/human_input/{form_token}", Received, "once", "body", credentials="none", recent=True
+)
+
+# Chats and completions
+
+SEND_CHAT_MESSAGE: Final = Operation(
+    "POST", "/chat-messages", BlockingMessage, "once", "body", starts_run=True
+)
+STOP_CHAT_MESSAGE: Final = Operation("POST", "/chat-messages/{task_id}/stop", Stopped, "always", "body")
+CREATE_COMPLETION: Final = Operation(
+    "POST", "/completion-messages", BlockingMessage, "once", "body", starts_run=True
+)
+STOP_COMPLETION: Final = Operation("POST", "/completion-messages/{task_id}/stop", Stopped, "always", "body")
+
+LIST_CONVERSATIONS: Final = Operation("GET", "/conversations", ConversationPage, "always", "query")
+DELETE_CONVERSATION: Final = Operation("DELETE", "/conversations/{conversation_id}", bytes, "always", "body")
+RENAME_CONVERSATION: Final = Operation(
+    "POST", "/conversations/{conversation_id}/name", Conversation, "once", "body"
+)
+LIST_CONVERSATION_VARIABLES: Final = Operation(
+    "GET",
+    "/conversations/{conversation_id}/variables",
+    ConversationVariablePage,
+    "always",
+    "query",
+    recent=True,
+)
+UPDATE_CONVERSATION_VARIABLE: Final = Operation(
+    "PUT",
+    "/conversations/{conversation_id}/variables/{variable_id}",
+    ConversationVariable,
+    "always",
+    "body",
+    recent=True,
+)
+LIST_MESSAGES: Final = Operation("GET", "/messages", MessagePage, "always", "query")
+SEND_FEEDBACK: Final = Operation("POST", "/messages/{message_id}/feedbacks", Success, "always", "body")
+# A model is asked for them.
+SUGGEST_QUESTIONS: Final = Operation(
+    "GET", "/messages/{message_id}/suggested", SuggestedQuestions, "once", "query"
+)
+
+# The app
+
 GET_APP_INFO: Final = Operation("GET", "/info", AppInfo, "always", recent=True)
 GET_APP_PARAMETERS: Final = Operation("GET", "/parameters", AppParameters, "always")
 GET_APP_META: Final = Operation("GET", "/meta", AppMeta, "always", recent=True)
 GET_APP_SITE: Final = Operation("GET", "/site", AppSite, "always", recent=True)
+LIST_APP_FEEDBACKS: Final = Operation("GET", "/app/feedbacks", AppFeedbackPage, "always", recent=True)
+
+# Files and speech
 
 UPLOAD_FILE: Final = Operation("POST", "/files/upload", UploadedFile, "once", "form")
 PREVIEW_FILE: Final = Operation("GET", "/files/{file_id}/preview", bytes, "always", "query", recent=True)
+TRANSCRIBE: Final = Operation("POST", "/audio-to-text", Transcript, "once", "form")
+SPEAK: Final = Operation("POST", "/text-to-audio", bytes, "once", "body")

@@ -33,17 +33,15 @@ _ONCE: Final = Retry(attempts=1)
 _GOES_ON: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
 
 
-def following(
-    core: Core, run_id: str, *, user: str, snapshot: bool, through_pauses: bool, options: Options
-) -> Request:
-    """Make the request that follows a run, as the end user who started it."""
+def following(core: Core, run_id: str, *, snapshot: bool, through_pauses: bool, options: Options) -> Request:
+    """Make the request that follows a run; the core is that of the end user who started it."""
     return core.prepare(
         operations.FOLLOW_RUN,
         ids={"workflow_run_id": run_id},
         query={
-            "user": user,
             "include_state_snapshot": snapshot or None,
-            "continue_on_pause": through_pauses or None,
+            # The Web API has no such word.
+            "continue_on_pause": (through_pauses and core.identity.names_user) or None,
         },
         options=options,
     )
@@ -55,17 +53,17 @@ class Recovery:
 
     core: Core
     run_id: str
-    user: str
     timeouts: Timeouts
     through_pauses: bool = False
     alive_at: float
     """When the run last showed a sign of progress, by the loop's clock. Pings are none."""
+    has_record: bool = True
+    """Whether the server tells the record of a run; the Web API does not."""
     _may_attach: bool = True
     _tries: int = 0
-    _may_ask: bool = True
     _record: Any = None
     refused: ApiError | None = None
-    """Why the server does not even tell the run's record."""
+    """Why the server tells nothing more of the run."""
 
     @property
     def until(self) -> float:
@@ -85,9 +83,12 @@ class Recovery:
             if self._tries:
                 if not at_once:
                     await asyncio.sleep(min(self._pause(), self.until - loop.time()))
-                found = await self._ask()
-                if found is not None or not self._may_ask:
-                    return found
+                if self.has_record:
+                    found = await self._ask()
+                    if found is not None or self.refused is not None:
+                        return found
+                elif self.refused is not None:
+                    return None
             self._tries += 1
             if self._may_attach and (answer := await self._attach()) is not None:
                 return answer
@@ -103,7 +104,6 @@ class Recovery:
         request = following(
             self.core,
             self.run_id,
-            user=self.user,
             snapshot=True,
             through_pauses=self.through_pauses,
             options=Options(timeout=self.timeouts),
@@ -113,6 +113,8 @@ class Recovery:
             return await self.core.open(request, silence=self.timeouts.first_byte)
         except ApiError as error:
             self._may_attach = _may_pass(error)
+            if not self._may_attach and not self.has_record:
+                self.refused = error
         except (TransportError, DecodeError, EventTooLarge):
             pass
         return None
@@ -126,8 +128,7 @@ class Recovery:
                 retry=_ONCE,
             )
         except ApiError as error:
-            self._may_ask = _may_pass(error)
-            self.refused = None if self._may_ask else error
+            self.refused = None if _may_pass(error) else error
             return None
         except (TransportError, DecodeError, EventTooLarge):
             return None

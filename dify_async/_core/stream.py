@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, Self, TypeVar
@@ -47,7 +47,7 @@ class Run:
 
     request: Request
     kind: AppKind
-    user: str
+    user: str | None
     stop: Operation[Stopped]
     """How it is stopped, with the task id that its events bring."""
     recovers: bool = False
@@ -56,6 +56,8 @@ class Run:
     """Whether it is looked for from the start: nothing is requested but what finds it."""
     through_pauses: bool = False
     """Whether a pause is not the end."""
+    once_open: Callable[[], Awaitable[None]] | None = None
+    """What is done when the stream is open, and before anything of it is read."""
     is_ours: bool = True
     """Whether the request starts the run, so that leaving it stops the run; else it only follows one."""
 
@@ -127,6 +129,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         if self.run_id is None:
             return None
         return RunHandle(run_id=self.run_id, task_id=self.task_id, user=self._run.user, kind=self._run.kind)
+
+    @property
+    def so_far(self) -> ResultT_co:
+        """What the result would be if nothing more came; asked for at any time, and never raising."""
+        return self._fold.result(self.handle)
 
     def detach(self) -> None:
         """Leave the run alone from now on, however the stream is left."""
@@ -327,7 +334,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._recovery = Recovery(
                 core=self._core,
                 run_id=run_id,
-                user=self._run.user,
+                has_record=self._core.identity.names_user,
                 timeouts=self._run.request.timeouts,
                 through_pauses=self._run.through_pauses,
                 alive_at=asyncio.get_running_loop().time(),
@@ -439,6 +446,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 self._run = attrs.evolve(self._run, request=await self._core.ready(request))
                 harmless = not self._run.is_ours
                 self._answer = await self._core.repeated(self._post, request.asked, harmless=harmless)
+                if self._run.once_open is not None:
+                    await self._run.once_open()
         except TimeoutError:
             raise self._core.timed_out(request) from None
 

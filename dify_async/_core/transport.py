@@ -157,10 +157,8 @@ class Home:
     closing: AsyncGenerator[None, None]
     dropped: weakref.finalize[Any, Any]
     """Closes the session when nothing refers to the client any more."""
-    uploading: WeakKeyDictionary[InputFile, asyncio.Lock] = attrs.Factory(
-        WeakKeyDictionary[InputFile, asyncio.Lock]
-    )
-    """Held while a file is uploaded, so that runs that share it upload it once."""
+    locks: WeakKeyDictionary[object, asyncio.Lock] = attrs.Factory(WeakKeyDictionary[object, asyncio.Lock])
+    """Held while something is fetched that many may share: the upload of a file, the passport of a user."""
     tasks: set[asyncio.Task[Any]] = attrs.Factory(set[asyncio.Task[Any]])
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
@@ -189,7 +187,7 @@ class Transport:
         self.settings = settings
         self.server_version: str | None = None
         self.closed = False
-        self.uploaded: WeakKeyDictionary[InputFile, dict[str, UploadedFile]] = WeakKeyDictionary()
+        self.uploaded: WeakKeyDictionary[InputFile, dict[str | None, UploadedFile]] = WeakKeyDictionary()
         """What became of the files of inputs, by end user."""
         self._homes: dict[asyncio.AbstractEventLoop, Home] = {}
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from dify_async._wire.fold import result_of_run
 from dify_async.events import WorkflowFinishedData
-from dify_async.models import Pause, PauseReason, RunHandle, RunStatus, WorkflowResult
+from dify_async.models import (
+    ChatResult,
+    CompletionResult,
+    MessageMetadata,
+    Pause,
+    PauseReason,
+    RunHandle,
+    RunStatus,
+    WorkflowResult,
+)
 from dify_async.models._base import Received
 
 
@@ -33,4 +44,49 @@ class BlockingRun(Received):
         handle = RunHandle(run_id=run_id, task_id=self.task_id, user=user, kind="workflow")
         is_paused = data.status == RunStatus.PAUSED
         pause = Pause(nodes=data.paused_nodes, reasons=data.reasons) if is_paused else None
+        return result_of_run(data, self.task_id, run_id, handle, pause).received_as(self)
+
+
+@attrs.define(kw_only=True)
+class BlockingMessage(Received):
+    """The answer of a chat or completion in blocking mode; of a chatflow also that its run waits."""
+
+    task_id: str | None = None
+    message_id: str = ""
+    conversation_id: str = ""
+    answer: str = ""
+    metadata: MessageMetadata = attrs.Factory(MessageMetadata)
+    created_at: datetime | None = None
+    workflow_run_id: str | None = None
+    data: BlockingRunData | None = None
+
+    def completion(self) -> CompletionResult:
+        """Make it what the stream of the same message would have been folded to."""
+        return CompletionResult(
+            task_id=self.task_id,
+            message_id=self.message_id,
+            answer=self.answer,
+            metadata=self.metadata,
+            created_at=self.created_at,
+        ).received_as(self)
+
+    def chat(self, user: str | None) -> ChatResult:
+        """The same, for a chat; the run behind it is told only where it waits."""
+        return ChatResult(
+            task_id=self.task_id,
+            message_id=self.message_id,
+            conversation_id=self.conversation_id,
+            answer=self.answer,
+            metadata=self.metadata,
+            created_at=self.created_at,
+            run=self._run(user),
+        ).received_as(self)
+
+    def _run(self, user: str | None) -> WorkflowResult | None:
+        data = self.data
+        if data is None:
+            return None
+        run_id = self.workflow_run_id or data.id
+        handle = RunHandle(run_id=run_id, task_id=self.task_id, user=user, kind="chat")
+        pause = Pause(nodes=data.paused_nodes, reasons=data.reasons)
         return result_of_run(data, self.task_id, run_id, handle, pause).received_as(self)

@@ -94,6 +94,11 @@ class Progress:
         if event.task_id not in (getattr(event, "workflow_run_id", None), self.run_id):
             self.task_id = event.task_id
 
+    def note_form(self, key: str | None) -> None:
+        """Note a form that the run waits for, or waited, by its id or token."""
+        if key is not None:
+            self.seen |= {(HumanInputRequired.event, key), (WorkflowPaused.event, key)}
+
 
 def is_repeated(event: Event, progress: Progress) -> bool:
     """Say whether a snapshot repeats with an event what has come before its stream broke off."""
@@ -101,7 +106,13 @@ def is_repeated(event: Event, progress: Progress) -> bool:
         case NodeStarted() | NodeFinished():
             return (event.event, event.data.id) in progress.seen
         case HumanInputRequired():
-            return (event.event, event.data.form_id) in progress.seen
+            keys = {event.data.form_id, event.data.form_token}
+            return any((event.event, key) in progress.seen for key in keys if key)
+        case WorkflowPaused():
+            forms = [{reason.form_id, reason.form_token} for reason in event.data.reasons]
+            return bool(forms) and all(
+                any((event.event, key) in progress.seen for key in keys if key) for keys in forms
+            )
         case WorkflowStarted():
             return event.data.reason != "resumption" and (event.event, event.data.id) in progress.seen
         case MessageReplace():
@@ -204,6 +215,7 @@ class WorkflowFold:
             self.progress.failed_node = event.data.node_id
 
     def _paused(self, event: WorkflowPaused) -> None:
+        self.progress.seen |= {(event.event, str(reason.form_id)) for reason in event.data.reasons}
         self.progress.run_id = event.workflow_run_id or event.data.workflow_run_id
         if not self._through_pauses:
             self._end(event)

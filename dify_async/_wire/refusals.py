@@ -50,6 +50,9 @@ _BY_CODE: Final[dict[str, type[ApiError]]] = {
     "invalid_form_data": errors.InvalidFormData,
     "human_input_form_submitted": errors.FormClosed,
     "human_input_form_expired": errors.FormClosed,
+    "web_sso_auth_required": errors.LoginRequired,
+    "web_app_access_denied": errors.AppAccessDenied,
+    "authentication_failed": errors.AuthenticationFailed,
     "provider_quota_exceeded": errors.QuotaExceeded,
     "rate_limit_error": errors.QuotaExceeded,
 }
@@ -64,7 +67,9 @@ _OUTSIDE_THEIR_STATUS: Final = {
 """Codes whose class is no kind of the status's own."""
 
 _HINTS: Final[dict[type[ApiError], str]] = {
-    errors.Unauthorized: "check that the API key is this app's own, and base_url its server",
+    errors.Unauthorized: "check that the API key or the passport is this app's own, and base_url its server",
+    errors.LoginRequired: "the app is not public: log in by client.auth.login(...), or give login_token=",
+    errors.AppAccessDenied: "who is logged in may not use this app; another try does not help",
     errors.WrongAppMode: "the key opens an app of another kind; client.app.info() tells which",
     errors.AppUnavailable: "publish the app in Dify first",
     errors.RateLimited: "too many requests at once; lower max_concurrent, or raise the app's limit in Dify",
@@ -90,6 +95,8 @@ class Asked:
     starts_run: bool = False
     recent: bool = False
     """Whether servers of 2024 lack the operation."""
+    enterprise: bool = False
+    """Whether only servers of the enterprise edition have it."""
 
 
 def refusal(
@@ -100,10 +107,12 @@ def refusal(
     kind = _class_of(status, words["code"], words["message"])
     if not is_json and (status in {502, 503, 504} or 520 <= status <= 529):
         kind = errors.GatewayError
-    elif not is_json and status == 404 and asked.recent:
+    elif status == 404 and (asked.enterprise or (asked.recent and not is_json)):
         kind = errors.NotSupportedByServer
     hint = _HINTS.get(kind, "")
-    if 300 <= status < 400:
+    if asked.enterprise and status == 404:
+        hint = "only servers of the enterprise edition have this; elsewhere every web app is public"
+    elif 300 <= status < 400:
         hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"
     elif not is_json and kind is errors.NotFound:
         hint = "no such path: check base_url (Dify's API ends in /v1) and the ids in the call"

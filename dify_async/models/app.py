@@ -63,6 +63,8 @@ class AppSite(Received):
     show_workflow_steps: bool = False
     use_icon_as_answer_icon: bool = False
     input_placeholder: str | None = None
+    prompt_public: bool = False
+    """Web API only."""
 
 
 @attrs.define(kw_only=True)

@@ -116,3 +116,29 @@ class UploadedFile(Received):
     def type(self) -> FileType:
         """What kind of file it is, for a workflow that asks for one."""
         return FileType.of_file(self.name, self.mime_type or "")
+
+
+@attrs.define(kw_only=True)
+class RemoteFileInfo(Received):
+    """What is at an address, as the server sees it."""
+
+    file_type: str = ""
+    """Its MIME type."""
+    file_length: int = -1
+    """Bytes; -1 where it does not tell."""
+
+
+@attrs.define(kw_only=True)
+class RemoteFile(Received):
+    """A file that the server fetched from an address."""
+
+    id: str = ""
+    name: str = ""
+    size: int = 0
+    """Bytes."""
+    extension: str | None = None
+    url: str | None = None
+    """Signed and short-lived."""
+    mime_type: str | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None

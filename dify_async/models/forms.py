@@ -7,7 +7,7 @@ from datetime import datetime
 import attrs
 
 from dify_async._types import Json
-from dify_async.models._base import OpenEnum, wire
+from dify_async.models._base import OpenEnum, Received, wire
 
 
 class PauseType(OpenEnum):
@@ -79,3 +79,18 @@ class Pause:
     def forms(self) -> list[PauseReason]:
         """The reasons that are forms for a person to fill in."""
         return [reason for reason in self.reasons if reason.form_id is not None]
+
+
+@attrs.define(kw_only=True)
+class HumanInputForm(Received):
+    """A form that a run waits for, as the person sees it who fills it in."""
+
+    form_content: str = ""
+    """Markdown, with `{{#$output.NAME#}}` where the inputs belong."""
+    inputs: list[FormInput] = attrs.Factory(list[FormInput])
+    resolved_default_values: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """Texts; objects and arrays as JSON text."""
+    user_actions: list[FormAction] = attrs.Factory(list[FormAction])
+    expiration_time: datetime | None = None
+    site: dict[str, Json] | None = None
+    """Web API only: the app's page, as `WebSite` has it."""

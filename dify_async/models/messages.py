@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 
 from dify_async._types import Json
-from dify_async.models._base import Received
+from dify_async.models._base import Received, wire
 from dify_async.models.files import RunFile
 from dify_async.models.forms import Pause
 from dify_async.models.runs import RunHandle, WorkflowResult
@@ -85,7 +85,7 @@ class AgentThought:
     tool_labels: dict[str, Json] = attrs.Factory(dict[str, Json])
     tool_input: str = ""
     """JSON text."""
-    message_files: list[str] = attrs.Factory(list[str])
+    message_files: list[str] = attrs.field(factory=list[str], metadata=wire("message_files", "files"))
 
 
 @attrs.frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late

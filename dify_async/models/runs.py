@@ -193,7 +193,12 @@ class WorkflowLogPage(Page[WorkflowLog]):
 
 
 @attrs.define(kw_only=True)
-class Stopped(Received):
-    """The answer to a stop: always "success", also for tasks that are unknown or long over."""
+class Success(Received):
+    """An answer that says only that it was done."""
 
     result: str = ""
+
+
+@attrs.define(kw_only=True)
+class Stopped(Success):
+    """The answer to a stop: always "success", also for tasks that are unknown or long over."""

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options, Request
+from dify_async._core.core import Options, Request
 from dify_async._core.pager import Pager
-from dify_async._core.recovery import following
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.fold import Progress, WorkflowFold
-from dify_async.errors import ConfigurationError, DecodeError, NotFound
+from dify_async._wire.fold import WorkflowFold
+from dify_async.errors import NotFound
 from dify_async.events import WorkflowEvent
-from dify_async.files import FileInputs, InputFile
-from dify_async.models import Page, RunHandle, UploadedFile, WorkflowLog, WorkflowResult, WorkflowRun
-from dify_async.models._base import as_list
+from dify_async.files import FileInputs
+from dify_async.models import RunHandle, WorkflowLog, WorkflowResult, WorkflowRun
+from dify_async.resources._asking import answered, asked, by_number, pages, started, traced
+from dify_async.resources.following import StoredRuns
 from dify_async.settings import Timeouts
-
-_log: Final = logging.getLogger("dify_async")
 
 
 @attrs.frozen
-class Workflows:
+class Workflows(StoredRuns):
     """Run workflows, and find their runs again. For keys of workflow apps."""
-
-    _core: Core
 
     async def run(
         self,
@@ -76,12 +70,13 @@ class Workflows:
                 life for 21 minutes; `handle` finds it another time.
             TransportError: no connection, or a clock ran out.
         """
-        options = Options(timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
-        request = self._request(
-            inputs, files, workflow_id, response_mode, trace_id, trace_session_id, options
-        )
+        headers = traced(trace_id, trace_session_id, extra_headers)
+        options = Options(timeout=timeout, extra_headers=headers, extra_body=extra_body)
+        request = self._request(inputs, files, workflow_id, response_mode, options)
         if response_mode == "blocking":
-            return await self._answer(request)
+            answer = await answered(self._core, operations.RUN_WORKFLOW, request)
+            result = answer.result(self._core.identity.user)
+            return self._core.accepted(result, request.asked, handle=result.handle)
         async with self._events(request) as run:
             return await run.result()
 
@@ -114,8 +109,9 @@ class Workflows:
             extra_headers: Headers besides the client's.
             extra_body: Fields of the body that this version does not know.
         """
-        options = Options(timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
-        request = self._request(inputs, files, workflow_id, "streaming", trace_id, trace_session_id, options)
+        headers = traced(trace_id, trace_session_id, extra_headers)
+        options = Options(timeout=timeout, extra_headers=headers, extra_body=extra_body)
+        request = self._request(inputs, files, workflow_id, "streaming", options)
         return self._events(request, on_ping)
 
     async def submit(
@@ -151,77 +147,10 @@ class Workflows:
             OutcomeUnknown: the connection broke before the run told its id.
             TransportError: no connection, or a clock ran out.
         """
-        options = Options(timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
-        request = self._request(inputs, files, workflow_id, "streaming", trace_id, trace_session_id, options)
-        async with self._events(request) as run:
-            async for _ in run:
-                if run.handle is not None:
-                    run.detach()
-                    return run.handle
-            result = await run.result()  # Raises, for no run ends well without having begun.
-        raise DecodeError(
-            f"the run ended as {result.status} without an id", operation=request.asked.operation
-        )
-
-    def attach(
-        self,
-        run: str | RunHandle,
-        *,
-        include_state_snapshot: bool = True,
-        continue_on_pause: bool = False,
-        on_ping: Callable[[], object] | None = None,
-        timeout: float | Timeouts | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> EventStream[WorkflowEvent, WorkflowResult]:
-        """Follow a run that was started elsewhere, or before; runs of chatflows too.
-
-        Nothing that the server sends is left out: what a snapshot repeats comes as it is, with the run's id
-        in place of the task's. Text that was streamed before is lost; the outputs in the end are whole. A
-        run that is over gives its last event. Leaving the stream leaves the run alone.
-
-        Args:
-            run: The run's id, or its handle; a handle's own end user is asked for.
-            include_state_snapshot: First repeat the nodes that started and finished so far.
-            continue_on_pause: Go on after a pause, instead of ending there.
-            on_ping: Called at each ping, about every 10 seconds of silence.
-            timeout: Seconds for the whole stream, or clocks of its own.
-            extra_headers: Headers besides the client's.
-
-        Raises:
-            NotFound: there is no such run of this app and this end user.
-        """
-        options = Options(timeout=timeout, extra_headers=extra_headers)
-        return self._followed(run, include_state_snapshot, continue_on_pause, options, on_ping)
-
-    async def wait(
-        self,
-        run: str | RunHandle,
-        *,
-        continue_on_pause: bool = False,
-        timeout: float | Timeouts | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> WorkflowResult:
-        """Wait for the end of a run that was started elsewhere, or before; runs of chatflows too.
-
-        The run is followed, and its record is read where it cannot be: through broken connections,
-        restarts of the server and its deploys. Leaving the call leaves the run alone.
-
-        Args:
-            run: The run's id, or its handle; a handle's own end user is asked for.
-            continue_on_pause: Go on waiting where the run waits for a person.
-            timeout: Seconds for the whole call, or clocks of its own. Without one, a run that shows no life
-                is given up after 21 minutes: one whose worker was killed says "running" for ever.
-            extra_headers: Headers besides the client's.
-
-        Raises:
-            RunFailed: the run ended badly; `RunStopped` and `RunPaused` are kinds of it.
-            NotFound: there is no such run of this app.
-            StreamInterrupted: the run showed no sign of life for 21 minutes.
-            TotalTimeout: it did not end within `timeout`.
-        """
-        options = Options(timeout=timeout, extra_headers=extra_headers)
-        async with self._followed(run, True, continue_on_pause, options, is_stored=True) as stream:
-            return await stream.result()
+        headers = traced(trace_id, trace_session_id, extra_headers)
+        options = Options(timeout=timeout, extra_headers=headers, extra_body=extra_body)
+        request = self._request(inputs, files, workflow_id, "streaming", options)
+        return await started(self._events(request))
 
     async def get(
         self,
@@ -252,29 +181,6 @@ class Workflows:
             )
         return run
 
-    async def stop(
-        self,
-        task_id: str,
-        *,
-        timeout: float | Timeouts | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """Ask the server to stop a run; it ends within a second or two, as stopped.
-
-        Dify says "success" for every task id, also for unknown ones and for runs that are over, so nothing
-        can be told from it. Never held back by `max_concurrent`.
-
-        Args:
-            task_id: From `EventStream.task_id`, a `RunHandle` or any event: not the run's id.
-            timeout: Seconds for the whole call, or clocks of its own.
-            extra_headers: Headers besides the client's.
-        """
-        await self._core.call(
-            operations.STOP_WORKFLOW,
-            ids={"task_id": task_id},
-            options=Options(timeout=timeout, extra_headers=extra_headers),
-        )
-
     def logs(
         self,
         *,
@@ -303,8 +209,6 @@ class Workflows:
             timeout: Seconds for each page, or clocks of its own.
             extra_headers: Headers besides the client's.
         """
-        if not 1 <= limit <= 100:
-            raise ConfigurationError(f"limit is 1 to 100 entries a page, not {limit!r}")
         query: dict[str, Any] = {
             "keyword": keyword,
             "status": status,
@@ -312,19 +216,11 @@ class Workflows:
             "created_at__after": _iso(created_at__after),
             "created_by_end_user_session_id": created_by_end_user_session_id,
             "created_by_account": created_by_account,
-            "limit": limit,
         }
         options = Options(timeout=timeout, extra_headers=extra_headers)
-
-        async def fetch(last: Page[WorkflowLog] | None) -> Page[WorkflowLog] | None:
-            if last is not None and not last.has_more:
-                return None
-            number = 1 if last is None else (last.page or 0) + 1
-            return await self._core.call(
-                operations.LIST_WORKFLOW_LOGS, query={**query, "page": number}, options=options
-            )
-
-        return Pager(fetch)
+        return pages(
+            self._core, operations.LIST_WORKFLOW_LOGS, query, by_number, limit=limit, options=options
+        )
 
     def _request(
         self,
@@ -332,23 +228,12 @@ class Workflows:
         files: FileInputs | Omit,
         workflow_id: str | None,
         response_mode: str,
-        trace_id: str | None,
-        trace_session_id: str | None,
         options: Options,
     ) -> Request:
-        if not isinstance(inputs, Mapping):
-            raise ConfigurationError(
-                f"inputs are values by variable name, as a dict, not {type(inputs).__name__}"
-            )
-        body: dict[str, Json] = {"inputs": _given(inputs), "response_mode": response_mode}
-        if files is not OMIT:
-            body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
+        body = asked(inputs, files, response_mode=response_mode)
         operation, ids = operations.RUN_WORKFLOW, {}
         if workflow_id is not None:
             operation, ids = operations.RUN_WORKFLOW_VERSION, {"workflow_id": workflow_id}
-        headers = {"X-Trace-Id": trace_id, "X-Trace-Session-Id": trace_session_id}
-        traces = {name: value for name, value in headers.items() if value is not None}
-        options = attrs.evolve(options, extra_headers={**traces, **(options.extra_headers or {})})
         return self._core.prepare(operation, ids=ids, body=body, options=options)
 
     def _events(
@@ -357,59 +242,6 @@ class Workflows:
         user = self._core.identity.asked_user(request.asked.operation)
         run = Run(request=request, kind="workflow", user=user, stop=operations.STOP_WORKFLOW, recovers=True)
         return EventStream(self._core, run, WorkflowFold(), on_ping=on_ping)
-
-    def _followed(
-        self,
-        run: str | RunHandle,
-        snapshot: bool,
-        through_pauses: bool,
-        options: Options,
-        on_ping: Callable[[], object] | None = None,
-        *,
-        is_stored: bool = False,
-    ) -> EventStream[WorkflowEvent, WorkflowResult]:
-        handle = run if isinstance(run, RunHandle) else None
-        run_id = run if not isinstance(run, RunHandle) else run.run_id
-        user = handle.user if handle is not None else None
-        user = user or self._core.identity.asked_user(operations.FOLLOW_RUN.asked.operation)
-        request = following(
-            self._core, run_id, user=user, snapshot=snapshot, through_pauses=through_pauses, options=options
-        )
-        followed = Run(
-            request=request,
-            kind="workflow" if handle is None else handle.kind,
-            user=user,
-            stop=operations.STOP_WORKFLOW,
-            is_ours=False,
-            recovers=is_stored,
-            is_stored=is_stored,
-            through_pauses=through_pauses,
-        )
-        fold = WorkflowFold(Progress(run_id=run_id), through_pauses=through_pauses)
-        return EventStream(self._core, followed, fold, on_ping=on_ping)
-
-    async def _answer(self, request: Request) -> WorkflowResult:
-        async with self._core.slot():
-            try:
-                response = await self._core.exchange(request, harmless=False)
-            except asyncio.CancelledError:
-                _log.warning("%s: left in blocking mode, so its run goes on", request.asked.operation)
-                raise
-        user = self._core.identity.asked_user(request.asked.operation)
-        result = self._core.decoded(operations.RUN_WORKFLOW, response).result(user)
-        return self._core.accepted(result, request.asked, handle=result.handle)
-
-
-def _given(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """Leave out what is None, also among several files: the server takes both for not given."""
-    return {name: _without_none(value) for name, value in inputs.items() if value is not None}
-
-
-def _without_none(value: Json) -> Json:
-    items = as_list(value)
-    if items is None or not any(isinstance(item, (InputFile, UploadedFile)) for item in items):
-        return value
-    return [item for item in items if item is not None]
 
 
 def _iso(time: datetime | str | None) -> str | None:

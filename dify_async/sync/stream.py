@@ -55,6 +55,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """What the run is found again with, for another time or place; None while `run_id` is."""
         return self._twin.handle
 
+    @property
+    def so_far(self) -> ResultT_co:
+        """What the result would be if nothing more came; asked for at any time, and never raising."""
+        return self._twin.so_far
+
     def detach(self) -> None:
         """Leave the run alone from now on, however the stream is left."""
         self._twin.detach()

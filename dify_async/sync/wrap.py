@@ -69,6 +69,18 @@ def blocking_stream(
     return stream
 
 
+def blocking_view(
+    method: Callable[Concatenate[Any, P], Any], kind: Callable[[Any], T]
+) -> Callable[Concatenate[Any, P], T]:
+    """Make a method that gives the blocking side of an object."""
+
+    @functools.wraps(method)
+    def view(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return kind(method(self._twin, *args, **kwargs))
+
+    return view
+
+
 def blocking_pager(
     method: Callable[Concatenate[Any, P], AsyncPager[T]],
 ) -> Callable[Concatenate[Any, P], Pager[T]]:

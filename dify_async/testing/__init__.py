@@ -5,7 +5,7 @@ pytest_plugins = ["dify_async.testing"]
 
 
 async def test_my_code(fake_dify):
-    fake_dify.workflow = Workflow(outputs={"answer": "42"})
+    fake_dify.app = Workflow(outputs={"answer": "42"})
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
 ```
 
@@ -18,23 +18,44 @@ import sys
 from collections.abc import Iterator
 
 from dify_async.testing.fake import FakeDify, SeenRequest
+from dify_async.testing.generations import FakeGeneration
 from dify_async.testing.inputs import StoredFile
+from dify_async.testing.records import FakeForm, Passport
 from dify_async.testing.runs import FakeRun
-from dify_async.testing.script import Cut, Delay, Drop, Fault, Field, Node, Refuse, Silence, Workflow
+from dify_async.testing.script import (
+    Chat,
+    Completion,
+    Cut,
+    Delay,
+    Drop,
+    Fault,
+    Field,
+    Node,
+    Refuse,
+    Silence,
+    Thought,
+    Workflow,
+)
 
 __all__ = [
+    "Chat",
+    "Completion",
     "Cut",
     "Delay",
     "Drop",
     "FakeDify",
+    "FakeForm",
+    "FakeGeneration",
     "FakeRun",
     "Fault",
     "Field",
     "Node",
+    "Passport",
     "Refuse",
     "SeenRequest",
     "Silence",
     "StoredFile",
+    "Thought",
     "Workflow",
 ]
 

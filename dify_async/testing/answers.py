@@ -4,12 +4,68 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
+from typing import TYPE_CHECKING, Final
 
 from dify_async._types import Json
 from dify_async.testing.inputs import StoredFile
-from dify_async.testing.runs import EventJson, FakeRun
+from dify_async.testing.records import id_of
 from dify_async.testing.script import Field
+
+if TYPE_CHECKING:
+    from dify_async.testing.runs import FakeRun
+
+EventJson = dict[str, Json]
+
+TENANT: Final = id_of("dify_async.testing/tenant")
+"""The workspace of the app."""
+
+
+def metadata(used: EventJson | None) -> EventJson:
+    """Write what an answer is accompanied by."""
+    return {"annotation_reply": None, "retriever_resources": [], "usage": used}
+
+
+def usage(tokens: int) -> EventJson:
+    """Write what an answer has cost."""
+    price = "0.0" if tokens else "0E-7"
+    return {
+        "prompt_tokens": 0,
+        "prompt_unit_price": "0.0",
+        "prompt_price_unit": "0.0",
+        "prompt_price": price,
+        "completion_tokens": tokens,
+        "completion_unit_price": "0.0",
+        "completion_price_unit": "0.0",
+        "completion_price": price,
+        "total_tokens": tokens,
+        "total_price": price,
+        "currency": "USD",
+        "latency": 0.0,
+        "time_to_first_token": None,
+        "time_to_generate": None,
+    }
+
+
+def without_contents(data: EventJson) -> EventJson:
+    """Write what an event says of a node as the Web API and snapshots do: without what went in and out."""
+    emptied = dict.fromkeys(("inputs", "process_data", "outputs", "error", "execution_metadata"))
+    kept = {key: value for key, value in data.items() if not key.endswith("_truncated")}
+    kept.pop("agent_strategy", None)
+    return {key: emptied.get(key, value) for key, value in kept.items()}
+
+
+def for_web(event: EventJson) -> EventJson:
+    """Write an event as the Web API does."""
+    if event["event"] in {"node_started", "node_finished"}:
+        return {**event, "data": without_contents(event["data"])}
+    if event["event"] == "message_end":
+        return {**event, "metadata": web_metadata(event["metadata"])}
+    return event
+
+
+def web_metadata(complete: EventJson) -> EventJson:
+    """Write what accompanies an answer as the Web API does: without costs."""
+    return {"retriever_resources": complete["retriever_resources"]}
 
 
 def written(event: EventJson) -> bytes:
@@ -17,22 +73,6 @@ def written(event: EventJson) -> bytes:
     # Compact and unescaped, as Dify writes live events: U+2028 stands raw in its JSON.
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     return f"data: {text}\n\n".encode()
-
-
-def is_stored(event: EventJson) -> bool:
-    """Say whether a snapshot repeats an event; text is lost."""
-    name: str = event["event"]
-    return name != "text_chunk"
-
-
-def replayed(run: FakeRun, event: EventJson) -> bytes:
-    """Write an event as a snapshot does: the run id as its task id, and nodes without their contents."""
-    event = {**event, "task_id": run.id}
-    if event["event"] in {"node_started", "node_finished"}:
-        stripped = dict.fromkeys(("inputs", "process_data", "outputs", "error", "execution_metadata"))
-        data = {key: value for key, value in event["data"].items() if not key.endswith("_truncated")}
-        event["data"] = {key: stripped.get(key, value) for key, value in data.items()}
-    return written(event)
 
 
 def validation(model: str, field: str, problem: str) -> str:
@@ -44,7 +84,7 @@ def log_entry(run: FakeRun) -> dict[str, Json]:
     """Write a run as the log has it."""
     finished = run.finished()
     return {
-        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, run.id)),
+        "id": id_of(run.id),
         "workflow_run": {
             "id": run.id,
             "version": "2026-11-22 00:47:35.803523",
@@ -72,16 +112,18 @@ def log_entry(run: FakeRun) -> dict[str, Json]:
     }
 
 
-def described(field: Field) -> dict[str, Json]:
-    """Write a field of the form as `/parameters` has it."""
+def described(field: Field, *, of_nodes: bool) -> dict[str, Json]:
+    """Write a field of the form as `/parameters` has it: apps of nodes keep more of it than others."""
     described: dict[str, Json] = {
         "variable": field.variable,
         "label": field.label or field.variable,
-        "type": field.kind,
         "required": field.required,
-        "max_length": field.max_length,
-        "options": list(field.options),
     }
+    if of_nodes or field.max_length is not None:
+        described["max_length"] = field.max_length
+    if of_nodes or field.options:
+        described["options"] = list(field.options)
+    described |= {"type": field.kind} if of_nodes else {"default": ""}
     if field.kind in {"file", "file-list"}:
         described |= {
             "allowed_file_types": list(field.allowed_file_types),
@@ -91,22 +133,32 @@ def described(field: Field) -> dict[str, Json]:
     return described
 
 
-def uploaded(file: StoredFile, created_by: str, source_url: str) -> dict[str, Json]:
-    """Write a file that was uploaded."""
+def linked(file: StoredFile, url: str) -> dict[str, Json]:
+    """Write a file that the server has fetched itself."""
     return {
         "id": file.id,
-        "reference": None,
         "name": file.name,
         "size": len(file.content),
         "extension": file.extension,
+        "url": url,
         "mime_type": file.mime_type,
-        "created_by": created_by,
+        "created_by": id_of(file.user),
         "created_at": int(time.time()),
+    }
+
+
+def uploaded(file: StoredFile, source_url: str) -> dict[str, Json]:
+    """Write a file that was uploaded."""
+    written = linked(file, source_url)
+    del written["url"]
+    return {
+        **written,
+        "reference": None,
         "preview_url": None,
         "source_url": source_url,
         "original_url": None,
         "user_id": None,
-        "tenant_id": str(uuid.uuid5(uuid.NAMESPACE_URL, "dify_async.testing/tenant")),
+        "tenant_id": TENANT,
         "conversation_id": None,
         "file_key": None,
     }

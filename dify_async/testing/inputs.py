@@ -54,6 +54,8 @@ class Inputs:
     files: Mapping[str, StoredFile]
     user: str
     base_url: str
+    strict: bool = True
+    """Whether a file has to be of the kind that it is declared to be."""
 
     def taken(self, inputs: Mapping[str, Any]) -> dict[str, Json]:
         """Give the inputs as a run has them; raise `InputRefused` where Dify does."""
@@ -127,7 +129,7 @@ class Inputs:
         else:
             raise InputRefused(f"Invalid file transfer method: {method}")
         declared = mapping.get("type", "custom")
-        if strict and declared not in {found, "custom"}:
+        if strict and self.strict and declared not in {found, "custom"}:
             raise InputRefused(_MISMATCH)
         extension = f".{extension_of(name)}"
         allowed = field.allowed_file_types

@@ -1,4 +1,4 @@
-"""What a FakeDify is told to do: the app it serves, and the faults it meets."""
+"""What a FakeDify is told to do: the app that it serves, and the faults it meets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from dify_async._types import Json
 
 Outputs: TypeAlias = Mapping[str, Json] | Callable[[dict[str, Json]], Mapping[str, Json]]
 """Outputs as they are, or made from the inputs of the run."""
+
+Pieces: TypeAlias = Sequence[str] | Callable[[str, dict[str, Json]], Sequence[str]]
+"""The pieces of an answer as they are, or made from the query and the inputs."""
 
 
 @attrs.frozen
@@ -49,7 +52,13 @@ class Node:
     retries: int = attrs.field(default=0, kw_only=True)
     """How often it is tried again by the workflow's own rule, before it succeeds or fails."""
     form: str | None = attrs.field(default=None, kw_only=True)
-    """It waits for a person, with this text as its form: the run pauses here."""
+    """It waits for a person, with this text as its form: the run pauses here until the form is submitted."""
+    form_fields: Sequence[Field] = attrs.field(default=(Field("comment", "paragraph"),), kw_only=True)
+    """Of the kinds `paragraph`, `select`, `file` and `file-list`."""
+    form_actions: Mapping[str, str] = attrs.field(
+        default={"approve": "Approve", "reject": "Reject"}, kw_only=True
+    )
+    """The buttons of the form: their ids and what stands on them."""
 
     @property
     def id(self) -> str:
@@ -59,10 +68,13 @@ class Node:
 
 @attrs.frozen(kw_only=True)
 class Workflow:
-    """The app: its form, its nodes, its outputs.
+    """An app of nodes: its form, its nodes, its outputs.
 
-    Without nodes of your own it has three, and outputs its inputs.
+    Without nodes of your own it has three, and outputs its inputs. With the mode `advanced-chat` it is a
+    chatflow: the text of its nodes is its answer, and all that it outputs.
     """
+
+    mode: str = "workflow"
 
     nodes: Sequence[Node] = (
         Node("Start", type="start"),
@@ -71,10 +83,71 @@ class Workflow:
     )
     outputs: Outputs = attrs.field(default=dict)
     form: Sequence[Field] = ()
+    variables: Mapping[str, Json] = attrs.field(factory=dict[str, Json])
+    """What each conversation with a chatflow remembers, as it begins."""
+    suggested: Sequence[str] | None = None
+    """The questions that a chatflow suggests after an answer; None where that is switched off."""
 
     def outputs_for(self, inputs: dict[str, Json]) -> dict[str, Json]:
         """Give what a run with these inputs puts out."""
         return dict(self.outputs(inputs) if callable(self.outputs) else self.outputs)
+
+
+@attrs.frozen
+class Thought:
+    """A step of an agent on its way to the answer."""
+
+    thought: str
+    tool: str = ""
+    tool_input: str = ""
+    """JSON text."""
+    observation: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Answering:
+    """What the apps that answer with a text share. Give a FakeDify a `Chat` or a `Completion`."""
+
+    mode: str
+    answer: Pieces = ("Hello, ", "world")
+    seconds: float = 0.0
+    """How long the answer takes, spread over its pieces."""
+    replaced: str | None = None
+    """A moderator puts this text in place of the answer, after its last piece."""
+    error: tuple[int, str, str] | None = None
+    """Status, code and message: the model fails after the last piece."""
+    speech: bytes | None = None
+    """The answer is also spoken, unasked."""
+    form: Sequence[Field] = ()
+    end_of_body: bool = True
+    """Whether the stream ends after its last event; behind some proxies it stays open."""
+
+    def pieces_for(self, query: str, inputs: dict[str, Json]) -> Sequence[str]:
+        """Give the pieces of an answer."""
+        return self.answer(query, inputs) if callable(self.answer) else self.answer
+
+
+@attrs.frozen(kw_only=True)
+class Chat(Answering):
+    """An app of the mode `chat` or `agent-chat`."""
+
+    mode: str = "chat"
+    thoughts: Sequence[Thought] = ()
+    """What an agent thinks before it answers."""
+    suggested: Sequence[str] | None = None
+    """The questions that it suggests after an answer; None where that is switched off."""
+
+
+@attrs.frozen(kw_only=True)
+class Completion(Answering):
+    """An app of the mode `completion`."""
+
+    mode: str = "completion"
+    more: Sequence[str] | None = ("More ", "like this")
+    """The pieces of another answer like one that was given; None where that is switched off."""
+
+
+App: TypeAlias = Workflow | Chat | Completion
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +164,7 @@ class Fault:
     def meets(self, method: str, path: str) -> bool:
         """Say whether a request is to meet it."""
         if self.on is None:
-            return method == "POST" and path.endswith("/run")
+            return method == "POST" and path.endswith(("/run", "/chat-messages", "/completion-messages"))
         return self.on in f"{method} {path}"
 
 

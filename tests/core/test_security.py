@@ -269,6 +269,10 @@ BY_ID: dict[str, tuple[list[tuple[str, str]], Callable[[AppClient, str, Path], A
         [("/v1/workflow/", "/events"), ("/v1/workflows/run/", "")],
         lambda client, given, _: client.workflows.wait(RunHandle(run_id=given, task_id=None, user="ada", kind="workflow")),
     ),
+    "resume": (
+        [("/v1/workflow/", "/events")],
+        lambda client, given, _: client.workflows.resume(given, "t", {}, "ok").__aenter__(),
+    ),
     "get": ([("/v1/workflows/run/", "")], lambda client, given, _: client.workflows.get(given)),
     "stop": ([("/v1/workflows/tasks/", "/stop")], lambda client, given, _: client.workflows.stop(given)),
     "preview": ([("/v1/files/", "/preview")], lambda client, given, _: client.files.preview(given)),

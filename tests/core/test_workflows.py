@@ -284,7 +284,7 @@ async def test_logs_filters_are_sent(client: AppClient, fake_dify: FakeDify) -> 
     path = fake_dify.requests[-1].path
     assert path == (
         "/v1/workflows/logs?keyword=x+y&status=failed&created_at__after=2026-01-02T00%3A00%3A00%2B00%3A00"
-        "&created_by_end_user_session_id=ada&limit=5&page=1"
+        "&created_by_end_user_session_id=ada&limit=5"
     )
 
 

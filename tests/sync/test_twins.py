@@ -27,13 +27,20 @@ def resources(client: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(client).items() if not name.startswith("_")}
 
 
-CLIENTS = [(dify_async.AppClient("app-x"), sync.AppClient("app-x"))]
+CLIENTS: list[tuple[Any, Any]] = [
+    (dify_async.AppClient("app-x"), sync.AppClient("app-x")),
+    (dify_async.WebAppClient("c0de"), sync.WebAppClient("c0de")),
+]
 PAIRS = [
     *((type(ours), type(twin)) for ours, twin in CLIENTS),
     *(
         (type(value), type(resources(twin)[name]))
         for ours, twin in CLIENTS
         for name, value in resources(ours).items()
+    ),
+    (
+        type(dify_async.WebAppClient("c0de").chat.conversation()),
+        type(sync.WebAppClient("c0de").chat.conversation()),
     ),
     (EventStream, sync.EventStream),
     (Pager, sync.Pager),

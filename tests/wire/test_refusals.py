@@ -78,6 +78,9 @@ CODES: dict[str, list[tuple[int, str]]] = {
     "InvalidFormData": [(400, "invalid_form_data")],
     "QuotaExceeded": [(400, "provider_quota_exceeded"), (429, "rate_limit_error")],
     "Unauthorized": [(401, "unauthorized")],
+    "LoginRequired": [(401, "web_sso_auth_required")],
+    "AppAccessDenied": [(401, "web_app_access_denied")],
+    "AuthenticationFailed": [(401, "authentication_failed")],
     "Forbidden": [
         (403, "app_abnormal_status"),
         (403, "app_api_disabled"),
@@ -479,7 +482,7 @@ def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
 @pytest.mark.parametrize(
     ("status", "code", "advice"),
     [
-        (401, "unauthorized", "check that the API key is this app's own"),
+        (401, "unauthorized", "check that the API key or the passport is this app's own"),
         (400, "not_chat_app", "the key opens an app of another kind"),
         (400, "not_workflow_app", "client.app.info() tells which"),
         (400, "app_unavailable", "publish the app in Dify first"),

@@ -1,0 +1,119 @@
+"""Who asks on the Web API: one app's code, one end user, and the passport that says both."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+
+from dify_async._core import web_operations
+from dify_async._core.core import Core, Options
+from dify_async._core.identity import Credentials, Secret, checked_user
+from dify_async.errors import ConfigurationError, LoginRequired, Unauthorized
+
+_RENEWABLE: Final = "unauthorized"
+"""The code of a refusal that another passport may help against."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class WebIdentity:
+    """One end user of one web app. Its passport is fetched at its first use, and kept."""
+
+    app_code: str
+    user: str | None
+    """Who names the same user is the same visitor to the server; without one, each passport is a new one."""
+    passport: Secret | None = attrs.field(default=None, repr=False)
+    login_token: Secret | None = attrs.field(default=None, repr=False)
+    """Of somebody who is logged in: apps that are not public ask for it."""
+
+    names_user = False
+
+    @classmethod
+    def of(
+        cls, app_code: str | None, user: str | None, passport: str | None, login_token: str | None
+    ) -> WebIdentity:
+        """Take what was given, or `DIFY_APP_CODE` and `DIFY_USER`; refuse what cannot be right."""
+        return cls(
+            app_code=checked_code(app_code),
+            user=checked_user(user),
+            passport=_checked_token(passport, "passport"),
+            login_token=_checked_token(login_token, "login_token"),
+        )
+
+    def asked_user(self, operation: str) -> str | None:  # noqa: ARG002 - a visitor needs no name
+        return self.user
+
+    def for_user(self, user: str) -> WebIdentity:
+        """Give another end user of the same app; whoever is logged in stays so."""
+        return WebIdentity(app_code=self.app_code, user=checked_user(user), login_token=self.login_token)
+
+    @property
+    def secrets(self) -> list[str]:
+        return [token for token in (self.passport, self.login_token) if token is not None]
+
+    async def credentials(self, core: Core, kind: Credentials) -> dict[str, str]:
+        if kind == "none":
+            return {}
+        headers: dict[str, str] = {"X-App-Code": self.app_code}
+        if kind == "own":
+            await self._ensure_passport(core, None)
+            assert self.passport is not None
+            # Servers up to about 1.9 read the one header, newer ones the other.
+            headers["Authorization"] = Secret(f"Bearer {self.passport}")
+        elif self.login_token is not None:
+            headers["Authorization"] = Secret(f"Bearer {self.login_token}")
+        if kind != "code" and self.passport is not None:
+            headers["X-App-Passport"] = self.passport
+        return headers
+
+    async def renewed(
+        self, core: Core, kind: Credentials, refused: dict[str, str], error: Unauthorized
+    ) -> dict[str, str] | None:
+        may_help = error.code == _RENEWABLE or (
+            isinstance(error, LoginRequired) and self.login_token is not None
+        )
+        if kind != "own" or not may_help:
+            return None
+        await self._ensure_passport(core, refused["X-App-Passport"])
+        return await self.credentials(core, kind)
+
+    async def _ensure_passport(self, core: Core, refused: str | None) -> None:
+        """Fetch a passport, unless there is one that is not the refused one."""
+        if self.passport is not None and self.passport != refused:
+            return
+        home = await core.transport.home()
+        async with home.locks.setdefault(self, asyncio.Lock()):
+            if self.passport is None or self.passport == refused:
+                await self.fetch(core)
+
+    async def fetch(self, core: Core, options: Options | None = None) -> Secret:
+        """Ask the server for a passport, and keep it."""
+        found = await core.call(
+            web_operations.GET_PASSPORT, query={"user_id": self.user}, options=options or Options()
+        )
+        self.passport = Secret(found.access_token)
+        return self.passport
+
+
+def checked_code(code: str | None) -> str:
+    """Give the code of a web app: the last part of its address, which may be given whole."""
+    found = code if code is not None else os.environ.get("DIFY_APP_CODE", "")
+    if isinstance(found, str) and "://" in found:
+        found = urlsplit(found).path.rstrip("/").rpartition("/")[2]
+    if not isinstance(found, str) or not found or not found.isascii() or not found.isalnum():
+        raise ConfigurationError(
+            "the app code is the last part of the web app's address, as in https://udify.app/chat/CODE: "
+            "give app_code= or set DIFY_APP_CODE"
+        )
+    return found
+
+
+def _checked_token(token: str | None, name: str) -> Secret | None:
+    if token is None:
+        return None
+    if not isinstance(token, str) or not token or not token.isascii() or any(map(str.isspace, token)):
+        raise ConfigurationError(f"{name} is a token as the server gave it: a text without blanks")
+    return Secret(token)

@@ -1,0 +1,116 @@
+"""What the methods that start something have in common: inputs, files, an answer in one piece, a list."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from dify_async._core.core import Core, Options, Request
+from dify_async._core.operations import ModelT, Operation
+from dify_async._core.pager import Pager
+from dify_async._core.stream import EventStream
+from dify_async._types import OMIT, Json, Omit
+from dify_async.errors import ConfigurationError, DecodeError
+from dify_async.events import WorkflowEvent
+from dify_async.files import FileInputs, InputFile
+from dify_async.models import Page, RunHandle, UploadedFile, WorkflowResult
+from dify_async.models._base import as_list
+
+ItemT = TypeVar("ItemT")
+
+_log: Final = logging.getLogger("dify_async")
+
+
+def asked(inputs: Mapping[str, Json], files: FileInputs | Omit, **fields: Json) -> dict[str, Json]:
+    """Give the body of what starts something; fields that are None are left out."""
+    if not isinstance(inputs, Mapping):
+        raise ConfigurationError(
+            f"inputs are values by variable name, as a dict, not {type(inputs).__name__}"
+        )
+    body: dict[str, Json] = {"inputs": _given(inputs)}
+    if files is not OMIT:
+        body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
+    return body | {name: value for name, value in fields.items() if value is not None}
+
+
+def _given(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out what is None, also among several files: the server takes both for not given."""
+    return {name: _without_none(value) for name, value in inputs.items() if value is not None}
+
+
+def _without_none(value: Json) -> Json:
+    items = as_list(value)
+    if items is None or not any(isinstance(item, (InputFile, UploadedFile)) for item in items):
+        return value
+    return [item for item in items if item is not None]
+
+
+def traced(
+    trace_id: str | None, trace_session_id: str | None, extra_headers: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Give the headers of a call that starts something."""
+    headers = {"X-Trace-Id": trace_id, "X-Trace-Session-Id": trace_session_id}
+    return {name: value for name, value in headers.items() if value is not None} | dict(extra_headers or {})
+
+
+async def answered(core: Core, operation: Operation[ModelT], request: Request) -> ModelT:
+    """Give an answer in one piece."""
+    async with core.slot():
+        try:
+            response = await core.exchange(request, harmless=False)
+        except asyncio.CancelledError:
+            _log.warning("%s: left in blocking mode, so it goes on", request.asked.operation)
+            raise
+    return core.decoded(operation, response)
+
+
+async def started(stream: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle:
+    """Start a run, and leave it alone as soon as it has told its id."""
+    async with stream as run:
+        async for _ in run:
+            if run.handle is not None:
+                run.detach()
+                return run.handle
+        result = await run.result()  # Raises, for no run ends well without having begun.
+    raise DecodeError(f"the run ended as {result.status} without an id")
+
+
+def pages(
+    core: Core,
+    operation: Operation[Page[ItemT]],
+    query: dict[str, Any],
+    following: Callable[[Page[Any]], dict[str, Any]],
+    *,
+    limit: int,
+    options: Options,
+    ids: dict[str, str] | None = None,
+) -> Pager[ItemT]:
+    """Make a list of pages; `following` gives what asks for the page after one."""
+    if not 1 <= limit <= 100:
+        raise ConfigurationError(f"limit is 1 to 100 entries a page, not {limit!r}")
+
+    async def page_after(last: Page[ItemT] | None) -> Page[ItemT] | None:
+        if last is not None and (not last.has_more or not last.data):
+            return None
+        further = following(last) if last is not None else {}
+        asked_for = {**query, "limit": limit, **further}
+        return await core.call(operation, ids=ids, query=asked_for, options=options)
+
+    return Pager(page_after)
+
+
+def by_number(last: Page[Any]) -> dict[str, Any]:
+    """Ask for the next number."""
+    return {"page": (last.page or 1) + 1}
+
+
+def after_last(last: Page[Any]) -> dict[str, Any]:
+    """Ask for what comes after the last entry."""
+    return {"last_id": last.data[-1].id}
+
+
+def before_first(last: Page[Any]) -> dict[str, Any]:
+    """Ask for what comes before the first entry: pages that go back in time."""
+    return {"first_id": last.data[0].id}
