@@ -8,7 +8,9 @@ import attrs
 
 from dify_async._core import operations
 from dify_async._core.core import Core, Options
-from dify_async.models import AppInfo, AppMeta, AppParameters, AppSite
+from dify_async._core.pager import Pager
+from dify_async.models import AppFeedback, AppInfo, AppMeta, AppParameters, AppSite
+from dify_async.resources._asking import by_number, pages
 from dify_async.settings import Timeouts
 
 
@@ -57,3 +59,20 @@ class App:
         """
         options = Options(timeout=timeout, extra_headers=extra_headers)
         return await self._core.call(operations.GET_APP_SITE, options=options)
+
+    def feedbacks(
+        self,
+        *,
+        limit: int = 20,
+        timeout: float | Timeouts | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Pager[AppFeedback]:
+        """List what people think of the app's answers, newest first.
+
+        Args:
+            limit: Entries a page, 1 to 100.
+            timeout: Seconds for each page, or clocks of its own.
+            extra_headers: Headers besides the client's.
+        """
+        options = Options(timeout=timeout, extra_headers=extra_headers)
+        return pages(self._core, operations.LIST_APP_FEEDBACKS, {}, by_number, limit=limit, options=options)

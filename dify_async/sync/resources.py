@@ -201,6 +201,7 @@ class App(Resource):
     parameters = blocking(app.App.parameters)
     meta = blocking(app.App.meta)
     site = blocking(app.App.site)
+    feedbacks = blocking_pager(app.App.feedbacks)
 
 
 class WebApp(Resource):
