@@ -60,6 +60,10 @@ class RetrieverResource:
     title: str | None = None
     files: list[Json] = attrs.Factory(list[Json])
     summary: str | None = None
+    id: str | None = None
+    """In the history of a conversation only, with the two that follow."""
+    message_id: str | None = None
+    created_at: datetime | None = None
 
 
 @attrs.define(kw_only=True)
