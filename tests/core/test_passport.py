@@ -1,0 +1,249 @@
+"""Passports of the Web API: fetched when they are needed, shared, kept, and renewed once."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import traceback
+from collections.abc import AsyncIterator
+from typing import Any
+
+import attrs
+import pytest
+from aiohttp import web
+
+from dify_async import Retry, WebAppClient, errors
+
+CODE = "kJ2hQ9xTz4Lm7PwR"
+ENDED = b'data: {"event": "workflow_finished", "workflow_run_id": "r", "data": {"id": "r", "status": "succeeded"}}\n\n'
+
+
+@attrs.define
+class Office:
+    """A server that gives passports away and asks for them."""
+
+    base_url: str = ""
+    given: list[str] = attrs.Factory(list[str])
+    """Every passport that was fetched, with the user that it is for."""
+    good: set[str] = attrs.Factory(set[str])
+    refusal: tuple[str, str] | None = None
+    """What is answered to a passport that is not good, and to a passport's request without a login."""
+    runs: int = 0
+    asked: list[web.BaseRequest] = attrs.Factory(list[web.BaseRequest])
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()
+        self.asked.append(request)
+        if request.path == "/api/passport":
+            return self._passport(request)
+        if request.path == "/api/login":
+            return web.json_response({"result": "success", "data": {"access_token": "login-token"}})
+        if request.path in {"/api/logout", "/api/system-features"}:
+            return web.json_response({"result": "success"})
+        if request.headers.get("X-App-Passport") not in self.good:
+            code = self.refusal or ("unauthorized", "App token is invalid.")
+            return _refused(*code)
+        if request.path == "/api/workflows/run":
+            self.runs += 1
+            return web.Response(body=ENDED, content_type="text/event-stream")
+        return web.json_response({"opening_statement": "hi"})
+
+    def _passport(self, request: web.BaseRequest) -> web.Response:
+        if self.refusal is not None and request.headers.get("Authorization") != "Bearer login-token":
+            return _refused(*self.refusal)
+        passport = f"passport-{len(self.given) + 1}-{request.query.get('user_id', 'nobody')}"
+        self.given.append(passport)
+        self.good.add(passport)
+        return web.json_response({"access_token": passport})
+
+
+def _refused(code: str, message: str) -> web.Response:
+    return web.json_response({"code": code, "message": message, "status": 401}, status=401)
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    office = Office()
+    runner = web.ServerRunner(web.Server(office.answer))  # type: ignore[arg-type]
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    office.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield office
+    await runner.cleanup()
+
+
+def a_client(office: Office, **settings: Any) -> WebAppClient:
+    settings = {"user": "ada", "retry": Retry(attempts=1), **settings}
+    return WebAppClient(CODE, base_url=office.base_url, **settings)
+
+
+async def test_it_is_fetched_once_for_everything_that_runs_at_the_same_time(office: Office) -> None:
+    async with a_client(office) as client:
+        assert client.passport is None
+        await asyncio.gather(*(client.app.parameters() for _ in range(20)), client.workflows.run({}))
+        assert client.passport == "passport-1-ada"
+    assert office.given == ["passport-1-ada"]
+    first = office.asked[0]
+    assert (first.path_qs, first.headers["X-App-Code"]) == ("/api/passport?user_id=ada", CODE)
+    assert "Authorization" not in first.headers
+    assert "X-App-Passport" not in first.headers
+
+
+async def test_it_is_kept_and_taken_in_again(office: Office) -> None:
+    async with a_client(office, user=None) as client:
+        await client.app.parameters()
+        kept = client.passport
+    assert kept == "passport-1-nobody"
+    async with a_client(office, passport=kept) as again, pickle.loads(pickle.dumps(again)) as unpickled:
+        await again.app.parameters()
+        await unpickled.app.parameters()
+    assert office.given == ["passport-1-nobody"]
+
+
+async def test_each_end_user_has_their_own(office: Office) -> None:
+    async with a_client(office) as client:
+        bob = client.for_user("bob")
+        await client.app.parameters()
+        await bob.app.parameters()
+        assert (client.passport, bob.passport) == ("passport-1-ada", "passport-2-bob")
+
+
+async def test_a_passport_that_is_refused_is_renewed_once_for_all(office: Office) -> None:
+    async with a_client(office) as client:
+        await client.app.parameters()
+        office.good.clear()
+        results = await asyncio.gather(*(client.workflows.run({}) for _ in range(5)), client.app.parameters())
+        assert len(results) == 6
+        assert client.passport == "passport-2-ada"
+    assert office.given == ["passport-1-ada", "passport-2-ada"]
+    assert office.runs == 5
+
+
+async def test_a_renewed_passport_that_is_refused_too_is_an_error(office: Office) -> None:
+    async with a_client(office, passport="passport-stale") as client:
+        office.good = type("Nothing", (set,), {"add": lambda *_: None})()
+        with pytest.raises(errors.Unauthorized, match="passport"):
+            await client.app.parameters()
+    assert len([request for request in office.asked if request.path == "/api/parameters"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "says"),
+    [
+        ("web_sso_auth_required", errors.LoginRequired, r"client\.auth\.login"),
+        ("web_app_access_denied", errors.AppAccessDenied, "may not use"),
+        ("unauthorized", errors.Unauthorized, "passport"),
+    ],
+)
+async def test_an_app_that_is_not_public_says_what_to_do(
+    office: Office, code: str, kind: type[errors.Unauthorized], says: str
+) -> None:
+    office.refusal = (code, "no")
+    async with a_client(office) as client:
+        with pytest.raises(kind, match=says) as caught:
+            await client.workflows.run({})
+    assert type(caught.value) is kind
+    assert not caught.value.may_have_started
+    assert len(office.asked) == 1
+
+
+async def test_a_login_brings_a_passport_of_its_own(office: Office) -> None:
+    office.refusal = ("web_sso_auth_required", "Web app authentication required.")
+    async with a_client(office, passport="passport-of-a-visitor") as client:
+        with pytest.raises(errors.LoginRequired):
+            await client.app.parameters()
+        await client.auth.login("ada@example.org", "summer2026")
+        await client.app.parameters()
+        assert (client.login_token, client.passport) == ("login-token", "passport-1-ada")
+        office.good.clear()
+        await client.app.parameters()
+        assert client.passport == "passport-2-ada", "renewed by the same login"
+        await client.auth.logout()
+        assert (client.login_token, client.passport) == (None, None)
+    async with a_client(office, login_token="login-token") as again:
+        await again.app.parameters()
+        assert again.passport == "passport-3-ada"
+
+
+async def test_the_old_and_the_new_header_are_sent_and_no_cookie(office: Office) -> None:
+    async with a_client(office) as client:
+        await client.app.parameters()
+        await client.system.features()
+    own, features = office.asked[1:]
+    assert own.headers["Authorization"] == "Bearer passport-1-ada"
+    assert own.headers["X-App-Passport"] == "passport-1-ada"
+    assert own.headers["X-App-Code"] == CODE
+    for name in ("Authorization", "X-App-Passport", "X-App-Code", "Cookie"):
+        assert name not in features.headers
+
+
+async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    office.refusal = ("unauthorized", "what is passport-secret-1 and login-secret-2?")
+    async with a_client(office, passport="passport-secret-1", login_token="login-secret-2") as client:
+        with pytest.raises(errors.Unauthorized) as caught:
+            await client.app.parameters()
+        texts = [
+            repr(client), repr(client._core), repr(client.auth), caplog.text, str(caught.value),
+            caught.value.message, *traceback.format_exception(caught.value),
+        ]  # fmt: skip
+    assert "secret" not in "\n".join(texts)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (CODE, CODE),
+        (f"https://udify.app/chat/{CODE}", CODE),
+        (f"https://dify.test/sub/workflow/{CODE}/?theme=dark", CODE),
+    ],
+)
+def test_the_code_may_be_the_whole_address(given: str, code: str) -> None:
+    assert WebAppClient(given).app_code == code
+
+
+@pytest.mark.parametrize("given", ["", "a b", "https://udify.app/", "../x", "ä"])
+def test_what_is_no_code_is_refused(given: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match="app code"):
+        WebAppClient(given)
+
+
+@pytest.mark.parametrize("name", ["passport", "login_token"])
+def test_what_is_no_token_is_refused_without_showing_it(name: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match=name) as caught:
+        WebAppClient(CODE, **{name: "secret\r\nX: y"})  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
+
+
+def test_the_address_and_the_code_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFY_APP_CODE", CODE)
+    monkeypatch.setenv("DIFY_WEB_BASE_URL", "https://dify.test")
+    client = WebAppClient()
+    assert (client.app_code, client.base_url) == (CODE, "https://dify.test/api")
+    monkeypatch.delenv("DIFY_WEB_BASE_URL")
+    assert WebAppClient().base_url == "https://udify.app/api"
+
+
+async def test_a_community_server_has_no_logins() -> None:
+    async def answer(_: web.BaseRequest) -> web.Response:
+        body = {"code": "not_found", "message": "no", "status": 404}
+        return web.json_response(body, status=404)
+
+    runner = web.ServerRunner(web.Server(answer))  # type: ignore[arg-type]
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with WebAppClient(CODE, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
+        for call in (
+            client.auth.login("a@b.c", "x"),
+            client.auth.send_login_code("a@b.c"),
+            client.auth.login_with_code("a@b.c", "1", "t"),
+            client.auth.send_password_reset("a@b.c"),
+            client.auth.check_password_reset("a@b.c", "1", "t"),
+            client.auth.reset_password("t", "x"),
+        ):
+            with pytest.raises(errors.NotSupportedByServer, match="enterprise"):
+                await call
+        with pytest.raises(errors.NotFound) as caught:
+            await client.app.parameters()
+        assert type(caught.value) is errors.NotFound
+    await runner.cleanup()
