@@ -19,6 +19,7 @@ Which app sends what:
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Final, TypeAlias
@@ -686,7 +687,16 @@ class TtsMessage(_RunEvent):
 
     event: ClassVar[str] = "tts_message"
     audio: str = ""
-    """base64; MP3 on servers up to 1.14."""
+    """As it came: base64 text."""
+
+    @property
+    def sound(self) -> bytes:
+        """The piece itself; MP3 on servers up to 1.14. Write one after the other for the whole.
+
+        Raises:
+            ValueError: what came is no base64.
+        """
+        return base64.b64decode(str(self.audio), validate=True)
 
 
 @attrs.define(kw_only=True)
