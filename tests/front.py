@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -16,6 +17,8 @@ import attrs
 from dify_async.testing import FakeDify
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>"
+
+_START = re.compile(rb"POST /\w+/(workflows/run|chat-messages|completion-messages) ")
 
 Stage = Literal["accepted", "head", "request", "begun", "answered", "answer_head", "page"]
 
@@ -43,6 +46,11 @@ class Front:
     breaks: list[Break] = attrs.Factory(list[Break])
     heads: list[bytes] = attrs.Factory(list[bytes])
     """The head of every request that was read."""
+
+    @property
+    def starts(self) -> int:
+        """How many requests came that start a run or an answer."""
+        return sum(bool(_START.match(head)) for head in self.heads)
 
     def count(self, start: bytes) -> int:
         """Give how many requests began so, as `b"POST /v1/workflows/run "`."""

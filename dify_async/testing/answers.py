@@ -48,10 +48,12 @@ def usage(tokens: int) -> EventJson:
 
 def without_contents(data: EventJson) -> EventJson:
     """Write what an event says of a node as the Web API and snapshots do: without what went in and out."""
-    emptied = dict.fromkeys(("inputs", "process_data", "outputs", "error", "execution_metadata"))
-    kept = {key: value for key, value in data.items() if not key.endswith("_truncated")}
-    kept.pop("agent_strategy", None)
-    return {key: emptied.get(key, value) for key, value in kept.items()}
+    emptied = {"inputs", "process_data", "outputs", "error", "execution_metadata"}
+    return {
+        key: None if key in emptied else value
+        for key, value in data.items()
+        if key != "agent_strategy" and not key.endswith("_truncated")
+    }
 
 
 def for_web(event: EventJson) -> EventJson:

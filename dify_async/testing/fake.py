@@ -57,9 +57,9 @@ class FakeDify:
         client = AppClient(dify.api_key, user="ada", base_url=dify.base_url)
     ```
 
-    It plays the Service API and the Web API of one app. It streams with pings, keeps connections open as Dify does, refuses what Dify refuses in its words, and
-    counts what happens. It runs in a thread of its own, so that nothing in the test's event loop can hold it
-    up; its attributes may be changed at any time.
+    It plays the Service API and the Web API of one app. It streams with pings, keeps connections open as
+    Dify does, refuses what Dify refuses in its words, and counts what happens. It runs in a thread of its
+    own, so that nothing in the test's event loop can hold it up; its attributes may be changed at any time.
 
     Args:
         app: What it serves: a `Workflow`, which may be a chatflow, a `Chat` or a `Completion`.
@@ -203,7 +203,7 @@ class FakeDify:
     @property
     def runs_started(self) -> int:
         """How many runs and answers were started."""
-        return len(self.tasks)
+        return len(self.runs) + len(self.generations)
 
     @property
     def runs_stopped(self) -> int:

@@ -11,12 +11,19 @@ from typing import Final
 import attrs
 
 from dify_async._types import Json
+from dify_async.models._base import as_list
 from dify_async.testing.script import Field, Node
 
 SECONDS_OF_A_FORM: Final = 36 * 3600
 _NOBODY: Final = str(uuid.UUID(int=0))
 
-_TYPES: Final = {str: "string", bool: "boolean", int: "number", float: "number", dict: "object"}
+_TYPES: Final[dict[type, str]] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    dict: "object",
+}
 
 
 def new_id() -> str:
@@ -36,10 +43,11 @@ def iso(moment: float) -> str:
 
 def type_of(value: Json) -> str:
     """Give the type of a conversation's variable by its value."""
-    if isinstance(value, list):
-        inner = {type_of(one) for one in value}  # pyright: ignore[reportUnknownVariableType]
+    if (items := as_list(value)) is not None:
+        inner = {type_of(one) for one in items}
         return f"array[{inner.pop() if len(inner) == 1 else 'any'}]"
-    return _TYPES.get(type(value), "none")
+    kinds = [name for kind, name in _TYPES.items() if isinstance(value, kind)]
+    return kinds[0] if kinds else "none"
 
 
 @attrs.define(kw_only=True)

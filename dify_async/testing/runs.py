@@ -149,9 +149,10 @@ class FakeRun(FakeTask):
                 return
             if not going_on:
                 return
-        outputs = self._workflow.outputs_for(self.inputs)
-        if self.message is not None:
-            outputs = {"answer": self.answer, "files": []}
+        outputs: dict[str, Json] = {"answer": self.answer, "files": []}
+        if self.message is None:
+            outputs = self._workflow.outputs_for(self.inputs)
+        else:
             self._end_message(self.message)
         self._finish("partial-succeeded" if self._exceptions else "succeeded", outputs, None)
 
@@ -222,7 +223,7 @@ class FakeRun(FakeTask):
     def _end_message(self, message: Message) -> None:
         message.answer, message.status = self.answer, "normal"
         message.metadata = metadata(usage(self.total_tokens))
-        ended = {"id": message.id, "metadata": message.metadata, "files": []}
+        ended: EventJson = {"id": message.id, "metadata": message.metadata, "files": []}
         self._tell({"event": "message_end", **message.envelope(self.task_id), **ended})
 
     def _finish(self, status: str, outputs: dict[str, Json], error: str | None) -> None:
@@ -276,8 +277,6 @@ class FakeRun(FakeTask):
 
     def snapshot(self) -> list[EventJson]:
         """Give the events that say what has become of the run so far, as Dify makes them from its store."""
-        # Those of a paused run are made from another record, which knows the task.
-        envelope = self.envelope(self.task_id if self.status == "paused" else self.id)
         nodes: dict[str, list[EventJson]] = {}
         for event in self.events:
             if event["event"] == "node_started":
@@ -285,8 +284,6 @@ class FakeRun(FakeTask):
             elif event["event"] == "node_finished":
                 nodes[event["data"]["id"]].append(event)
         found: list[EventJson] = [{"event": "workflow_started", "data": self._started("initial")}]
-        if self.message is not None:
-            found.append({"event": "message_replace", "answer": self.message.answer, "reason": ""})
         if self.status == "paused":
             finished = _node_finished(self.forms[-1].node, self._paused_execution, "paused", None)
             nodes[self._paused_execution].append({"event": "node_finished", "data": finished})
@@ -299,7 +296,13 @@ class FakeRun(FakeTask):
             required = {**self.forms[-1].reason(), "display_in_ui": True}
             found.append({"event": "human_input_required", "data": required})
             found.append({"event": "workflow_paused", "data": self.pause()})
-        return [{**envelope, **event} for event in found]
+        # Those of a paused run are made from another record, which knows the task.
+        task_id = self.task_id if self.status == "paused" else self.id
+        told = [{**self.envelope(task_id), **event} for event in found]
+        if self.message is not None:
+            replaced = {"event": "message_replace", "answer": self.message.answer, "reason": ""}
+            told.insert(1, {**self.message.envelope(task_id), **replaced})
+        return told
 
 
 def _node_started(node: Node, execution: str) -> EventJson:

@@ -9,36 +9,62 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import attrs
 import pytest
 
-from dify_async import AppClient, InputFile, Retry, errors
-from dify_async._core import operations
+from dify_async import AppClient, InputFile, Retry, WebAppClient, errors
 from dify_async.models import WorkflowResult
-from dify_async.testing import FakeDify, Field, Node, Refuse, Workflow
+from dify_async.testing import Chat, Completion, FakeDify, Field, Node, Refuse, Workflow
 from tests.front import Break, Front, Stage, front_of
 
+WORKFLOW = Workflow(
+    nodes=[Node("One", text=["a", "b"]), Node("Two", seconds=0.05)],
+    outputs={"x": 1},
+    form=[Field("file", "file")],
+)
 STAGES: Final[list[Stage]] = ["accepted", "head", "request", "begun", "answer_head", "answered", "page"]
-ASKS_A_MODEL: Final = attrs.evolve(operations.GET_APP_INFO, repeat="once")
+
+
+@attrs.frozen
+class Clients:
+    """One of each API."""
+
+    app: AppClient
+    web: WebAppClient
+
+
+Call = Callable[[Clients], Awaitable[object]]
 
 FILE = InputFile(b"%PDF", name="a.pdf")
-STARTS: dict[str, Callable[[AppClient], Awaitable[object]]] = {
-    "run": lambda client: client.workflows.run({}),
-    "run, blocking": lambda client: client.workflows.run({}, response_mode="blocking"),
-    "submit": lambda client: client.workflows.submit({}),
-    "run with a file": lambda client: client.workflows.run({"file": FILE}),
+STARTS: dict[str, Call] = {
+    "run": lambda ask: ask.app.workflows.run({}),
+    "run, blocking": lambda ask: ask.app.workflows.run({}, response_mode="blocking"),
+    "submit": lambda ask: ask.app.workflows.submit({}),
+    "run with a file": lambda ask: ask.app.workflows.run({"file": FILE}),
+    "run, web": lambda ask: ask.web.workflows.run({}),
+    "chat": lambda ask: ask.app.chat.send("Hi?"),
+    "chat, blocking": lambda ask: ask.app.chat.send("Hi?", response_mode="blocking"),
+    "chat, web": lambda ask: ask.web.chat.send("Hi?"),
+    "completion": lambda ask: ask.app.completions.create({}),
+    "completion, web": lambda ask: ask.web.completions.create({}, response_mode="blocking"),
 }
-ONCE: dict[str, Callable[[AppClient], Awaitable[object]]] = {
-    "POST": lambda client: client.request("POST", "/anything", json={}),
-    "upload": lambda client: client.files.upload(b"%PDF", name="a.pdf"),
-    "GET that asks a model": lambda client: client._core.call(ASKS_A_MODEL),
+ONCE: dict[str, Call] = {
+    "POST": lambda ask: ask.app.request("POST", "/anything", json={}),
+    "upload": lambda ask: ask.app.files.upload(b"%PDF", name="a.pdf"),
+    "GET that asks a model": lambda ask: ask.app.messages.suggested("m"),
+    "GET that asks a model, web": lambda ask: ask.web.messages.suggested("m"),
+    "GET that makes an answer, web": lambda ask: ask.web.messages.more_like_this("m"),
+    "form": lambda ask: ask.web.forms.submit("t", {}, "ok"),
 }
-HARMLESS: dict[str, Callable[[AppClient], Awaitable[object]]] = {
-    "GET": lambda client: client.app.info(),
-    "PUT": lambda client: client.request("PUT", "/anything", json={}),
-    "DELETE": lambda client: client.request("DELETE", "/anything"),
+HARMLESS: dict[str, Call] = {
+    "GET": lambda ask: ask.app.app.info(),
+    "GET, web": lambda ask: ask.web.app.site(),
+    "PUT": lambda ask: ask.app.request("PUT", "/anything", json={}),
+    "DELETE": lambda ask: ask.app.request("DELETE", "/anything"),
+    "DELETE, web": lambda ask: ask.web.conversations.delete("c"),
 }
 ALL = {**STARTS, **ONCE, **HARMLESS}
 
@@ -52,18 +78,15 @@ async def outcome_of(call: Awaitable[object]) -> object:
 
 
 def is_answered(outcome: object) -> bool:
-    """Say whether the server itself answered, if only that it has no such route."""
-    return not isinstance(outcome, errors.DifyError) or getattr(outcome, "status", None) in {404, 405}
+    """Say whether the server itself answered, if only that there is nothing of that kind."""
+    return not isinstance(outcome, errors.DifyError) or getattr(outcome, "status", 500) < 500
 
 
 @pytest.fixture(autouse=True)
-def app(fake_dify: FakeDify) -> None:
+def app(fake_dify: FakeDify, request: pytest.FixtureRequest) -> None:
     fake_dify.tail = 0.05
-    fake_dify.workflow = Workflow(
-        nodes=[Node("One", text=["a", "b"]), Node("Two", seconds=0.05)],
-        outputs={"x": 1},
-        form=[Field("file", "file")],
-    )
+    name = request.node.callspec.params.get("name", "") if hasattr(request.node, "callspec") else ""
+    fake_dify.app = Chat() if "chat" in name else Completion() if "completion" in name else WORKFLOW
 
 
 @pytest.fixture
@@ -72,31 +95,43 @@ async def front(fake_dify: FakeDify) -> AsyncIterator[Front]:
         yield front
 
 
+@asynccontextmanager
+async def clients_of(fake_dify: FakeDify, base_url: str, retry: Retry) -> AsyncIterator[Clients]:
+    async with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as before:
+        passport = await before.auth.passport()  # Else every fault would meet the request for one.
+    web_url = base_url.replace("/v1", "/api")
+    async with (
+        AppClient(fake_dify.api_key, user="ada", base_url=base_url, retry=retry) as app,
+        WebAppClient(fake_dify.app_code, user="ada", base_url=web_url, passport=passport, retry=retry) as web,
+    ):
+        yield Clients(app, web)
+
+
 @pytest.fixture
-async def client(fake_dify: FakeDify, front: Front) -> AsyncIterator[AppClient]:
-    retry = Retry(attempts=3, base=0.01)
-    async with AppClient(fake_dify.api_key, user="ada", base_url=front.base_url, retry=retry) as client:
-        yield client
+async def clients(fake_dify: FakeDify, front: Front) -> AsyncIterator[Clients]:
+    async with clients_of(fake_dify, front.base_url, Retry(attempts=3, base=0.01)) as clients:
+        fake_dify.requests.clear()
+        yield clients
 
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", STARTS)
 async def test_a_run_is_started_once_at_most(
-    client: AppClient, front: Front, fake_dify: FakeDify, name: str, stage: Stage, reset: bool
+    clients: Clients, front: Front, fake_dify: FakeDify, name: str, stage: Stage, reset: bool
 ) -> None:
     # Bytes up to the middle of the second event, so that the run has told its id.
     front.breaks += [Break(stage, bytes=1600, status=504, reset=reset)] * 2
-    outcome = await outcome_of(STARTS[name](client))
+    outcome = await outcome_of(STARTS[name](clients))
     if not isinstance(outcome, errors.DifyError):
         assert fake_dify.runs_started == 1
         assert not isinstance(outcome, WorkflowResult) or outcome.outputs == {"x": 1}
     elif outcome.operation == "POST /files/upload":
         assert fake_dify.runs_started == 0
-    else:
-        assert isinstance(outcome, errors.OutcomeUnknown | errors.GatewayError | errors.StreamInterrupted)
+    elif not isinstance(outcome, errors.StreamInterrupted):
+        assert isinstance(outcome, errors.OutcomeUnknown | errors.GatewayError)
         assert fake_dify.runs_started == 0 or outcome.may_have_started, "or it could be done once more"
-    assert fake_dify.runs_started == front.count(b"POST /v1/workflows/run ") - (
+    assert fake_dify.runs_started == front.starts - (
         stage in {"head", "request"} and name != "run with a file"
     )
     assert fake_dify.runs_started <= 1
@@ -105,10 +140,10 @@ async def test_a_run_is_started_once_at_most(
 
 @pytest.mark.parametrize("at_byte", range(0, 4000, 150))
 async def test_a_stream_that_is_cut_at_any_byte_ends_in_its_result_or_an_unknown_outcome(
-    client: AppClient, front: Front, fake_dify: FakeDify, at_byte: int
+    clients: Clients, front: Front, fake_dify: FakeDify, at_byte: int
 ) -> None:
     front.breaks.append(Break("answered", bytes=at_byte))
-    run = client.workflows.stream({})
+    run = clients.app.workflows.stream({})
 
     async def read() -> WorkflowResult:
         async with run:
@@ -120,17 +155,17 @@ async def test_a_stream_that_is_cut_at_any_byte_ends_in_its_result_or_an_unknown
     else:
         assert isinstance(outcome, errors.OutcomeUnknown)
         assert (run.run_id, outcome.handle, outcome.may_have_started) == (None, None, True)
-    assert fake_dify.runs_started == front.count(b"POST /v1/workflows/run ") == 1
+    assert fake_dify.runs_started == front.starts == 1
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", ONCE)
 async def test_what_creates_or_costs_is_sent_once(
-    client: AppClient, front: Front, fake_dify: FakeDify, name: str, stage: Stage
+    clients: Clients, front: Front, fake_dify: FakeDify, name: str, stage: Stage
 ) -> None:
     front.breaks += [Break(stage, bytes=30)] * 2
     with pytest.raises(errors.DifyError) as caught:
-        await ONCE[name](client)
+        await ONCE[name](clients)
     assert isinstance(caught.value, errors.TransportError | errors.GatewayError)
     assert len(front.heads) == (stage != "accepted")
     assert len(fake_dify.files) <= 1
@@ -139,19 +174,19 @@ async def test_what_creates_or_costs_is_sent_once(
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", HARMLESS)
 async def test_what_is_harmless_is_sent_again_until_it_gets_through(
-    client: AppClient, front: Front, name: str, stage: Stage
+    clients: Clients, front: Front, name: str, stage: Stage
 ) -> None:
     front.breaks += [Break(stage, bytes=30)] * 2
-    assert is_answered(await outcome_of(HARMLESS[name](client)))
+    assert is_answered(await outcome_of(HARMLESS[name](clients)))
     assert len(front.breaks) == 0
     assert len(front.heads) == (1 if stage == "accepted" else 3)
 
 
 async def test_a_repeated_delete_that_finds_nothing_has_succeeded(
-    client: AppClient, front: Front, fake_dify: FakeDify
+    clients: Clients, front: Front, fake_dify: FakeDify
 ) -> None:
     front.breaks.append(Break("begun"))
-    assert (await client.request("DELETE", "/anything")).status == 204
+    assert (await clients.app.request("DELETE", "/anything")).status == 204
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -159,10 +194,10 @@ async def test_a_server_that_is_not_there_is_tried_again_for_everything(
     fake_dify: FakeDify, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "dify_async")
-    fake_dify.close()
     retry = Retry(attempts=50, base=0.05, cap=0.1)
-    async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, retry=retry) as client:
-        call = asyncio.ensure_future(ALL[name](client))
+    async with clients_of(fake_dify, fake_dify.base_url, retry) as clients:
+        fake_dify.close()
+        call = asyncio.ensure_future(ALL[name](clients))
         async with asyncio.timeout(5):
             while "try 1 failed" not in caplog.text:
                 await asyncio.sleep(0.01)
@@ -172,12 +207,12 @@ async def test_a_server_that_is_not_there_is_tried_again_for_everything(
 
 
 REFUSALS = {
-    "429": Refuse(status=429, code="too_many_requests", message="slow down", on="/v1", times=2),
+    "429": Refuse(status=429, code="too_many_requests", message="slow down", on="/", times=2),
     "400": Refuse(
         status=400,
         code="invalid_param",
         message="Too many requests. Please try again later.",
-        on="/v1",
+        on="/",
         times=2,
     ),
 }
@@ -186,10 +221,10 @@ REFUSALS = {
 @pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("name", ALL)
 async def test_a_refusal_for_the_moment_is_waited_out_for_everything(
-    client: AppClient, fake_dify: FakeDify, name: str, refusal: str
+    clients: Clients, fake_dify: FakeDify, name: str, refusal: str
 ) -> None:
     fake_dify.faults.append(REFUSALS[refusal])
-    assert is_answered(await outcome_of(ALL[name](client)))
+    assert is_answered(await outcome_of(ALL[name](clients)))
     assert fake_dify.runs_started == (name in STARTS)
     assert len(fake_dify.files) == (name in {"upload", "run with a file"})
 
@@ -197,23 +232,22 @@ async def test_a_refusal_for_the_moment_is_waited_out_for_everything(
 @pytest.mark.parametrize("status", [502, 503, 504, 524])
 @pytest.mark.parametrize("name", ALL)
 async def test_a_gateway_that_answers_for_the_server_is_asked_again_only_where_that_is_harmless(
-    client: AppClient, front: Front, fake_dify: FakeDify, name: str, status: int
+    clients: Clients, front: Front, fake_dify: FakeDify, name: str, status: int
 ) -> None:
     front.breaks += [Break("page", status=status)] * 3
     with pytest.raises(errors.GatewayError) as caught:
-        await ALL[name](client)
+        await ALL[name](clients)
     assert caught.value.status == status
     assert len(front.heads) == (3 if name in HARMLESS else 1)
     assert fake_dify.runs_started <= 1
-    assert caught.value.may_have_started == (name in STARTS and name != "run with a file")
+    costs = name in STARTS or name == "GET that makes an answer, web"
+    assert caught.value.may_have_started == (costs and name != "run with a file")
 
 
-async def test_there_is_one_layer_of_retries_within_one_budget(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_there_is_one_layer_of_retries_within_one_budget(clients: Clients, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=503, on="/info", times=99))
     with pytest.raises(errors.ServerError):
-        await client.app.info()
+        await clients.app.app.info()
     assert len(fake_dify.requests) == 3
 
     fake_dify.faults[:] = [Refuse(status=429, on="/info", headers={"Retry-After": "7"}, times=99)]

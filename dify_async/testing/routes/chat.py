@@ -59,8 +59,7 @@ async def complete(call: Call) -> web.StreamResponse:
     call.check_completion()
     body = await call.body()
     check_inputs(body, "CompletionMessagePayload" if call.on_web else "CompletionRequestPayload")
-    assert isinstance(call.fake.app, Completion)
-    return await _answer(call, body, user, None, call.fake.app)
+    return await _answer(call, body, user, None, _completion(call))
 
 
 async def more_like_this(call: Call) -> web.StreamResponse:
@@ -72,8 +71,7 @@ async def more_like_this(call: Call) -> web.StreamResponse:
         problem = "Input should be 'blocking' or 'streaming' [type=literal_error]"
         raise invalid("MessageMoreLikeThisQuery", "response_mode", problem)
     message = call.message(call.path["message_id"], user)
-    app = call.fake.app
-    assert isinstance(app, Completion)
+    app = _completion(call)
     if app.more is None:
         raise Refused(403, "app_more_like_this_disabled", "The 'More like this' feature is disabled.")
     if mode == "streaming":
@@ -88,6 +86,12 @@ async def more_like_this(call: Call) -> web.StreamResponse:
 
 
 # Apps whose model answers by itself
+
+
+def _completion(call: Call) -> Completion:
+    if not isinstance(call.fake.app, Completion):
+        raise unavailable()
+    return call.fake.app
 
 
 async def _answer(
@@ -190,7 +194,7 @@ def _new_conversation(
     name = query if len(query) <= _LONGEST_NAME else f"{query[:_LONGEST_NAME]}…"
     if not call.on_web and body.get("auto_generate_name", True):
         name = call.fake.title
-    variables = app.variables if isinstance(app, Workflow) else {}
+    variables: Mapping[str, Json] = app.variables if isinstance(app, Workflow) else {}
     conversation = Conversation.begun(name, user, inputs, variables, on_web=call.on_web)
     call.fake.conversations[conversation.id] = conversation
     return conversation

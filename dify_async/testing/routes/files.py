@@ -62,7 +62,6 @@ def _stored(call: Call, name: str, mime_type: str, content: bytes, user: str) ->
 async def upload(call: Call) -> web.Response:
     """Keep a file."""
     fields, files = await call.form(size_limit)
-    # Dify looks at the file before it asks whose it is.
     return keep(call, files, call.named_user(fields, needed=False))
 
 

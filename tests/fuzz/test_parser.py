@@ -1,0 +1,158 @@
+"""Bytes to events, for streams in all of the grammar and for bytes without any."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import httpx_sse
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dify_async._wire.decode import decode_event
+from dify_async._wire.sse import PING, EventParser
+from dify_async.errors import EventTooLarge
+from tests.wire.test_sse import BOM, LINE_ENDS, at_each_cut, by_the_book, cut, cuts, parsed, singly
+
+fuzzed = settings.get_profile("fuzz")
+
+ONLY_PYTHONS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
+"""What `str.splitlines` takes for line ends, and an event stream does not."""
+
+line_ends = st.sampled_from(list(LINE_ENDS.values()))
+
+
+def streams(signs: str) -> st.SearchStrategy[bytes]:
+    """Make streams of lines of all kinds, with texts of the signs and with one or several line ends."""
+    texts = st.text(alphabet=signs, max_size=8)
+    line = st.one_of(
+        st.builds("data: {}".format, texts),
+        st.builds("data: {}".format, texts),
+        st.builds(
+            "{}{}{}".format,
+            st.sampled_from(["data", "event", "id", "retry", "", "other", "Data", " data"]),
+            st.sampled_from([":", ": ", ":  ", ""]),
+            texts,
+        ),
+        st.sampled_from(["event: ping", "event:ping", "event: message", "data", "data:", "data: ", ":"]),
+        st.sampled_from(["id: 7", "id", "retry: 10", "retry: soon", *[""] * 6]),
+    ).map(str.encode)
+    several = st.lists(st.tuples(line, line_ends), max_size=14)
+    one = st.builds(
+        lambda lines, end: [(line, end) for line in lines], st.lists(line, max_size=14), line_ends
+    )
+    return (several | one).map(lambda found: b"".join(line + end for line, end in found))
+
+
+def complete_part(data: bytes) -> bytes:
+    """Give what of a stream lies before its last empty line, that line included."""
+    lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return lines[: lines.rfind(b"\n\n") + 2] if b"\n\n" in lines else b""
+
+
+@fuzzed
+@given(
+    start=st.sampled_from([b"", BOM, BOM[:2], BOM * 2]),
+    body=streams("ab: {}é中😀\t\0" + ONLY_PYTHONS),
+    rest=st.sampled_from([b"", b"data: last", b"event: ping", b"da", "data: é".encode()[:-1]]),
+    places=cuts,
+)
+@example(start=BOM, body=b"data: a\r\n\r\n", rest=b"", places=[])
+def test_no_cut_changes_the_events(start: bytes, body: bytes, rest: bytes, places: list[float]) -> None:
+    data = start + body + rest
+    expected = by_the_book(data)
+    for pieces in [[data], singly(data), cut(data, places), *at_each_cut(data)]:
+        assert parsed(pieces) == expected
+
+
+@fuzzed
+@given(body=streams("ab: \u2028"))
+def test_an_event_comes_with_the_byte_that_completes_it(body: bytes) -> None:
+    parser = EventParser(2**20)
+    given_so_far: list[bytes] = []
+    for end, byte in enumerate(singly(body), 1):
+        given_so_far += parser.feed(byte)
+        assert given_so_far == by_the_book(complete_part(body[:end]))
+
+
+@fuzzed
+@given(texts=st.lists(st.text(alphabet=ONLY_PYTHONS + 'a "\\'), max_size=5), end=line_ends, places=cuts)
+def test_what_only_python_takes_for_a_line_end_stays_in_the_text(
+    texts: list[str], end: bytes, places: list[float]
+) -> None:
+    # Raw, as Dify writes them. Those below U+0020 are escaped in all JSON.
+    sent = [{"event": "text_chunk", "data": {"text": text}} for text in texts]
+    body = b"".join(b"data: " + json.dumps(event, ensure_ascii=False).encode() + end * 2 for event in sent)
+    events = [decode_event(data) for data in parsed(cut(body, places))]
+    assert [event.raw for event in events if event is not None] == sent
+
+
+@fuzzed
+@given(body=streams("ab: {}é中😀\t\0"), ours=cuts, theirs=cuts)
+def test_another_parser_reads_the_same(body: bytes, ours: list[float], theirs: list[float]) -> None:
+    headers = {"content-type": "text/event-stream"}
+    answer = httpx.Response(200, headers=headers, content=iter(cut(body, theirs)))
+    expected: list[bytes] = []
+    for event in httpx_sse.EventSource(answer).iter_sse():
+        if event.event == "ping":
+            expected.append(PING)
+        elif event.data:
+            expected.append(event.data.encode())
+    parser = EventParser(2**20)
+    assert [event for piece in cut(body, ours) for event in parser.feed(piece)] == expected
+
+
+# The ceiling
+
+rubbish = st.one_of(
+    st.binary(max_size=200),
+    st.lists(
+        st.sampled_from(
+            [
+                b"\r",
+                b"\n",
+                b"\r\n",
+                b"\n\n",
+                b"data: ",
+                b"data:",
+                b"event: ping",
+                b":",
+                b"x" * 9,
+                BOM,
+                BOM[:1],
+            ]
+        ),
+        max_size=40,
+    ).map(b"".join),
+)
+
+
+@fuzzed
+@given(data=rubbish, limit=st.integers(1, 60), places=cuts)
+def test_nothing_is_held_or_given_beyond_the_ceiling(data: bytes, limit: int, places: list[float]) -> None:
+    for pieces in [[data], singly(data), cut(data, places)]:
+        parser = EventParser(limit)
+        try:
+            for piece in pieces:
+                assert all(len(event) <= limit for event in parser.feed(piece))
+                assert len(parser._tail) <= max(limit + 1, len(BOM)), "one line end may follow"
+            parser.close()
+        except EventTooLarge:
+            pass
+        assert len(parser._tail) <= limit + 1 + max(map(len, pieces), default=0)
+
+
+@fuzzed
+@given(data=rubbish, limit=st.integers(1, 60), places=cuts)
+def test_no_cut_changes_what_is_too_large(data: bytes, limit: int, places: list[float]) -> None:
+    lines = data.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    *blocks, rest = lines.split(b"\n\n")
+    too_large = any(len(block) > limit for block in [*blocks, rest.removesuffix(b"\n")])
+    for pieces in [[data], singly(data), cut(data, places)]:
+        try:
+            found = parsed(pieces, limit)
+        except EventTooLarge:
+            assert too_large
+        else:
+            assert not too_large
+            assert found == by_the_book(data)
