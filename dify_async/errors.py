@@ -53,7 +53,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
+    from dify_async.models import ChatResult, CompletionResult, Pause, RunHandle, WorkflowResult
 
     AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
@@ -360,7 +360,16 @@ class RunStopped(RunFailed):
 
 
 class RunPaused(RunFailed):
-    """The run waits: `result.paused` says for what, `handle` finds it again."""
+    """The run waits: `paused` says for what, `handle` finds it again, `workflows.resume` goes on."""
+
+    handle: RunHandle
+
+    @property
+    def paused(self) -> Pause:
+        """What the run waits for: the same as `result.paused`."""
+        paused: Pause | None = getattr(self.result, "paused", None)
+        assert paused is not None, "else it is no RunPaused"
+        return paused
 
 
 class StreamInterrupted(DifyError):

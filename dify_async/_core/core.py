@@ -78,10 +78,10 @@ class Request:
     method: str
     url: str
     headers: dict[str, str]
-    data: bytes | Form | None
+    data: bytes | Form | None = attrs.field(repr=False)
     timeouts: Timeouts
     options: Options
-    body: Json = None
+    body: Json = attrs.field(default=None, repr=False)
     """What `data` was written from, kept for a body with files that are yet to be uploaded."""
     files: list[InputFile] = attrs.Factory(list[InputFile])
     """Those files: `Core.ready` uploads them."""

@@ -103,7 +103,7 @@ class StoredRuns:
 
         ```python
         except errors.RunPaused as exc:
-            (form,) = exc.result.paused.forms
+            (form,) = exc.paused.forms
             answer = {"comment": "fine"}
             async with client.workflows.resume(exc.handle, form.form_token, answer, "approve") as run:
                 result = await run.result()

@@ -12,11 +12,8 @@ import attrs
 import pytest
 from aiohttp import web
 
-from dify_async import AppClient, errors
-from dify_async._core import operations
-from dify_async._core.stream import EventStream, Run
-from dify_async._wire.fold import LINGER, ChatFold, CompletionFold, WorkflowFold
-from dify_async.models import AppKind
+from dify_async import AppClient, EventStream, errors
+from dify_async._wire.fold import LINGER
 from tests import recordings
 
 AT_ONCE = 0.05
@@ -62,14 +59,13 @@ async def replayer() -> AsyncIterator[Replayer]:
     await runner.cleanup()
 
 
-def stream_of(client: AppClient, kind: AppKind) -> EventStream[Any, Any]:
-    request = client._core.prepare(operations.RUN_WORKFLOW, body={"inputs": {}})
-    run = Run(request=request, kind=kind, user="ada", stop=operations.STOP_WORKFLOW)
-    folds = {"workflow": WorkflowFold, "completion": CompletionFold}
-    return EventStream(client._core, run, folds.get(kind, ChatFold)())
+def stream_of(client: AppClient, kind: str) -> EventStream[Any, Any]:
+    if kind == "workflow":
+        return client.workflows.stream({})
+    return client.chat.stream("Hi?") if kind == "chat" else client.completions.stream({})
 
 
-async def seconds_to_the_result(replayer: Replayer, kind: AppKind) -> float:
+async def seconds_to_the_result(replayer: Replayer, kind: str) -> float:
     async with AppClient("app-x", user="ada", base_url=replayer.base_url) as client:
         async with stream_of(client, kind) as run:
             with contextlib.suppress(errors.ApiError, errors.RunFailed):  # An end that the server told.
@@ -85,13 +81,13 @@ async def seconds_to_the_result(replayer: Replayer, kind: AppKind) -> float:
     [
         ("workflow", "wf_basic_streaming"),
         ("workflow", "err_wf_missing_required_input_hang"),
-        ("chatflow", "chatflow_streaming"),
+        ("chat", "chatflow_streaming"),
         ("chat", "chat_tts_autoplay_streaming"),
         ("chat", "chat_midfail_streaming"),
         ("completion", "chat_tts_autoplay_streaming"),
     ],
 )
-async def test_the_result_is_there_at_the_last_event(replayer: Replayer, kind: AppKind, name: str) -> None:
+async def test_the_result_is_there_at_the_last_event(replayer: Replayer, kind: str, name: str) -> None:
     replayer.body = recordings.load(name).body
     # The machine may be busy once, and not three times.
     assert min([await seconds_to_the_result(replayer, kind) for _ in range(3)]) < AT_ONCE
@@ -102,7 +98,7 @@ async def test_the_result_is_there_at_the_last_event(replayer: Replayer, kind: A
     [("chat", "chat_streaming"), ("chat", "agent_streaming"), ("completion", "completion_streaming")],
 )
 async def test_a_message_is_over_with_its_body_or_a_second_of_silence(
-    replayer: Replayer, kind: AppKind, name: str
+    replayer: Replayer, kind: str, name: str
 ) -> None:
     replayer.body, replayer.ends = recordings.load(name).body, True
     assert min([await seconds_to_the_result(replayer, kind) for _ in range(3)]) < AT_ONCE

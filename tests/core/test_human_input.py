@@ -38,6 +38,7 @@ async def paused(client: Either) -> tuple[RunHandle, str]:
     assert isinstance(result, WorkflowResult)
     assert result.paused is not None
     (form,) = result.paused.forms
+    assert caught.value.paused is result.paused
     assert (form.form_content, form.form_token is None) == ("Sure?", False)
     assert caught.value.handle is not None
     return caught.value.handle, str(form.form_token)

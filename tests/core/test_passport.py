@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from dify_async import Retry, WebAppClient, errors
+from dify_async._core import web_operations
 
 CODE = "kJ2hQ9xTz4Lm7PwR"
 ENDED = b'data: {"event": "workflow_finished", "workflow_run_id": "r", "data": {"id": "r", "status": "succeeded"}}\n\n'
@@ -183,8 +184,11 @@ async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixt
     async with a_client(office, passport="passport-secret-1", login_token="login-secret-2") as client:
         with pytest.raises(errors.Unauthorized) as caught:
             await client.app.parameters()
+        login = await client.auth.login("ada@example.org", "secret-password")
+        request = client._core.prepare(web_operations.LOGIN, body={"password": "secret-password"})
         texts = [
             repr(client), repr(client._core), repr(client.auth), caplog.text, str(caught.value),
+            repr(login), repr(request),
             caught.value.message, *traceback.format_exception(caught.value),
         ]  # fmt: skip
     assert "secret" not in "\n".join(texts)

@@ -1,0 +1,129 @@
+"""Answers that are not 2xx, and errors inside a stream, whatever they hold: each is an error that travels."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from dify_async._wire.decode import decode_event
+from dify_async._wire.refusals import Asked, refusal, stream_refusal
+from dify_async.errors import ApiError
+from dify_async.events import ErrorEvent
+from tests.wire.test_refusals import CODES, CONTEXT, HANDLE, RESULT
+
+fuzzed = settings.get_profile("fuzz")
+
+LONGEST = 1000
+"""Characters of an error's text: 200 of the code, 200 of the message, and our own words."""
+
+texts = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from([code for codes in CODES.values() for _, code in codes]),
+    st.sampled_from(["Too many requests", "rate limit", "\ud800", "a\r\nb", "<title>", "x" * 5000, "图" * 5000]),
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.integers(100, 599) | st.floats() | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["code", "message", "status", "params", "error"]) | st.text(max_size=6),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=6,
+)
+refusals = st.fixed_dictionaries(
+    {}, optional={"code": texts, "message": texts, "status": values, "params": values, "error": values}
+)
+tags = st.sampled_from(
+    [b"<html>", b"<title>", b"</title>", b"<TITLE x>", b"<", b">", b"<!--", b"502 Bad Gateway", b"\xff", b"\r\n",
+     b"<b>" * 2000, b"x" * 5000, b" " * 5000]
+)  # fmt: skip
+bodies = st.one_of(
+    values.map(lambda value: json.dumps(value).encode()),
+    refusals.map(lambda value: json.dumps(value, ensure_ascii=True).encode()),
+    st.lists(tags | st.binary(max_size=9), max_size=12).map(b"".join),
+    st.binary(max_size=60),
+    st.integers(1, 3000).map(lambda depth: b"[" * depth),
+)
+
+header_texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20)
+times = st.lists(
+    st.sampled_from(
+        ["Sun", ",", " ", "22", "Nov", "2026", "00:00", ":30", "GMT", "-", "+0100", "9", "0", ".", "٣", "²", "e"]
+        + ["nan", "inf", "9" * 40, "9" * 400, "Sun, 22 Nov 2026 00:00:30 GMT", "Fri, 31 Dec 9999 23:59:59 -2359"]
+    ),
+    max_size=8,
+).map("".join)
+places = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "/", "//", "http://", "HTTPS://", "https://user:secret@", "ftp://", "javascript:"]),
+    header_texts | st.just("a.example/" + "x" * 5000),
+    st.sampled_from(["", "?token=secret", "#token=secret"]),
+)
+headers = st.fixed_dictionaries(
+    {},
+    optional={
+        "Retry-After": times | header_texts,
+        "Location": places,
+        "Content-Type": header_texts,
+        "X-Trace-Id": header_texts,
+        "X-Version": header_texts,
+        "Server": header_texts,
+    },
+)
+asked = st.builds(Asked, st.just("POST /x"), st.booleans(), st.booleans(), st.booleans())
+
+
+def travelled(error: ApiError) -> ApiError:
+    """Give an error as another process has it, and see that nothing of it was lost."""
+    again: ApiError = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
+    return again
+
+
+@fuzzed
+@given(asked=asked, status=st.integers(100, 599), headers=headers, body=bodies)
+@example(asked=Asked("GET /x"), status=429, headers={"Retry-After": "9" * 400}, body=b"")
+def test_any_answer_is_an_error(asked: Asked, status: int, headers: dict[str, str], body: bytes) -> None:
+    error = travelled(refusal(asked, status, CIMultiDictProxy(CIMultiDict(headers)), body))
+    assert isinstance(error, ApiError)
+    assert error.status == status
+    assert len(str(error)) <= LONGEST
+    assert "secret" not in str(error) or b"secret" in body
+    assert isinstance(error.message, str)
+    assert {type(error.code), type(error.params)} <= {str, type(None)}
+    assert error.retry_after is None or 0 <= error.retry_after < math.inf
+    assert error.may_have_started == (asked.starts_run and status >= 500)
+
+
+@fuzzed
+@given(status=st.integers(100, 599), words=refusals)
+def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) -> None:
+    error = refusal(Asked("GET /x"), status, {}, json.dumps(words).encode())
+    assert error.code == words.get("code")
+    if words.get("message"):
+        assert error.message == words["message"]
+    assert (error.params or "") in (words.get("params"), "")
+
+
+@fuzzed
+@given(fields=refusals, more=st.dictionaries(st.sampled_from(["task_id", "code", "message"]), values))
+def test_any_error_of_a_stream_is_an_error(fields: dict[str, Any], more: dict[str, Any]) -> None:
+    event = decode_event(json.dumps({"event": "error", **fields, **more}).encode())
+    assert event is not None
+    if isinstance(event, ErrorEvent) and event.code:
+        error = travelled(stream_refusal(event, handle=HANDLE, partial=RESULT, **CONTEXT))
+        assert isinstance(error, ApiError)
+        assert isinstance(error.status, int)
+        assert error.status == (event.status if isinstance(event.status, int) else 500)
+        assert (error.handle, error.partial) == (HANDLE, RESULT)
+        assert len(str(error)) <= LONGEST
