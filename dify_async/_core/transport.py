@@ -281,7 +281,7 @@ class Transport:
             ssl=True if self.settings.ssl is None else self.settings.ssl,
             timeout=_clocks(connect, silence),
         )
-        self.server_version = answer.headers.get("X-Version", self.server_version)
+        self.server_version = answer.headers.get("X-Version", "")[:50] or self.server_version
         return answer
 
     async def read(self, answer: aiohttp.ClientResponse) -> bytes:

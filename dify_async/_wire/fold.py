@@ -410,26 +410,25 @@ class ChatFold(CompletionFold):
     def result(self, handle: RunHandle | None = None) -> ChatResult:
         """Give the result, or what there is of it."""
         message: Any = self._message
-        self._mend()
+        parts = self._parts()
         run = self._run.result(handle) if self.progress.run_id is not None else None
+        if run is not None and self._lost_something(parts["answer"]):
+            run = attrs.evolve(run, gap=True).received_as(run)
+            parts["answer"] = parts["answer"] if self._was_replaced else self._run.answer
         result = ChatResult(
-            **self._parts(),
+            **parts,
             conversation_id=(message.conversation_id or "") if message is not None else "",
             agent_thoughts=list(self._steps.values()),
             run=run,
         )
         return result.received_as(self._end or run or self.progress.error)
 
-    def _mend(self) -> None:
+    def _lost_something(self, text: str) -> bool:
         """Hold what came against the run's outputs, which are whole whatever was lost of the stream.
 
         But for an answer that moderation has replaced: the outputs have the text from before.
         """
         answer = self._run.answer
         if answer is None:
-            return
-        if answer != "".join(self._texts) and not self._was_replaced:
-            self._texts = [answer]
-            self.progress.gap = True
-        elif not self._ended:
-            self.progress.gap = True
+            return False
+        return not self._ended or (answer != text and not self._was_replaced)

@@ -22,6 +22,12 @@ from dify_async.models._base import as_object, parse_json
 _SHOWN: Final = 200
 """Characters of the server's words that go into an error's text; `code` and `message` have them all."""
 
+_LONGEST_VERSION: Final = 50
+"""Characters."""
+
+_A_CENTURY: Final = 100 * 365 * 86400.0
+"""Seconds. More would be no number of seconds that anything can wait."""
+
 _READ: Final = 4096
 """Bytes of a page that are searched for its title."""
 
@@ -125,7 +131,7 @@ def refusal(
         message=words["message"],
         params=words["params"],
         operation=asked.operation,
-        server_version=headers.get("X-Version"),
+        server_version=headers.get("X-Version", "")[:_LONGEST_VERSION] or None,
         may_have_started=asked.starts_run and status >= 500,
         retry_after=_retry_after(headers.get("Retry-After"), now or datetime.now(UTC)),
         trace_id=headers.get("X-Trace-Id"),
@@ -202,7 +208,7 @@ def _cut(text: str) -> str:
 def _origin(headers: Mapping[str, str]) -> str:
     # Without query and credentials: a redirect may carry tokens.
     place = re.match(r"(https?://)(?:[^/?#]*@)?([^?#]*)", headers.get("Location", ""), re.IGNORECASE)
-    return place[1] + place[2] if place is not None else "another path of the server"
+    return _cut(place[1] + place[2]) if place is not None else "another path of the server"
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:
@@ -211,7 +217,7 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
         return None
     value = value.strip()
     if value.isdecimal():
-        return float(value)
+        return min(float(value), _A_CENTURY)
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -146,8 +146,8 @@ def test_any_depth_is_an_event(depth: int, name: str, bracket: str) -> None:
 
 
 @fuzzed_less
-@given(number=st.integers())
-def test_a_number_is_what_it_was_on_the_wire(number: int) -> None:
+@given(number=st.integers(-(2**63), 2**64 - 1))
+def test_a_number_of_64_bits_is_what_it_was_on_the_wire(number: int) -> None:
     decoded({"event": "workflow_finished", "data": {"outputs": {"number": number}}})
 
 

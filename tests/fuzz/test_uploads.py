@@ -25,17 +25,87 @@ names = st.text(
     ),
     min_size=1,
     max_size=30,
-) | st.sampled_from(["%0D%0A", "a%22b.txt", 'a".png"; x="y', "=?utf-8?b?eA==?=", "utf-8''%e5.txt", "C:\\a\\b", ".."])  # fmt: skip
-users = st.text(st.sampled_from("\r\n\0\"'\\-;=%é图😀") | st.characters(codec="utf-8"), min_size=1, max_size=30)
+) | st.sampled_from(["%0D%0A", 'a".png"; x="y', "=?utf-8?b?eA==?=", "utf-8''%e5.txt", "C:\\a\\b", ".."])  # fmt: skip
+users = st.text(
+    st.sampled_from("\r\n\0\"'\\-;=%é图😀") | st.characters(codec="utf-8"), min_size=1, max_size=30
+)
 contents = st.binary(max_size=300) | st.lists(
-    st.sampled_from([b"\r\n", b"--", b"\r", b"\n", b"\0", b"Content-Disposition: form-data", b"\r\n\r\n", b"x" * 9])
+    st.sampled_from(
+        [b"\r\n", b"--", b"\r", b"\n", b"\0", b"Content-Disposition: form-data", b"\r\n\r\n", b"x" * 9]
+    )
 ).map(b"".join)
 tokens = st.text(st.sampled_from("abcxyz0189.+-_"), min_size=1, max_size=12)
 mime_types = st.none() | st.builds("{}/{}".format, tokens, tokens)
 
 
-async def read(form: Form) -> tuple[dict[str, str], list[tuple[str, str | None, str, bytes]]]:
-    """Write a form and read it: its fields, and for each file field, name, content type and content."""
-    async with multipart(form) as written:
-        body = written()
-        ...
+File = tuple[str, str | None, str, bytes]
+
+
+async def received(form: Form) -> tuple[dict[str, str], list[File]]:
+    """Write a form and read it: its fields, and field, name, content type and content of its files."""
+    async with multipart(form) as data:
+        written = data()
+        body = await written.as_bytes()
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": written.headers["Content-Type"],
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    with Request(environ) as request:
+        files = [
+            (field, file.filename, file.content_type, file.read())
+            for field, file in request.files.items(multi=True)
+        ]
+        return request.form.to_dict(), files
+
+
+@fuzzed
+@given(name=names.filter(lambda name: "%22" not in name), user=users, content=contents, mime_type=mime_types)
+async def test_what_is_sent_is_what_is_read(
+    name: str, user: str, content: bytes, mime_type: str | None
+) -> None:
+    file = InputFile(content, name=name, mime_type=mime_type)
+    fields = {"user": AppIdentity.of("app-x", user).asked_user("POST /x")}
+    assert await received(Form(fields, file)) == (fields, [("file", name, file.mime_type, content)])
+    assert file.mime_type == mime_type or mime_type is None
+
+
+@pytest.mark.xfail(reason="the form library of Dify reads %22 as a quote, and knows no way to escape it")
+@pytest.mark.parametrize("name", ["a%22b.txt", "%22", '"%22"'])
+async def test_a_name_with_an_escaped_quote_stays_escaped(name: str) -> None:
+    _, [(_, found, _, _)] = await received(Form({}, InputFile(b"x", name=name)))
+    assert found == name
+
+
+async def in_parts(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+@fuzzed
+@given(content=contents, start=st.integers(0, 20), size=st.integers(1, 50))
+async def test_the_content_is_the_same_from_every_source(content: bytes, start: int, size: int) -> None:
+    file = io.BytesIO(bytes(start) + content)
+    file.seek(start)
+    for source in (content, bytearray(content), file, in_parts(content, size)):
+        _, [(_, _, _, found)] = await received(Form({}, InputFile(source, name="a.bin")))
+        assert found == content
+
+
+@fuzzed
+@given(
+    before=st.text(max_size=9),
+    sign=st.characters(max_codepoint=0x1F) | st.characters(categories=["Cs"]) | st.just("\x7f"),
+    after=st.text(max_size=9),
+)
+@example(before="a", sign="\r", after="\nX-Evil: yes")
+def test_a_name_that_no_header_can_carry_is_refused(before: str, sign: str, after: str) -> None:
+    with pytest.raises(ConfigurationError, match="the name of a file"):
+        InputFile(b"x", name=before + sign + after)
+
+
+@fuzzed
+@given(fields=st.dictionaries(tokens, users, max_size=4))
+async def test_a_form_without_a_file_has_all_its_fields(fields: dict[str, str]) -> None:
+    assert await received(Form(fields, None)) == (fields, [])
