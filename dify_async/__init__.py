@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dify_async._core.stream import EventStream
     from dify_async._probe import Probe, probe
     from dify_async._types import OMIT
+    from dify_async.batch import Batch, Outcome
     from dify_async.clients import AppClient, WebAppClient
     from dify_async.files import InputFile
     from dify_async.models import RunHandle
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 __all__ = [
     "OMIT",
     "AppClient",
+    "Batch",
     "EventStream",
     "InputFile",
+    "Outcome",
     "Pager",
     "Probe",
     "Response",
@@ -49,8 +52,10 @@ __all__ = [
 _HOMES = {
     "OMIT": "_types",
     "AppClient": "clients",
+    "Batch": "batch",
     "EventStream": "_core.stream",
     "InputFile": "files",
+    "Outcome": "batch",
     "Pager": "_core.pager",
     "Probe": "_probe",
     "Response": "_core.core",

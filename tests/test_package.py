@@ -56,6 +56,7 @@ LAYERS = {
     "files": 1,
     "_wire": 2,
     "_core": 3,
+    "batch": 4,
     "resources": 4,
     "clients": 5,
     "asgi": 5,

@@ -8,8 +8,9 @@ import logging
 import random
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -37,6 +38,8 @@ T = TypeVar("T")
 ErrorT = TypeVar("ErrorT", bound=DifyError)
 ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
 
+_attempts: Final[ContextVar[list[int] | None]] = ContextVar("attempts", default=None)
+
 _PATH: Final = re.compile(r"[!-~]+")  # What stands in a request's line as it is.
 
 _log: Final = logging.getLogger("dify_async")
@@ -46,6 +49,17 @@ _FOR_STREAMS: Final = {
     # A proxy that compresses waits for enough to compress.
     "Accept-Encoding": "identity",
 }
+
+
+@contextmanager
+def counting_attempts() -> Iterator[list[int]]:
+    """Give a list whose one number says how often the run that is started in the block was sent."""
+    attempts = [0]
+    token = _attempts.set(attempts)
+    try:
+        yield attempts
+    finally:
+        _attempts.reset(token)
 
 
 @attrs.frozen
@@ -379,7 +393,10 @@ class Core:
         """Do something until it succeeds, or fails for good: the one loop of retries."""
         started = time.monotonic()
         attempt = 1
+        counted = _attempts.get() if asked.starts_run else None
         while True:
+            if counted is not None:
+                counted[0] = attempt
             try:
                 return await once(attempt)
             except DifyError as error:

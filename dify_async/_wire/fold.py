@@ -8,6 +8,7 @@ event, and for 300 seconds after an error (recordings: `wf_basic_streaming`,
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 import attrs
@@ -141,6 +142,7 @@ class WorkflowFold:
         self.progress = progress or Progress()
         self._through_pauses = through_pauses
         self._workflow_id: str | None = None
+        self._price: Decimal | None = None
         self._last: WorkflowFinished | WorkflowPaused | None = None
 
     def add(self, event: Event) -> None:
@@ -181,8 +183,8 @@ class WorkflowFold:
                 error=error.message if error is not None else None,
                 handle=handle,
             )
-        if progress.gap:
-            result = attrs.evolve(result, gap=True)
+        if progress.gap or self._price is not None:
+            result = attrs.evolve(result, gap=progress.gap, total_price=self._price)
         return result.received_as(last or progress.error)
 
     @property
@@ -210,6 +212,12 @@ class WorkflowFold:
         self._workflow_id = event.data.workflow_id
 
     def _node_finished(self, event: NodeFinished) -> None:
+        told = event.data.execution_metadata
+        # What goes round tells the sum of its nodes, which tell their own.
+        if told is not None and event.data.node_type not in {"iteration", "loop"}:
+            is_new = (event.event, event.data.id) not in self.progress.seen
+            if is_new and isinstance(told.total_price, Decimal):
+                self._price = (self._price or 0) + told.total_price
         self.progress.seen.add((event.event, event.data.id))
         if event.data.status == NodeStatus.FAILED:
             self.progress.failed_node = event.data.node_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
 import attrs
@@ -89,6 +90,9 @@ class WorkflowResult(Received):
     elapsed_time: float = 0.0
     """Seconds."""
     total_tokens: int = 0
+    total_price: Decimal | None = attrs.field(default=None, eq=False)
+    """What its nodes told of their cost, together. None where none did: on the Web API, for an answer in one
+    piece, and for a run that was found again by its record."""
     total_steps: int = 0
     created_at: datetime | None = None
     finished_at: datetime | None = None
@@ -140,6 +144,25 @@ class EndUser:
     is_anonymous: bool = False
     session_id: str | None = None
     """The `user` that the caller gave."""
+
+
+@attrs.define(kw_only=True)
+class EndUserDetail(Received):
+    """`GET /end-users/{id}`: an end user, found by the server's own id."""
+
+    id: str = ""
+    """What `created_by` holds in uploads and in runs."""
+    tenant_id: str = ""
+    app_id: str | None = None
+    type: str = ""
+    """`service-api` (servers of 2024: `service_api`), `browser`, ..."""
+    external_user_id: str | None = None
+    name: str | None = None
+    is_anonymous: bool = False
+    session_id: str = ""
+    """The `user` that the caller gave."""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 @attrs.define(kw_only=True)

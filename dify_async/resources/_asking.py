@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
+from dify_async._core import operations
 from dify_async._core.core import Core, Options, Request
 from dify_async._core.operations import ModelT, Operation
 from dify_async._core.pager import Pager
@@ -15,7 +16,7 @@ from dify_async._types import OMIT, Json, Omit
 from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
-from dify_async.models import Page, RunHandle, UploadedFile, WorkflowResult
+from dify_async.models import AppParameters, Page, RunHandle, UploadedFile, WorkflowResult
 from dify_async.models._base import as_list
 
 ItemT = TypeVar("ItemT")
@@ -114,3 +115,23 @@ def after_last(last: Page[Any]) -> dict[str, Any]:
 def before_first(last: Page[Any]) -> dict[str, Any]:
     """Ask for what comes before the first entry: pages that go back in time."""
     return {"first_id": last.data[0].id}
+
+
+class Form:
+    """The app's form, asked for once, to check many inputs against."""
+
+    def __init__(self, core: Core, extra_headers: Mapping[str, str] | None) -> None:
+        self._core = core
+        self._options = Options(extra_headers=extra_headers)
+        self._parameters: AppParameters | None = None
+        self._asking = asyncio.Lock()
+
+    async def check(self, inputs: Mapping[str, Json]) -> None:
+        """Refuse inputs that the server would refuse."""
+        async with self._asking:
+            if self._parameters is None:
+                self._parameters = await self._core.call(operations.GET_APP_PARAMETERS, options=self._options)
+        asked(inputs, OMIT)  # Refuses what is no dict.
+        problems = self._parameters.check(inputs)
+        if problems:
+            raise ConfigurationError(f"the inputs do not fit the app's form: {'; '.join(problems)}")

@@ -1,0 +1,350 @@
+"""Many runs, a few at a time: rows in, outcomes out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
+
+import attrs
+
+from dify_async._core.core import counting_attempts
+from dify_async.errors import (
+    ConfigurationError,
+    DifyError,
+    QuotaExceeded,
+    RateLimited,
+    RunRejected,
+    ServerError,
+)
+from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
+
+RowT = TypeVar("RowT")
+ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
+ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
+
+Rows: TypeAlias = Iterable[RowT] | AsyncIterable[RowT]
+"""What a batch is made of: read as it goes, so it may be endless."""
+
+_TOO_MANY_REJECTED: Final = 3
+"""Rejected runs in a row that stop a batch: a stock server keeps a place for each of them for 300 seconds,
+and has ten."""
+
+
+@attrs.frozen(kw_only=True)
+class Outcome(Generic[ResultT_co]):
+    """What became of one row."""
+
+    index: int
+    """Its place among the rows, from 0."""
+    row: Any
+    """The row itself."""
+    result: ResultT_co | None = None
+    """Its result, where it has one: also that of a run that failed."""
+    error: DifyError | None = None
+    """Why it is not ok."""
+    attempts: int = 1
+    """How often it was sent, the tries that the server refused included."""
+    elapsed: float = 0.0
+    """Seconds, waits between two tries included."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it came to a good end, wholly or in part."""
+        return self.error is None
+
+    @property
+    def status(self) -> str:
+        """How it ended: `succeeded`, `partial-succeeded`, `failed`, ..., or the name of its error."""
+        run = self.result.run if isinstance(self.result, ChatResult) else self.result
+        if isinstance(run, WorkflowResult) and run.status != RunStatus.RUNNING:
+            return str(run.status)
+        return "succeeded" if self.error is None else type(self.error).__name__
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens and price, where the server tells them; of a workflow, of all its nodes together."""
+        result = self.result
+        if result is None:
+            return None
+        if isinstance(result, WorkflowResult):
+            return Usage(total_tokens=result.total_tokens, total_price=result.total_price)
+        if result.usage is None and isinstance(result, ChatResult) and result.run is not None:
+            return Usage(total_tokens=result.run.total_tokens, total_price=result.run.total_price)
+        return result.usage
+
+
+@attrs.define
+class Totals:
+    """What a batch came to so far."""
+
+    rows: int = 0
+    ok: int = 0
+    tokens: int = 0
+    price: Decimal = Decimal(0)
+    statuses: Counter[str] = attrs.Factory(Counter[str])
+    """Rows by `Outcome.status`."""
+
+    def add(self, outcome: Outcome[Any]) -> None:
+        """Count an outcome."""
+        self.rows += 1
+        self.ok += outcome.ok
+        self.statuses[outcome.status] += 1
+        usage = outcome.usage
+        if usage is not None:
+            self.tokens += usage.total_tokens or 0
+            self.price += usage.total_price or 0
+
+
+class Batch(Generic[RowT, ResultT_co]):
+    """The outcomes of many rows, as they come.
+
+    ```python
+    async with client.workflows.run_many(rows, concurrency=10) as batch:
+        async for outcome in batch:
+            if outcome.ok:
+                ...
+    print(batch.totals)
+    ```
+
+    Rows are taken only as fast as their outcomes are read: never are more than `concurrency` of them on
+    their way or waiting to be read. A row that fails is an outcome like any other. Leaving the block before
+    the end cancels what is on its way, and stops its runs as the client's `on_abandon` says.
+
+    A used up quota stops the batch: no other row starts, those on their way are delivered, and then
+    `QuotaExceeded` is raised. So do three runs in a row that the server rejects for their inputs: each keeps
+    one of the server's few places for five minutes.
+    """
+
+    def __init__(
+        self,
+        rows: Rows[RowT],
+        work: Callable[[RowT], Awaitable[ResultT_co]],
+        *,
+        concurrency: int,
+        ordered: bool,
+        adaptive: bool,
+    ) -> None:
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+            raise ConfigurationError(f"concurrency is 1 or more, not {concurrency!r}")
+        if isinstance(rows, str | bytes) or not isinstance(rows, Iterable | AsyncIterable):
+            raise ConfigurationError(f"rows are an iterable of rows, not {type(rows).__name__}")
+        self.totals = Totals()
+        """What the outcomes that were read came to."""
+        self._rows = _each(rows)
+        self._work = work
+        self._ordered = ordered
+        self._window = _Window(concurrency, adaptive=adaptive)
+        self._ready: asyncio.Queue[Outcome[ResultT_co] | None] = asyncio.Queue()
+        self._early: dict[int, Outcome[ResultT_co]] = {}  # Ordered: those that came before their turn.
+        self._next = 0
+        self._workers: list[asyncio.Task[None]] = []
+        self._working = 0
+        self._reading = asyncio.Lock()
+        self._taken = 0
+        self._rejected = 0
+        self._stop: Exception | None = None
+        self._exhausted = False
+
+    # Reading
+
+    def __aiter__(self) -> AsyncIterator[Outcome[ResultT_co]]:
+        if not self._workers:
+            raise TypeError(
+                "a batch is used in a block: async with client.workflows.run_many(...) as batch: ..."
+            )
+        return self
+
+    async def __anext__(self) -> Outcome[ResultT_co]:
+        outcome = await self._next_outcome()
+        self._window.give_back()
+        self.totals.add(outcome)
+        return outcome
+
+    async def all(self) -> list[Outcome[ResultT_co]]:
+        """Read all that is left."""
+        return [outcome async for outcome in self]
+
+    async def _next_outcome(self) -> Outcome[ResultT_co]:
+        while True:
+            if self._next in self._early:
+                self._next += 1
+                return self._early.pop(self._next - 1)
+            if self._working == 0 and self._ready.empty():
+                if self._stop is not None:
+                    raise self._stop
+                raise StopAsyncIteration
+            outcome = await self._ready.get()
+            if outcome is None:
+                continue  # A worker has ended.
+            if not self._ordered:
+                return outcome
+            self._early[outcome.index] = outcome
+
+    # Working
+
+    async def _lane(self) -> None:
+        try:
+            while await self._window.enter():
+                taken = await self._take()
+                if taken is None:
+                    self._window.leave()
+                    return
+                outcome = await self._outcome(*taken)
+                self._window.done(outcome)
+                self._judge(outcome)
+                self._ready.put_nowait(outcome)
+        except Exception as exc:  # noqa: BLE001 - what no row should end in: told when all others are done
+            self._end(exc)
+        finally:
+            self._working -= 1
+            self._ready.put_nowait(None)
+
+    async def _take(self) -> tuple[int, RowT] | None:
+        async with self._reading:
+            if self._exhausted or self._stop is not None:
+                return None
+            try:
+                row = await anext(self._rows)
+            except StopAsyncIteration:
+                self._end(None)
+                return None
+            except Exception as exc:  # noqa: BLE001 - the caller's own rows failed: told after what was started
+                self._end(exc)
+                return None
+            self._taken += 1
+            return self._taken - 1, row
+
+    async def _outcome(self, index: int, row: RowT) -> Outcome[ResultT_co]:
+        started = time.monotonic()
+        result: Any = None
+        error: DifyError | None = None
+        with counting_attempts() as attempts:
+            try:
+                result = await self._work(row)
+            except DifyError as exc:
+                error = exc
+                result = getattr(exc, "result", None) or getattr(exc, "partial", None)
+        return Outcome(
+            index=index,
+            row=row,
+            result=result,
+            error=error,
+            attempts=max(attempts[0], 1),
+            elapsed=time.monotonic() - started,
+        )
+
+    def _judge(self, outcome: Outcome[Any]) -> None:
+        """Stop the batch where going on would cost and not help."""
+        self._rejected = self._rejected + 1 if isinstance(outcome.error, RunRejected) else 0
+        if isinstance(outcome.error, QuotaExceeded) or self._rejected >= _TOO_MANY_REJECTED:
+            self._end(outcome.error)
+
+    def _end(self, reason: Exception | None) -> None:
+        self._stop = self._stop or reason
+        self._exhausted = True
+        self._window.close()
+
+    # Entering and leaving
+
+    async def __aenter__(self) -> Self:
+        if self._workers:
+            raise TypeError("a batch is entered once: ask the client for another")
+        lanes = self._window.most
+        self._working = lanes
+        self._workers = [asyncio.create_task(self._lane()) for _ in range(lanes)]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Cancel what is on its way: what leaving the `async with` block does."""
+        self._exhausted = True
+        for worker in self._workers:
+            worker.cancel()
+        if self._workers:
+            await asyncio.wait(self._workers)
+
+
+async def _each(rows: Rows[RowT]) -> AsyncIterator[RowT]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
+
+
+class _Window:
+    """How many rows may be on their way or waiting to be read, and how many of them on their way.
+
+    Adaptive: the second is halved when the server shows that it has too much to do, and grows by one with
+    each round of good answers (additive increase, multiplicative decrease).
+    """
+
+    def __init__(self, most: int, *, adaptive: bool) -> None:
+        self.most = most
+        self._adaptive = adaptive
+        self._size: float = 1.0 if adaptive else most
+        self._unread = 0
+        self._running = 0
+        self._closed = False
+        self._changed = asyncio.Event()
+        self._usual: float | None = None  # Seconds that a row takes, as a moving average.
+        self._calm = 0  # Answers to wait for until the next halving: those of a round share one cause.
+
+    async def enter(self) -> bool:
+        """Wait for a place; False where there will be none any more."""
+        while not self._closed and (
+            self._unread + self._running >= self.most or self._running >= int(self._size)
+        ):
+            self._changed.clear()
+            await self._changed.wait()
+        if self._closed:
+            return False
+        self._running += 1
+        return True
+
+    def leave(self) -> None:
+        """Give back a place that was not used."""
+        self._running -= 1
+        self._changed.set()
+
+    def done(self, outcome: Outcome[Any]) -> None:
+        """Note that a row has come to its end, and has not been read yet."""
+        self._running -= 1
+        self._unread += 1
+        if self._adaptive:
+            self._learn(outcome)
+        self._changed.set()
+
+    def give_back(self) -> None:
+        """Note that an outcome was read."""
+        self._unread -= 1
+        self._changed.set()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._closed = True
+        self._changed.set()
+
+    def _learn(self, outcome: Outcome[Any]) -> None:
+        slow = self._usual is not None and outcome.elapsed > 2 * self._usual
+        overloaded = outcome.attempts > 1 or isinstance(outcome.error, RateLimited | ServerError)
+        self._calm -= 1
+        if overloaded or slow:
+            if self._calm <= 0:
+                self._size = max(1.0, self._size / 2)
+                self._calm = int(self._size)
+        else:
+            self._size = min(float(self.most), self._size + 1 / self._size)
+        if outcome.ok and not overloaded:
+            known = outcome.elapsed if self._usual is None else self._usual
+            self._usual = 0.9 * known + 0.1 * outcome.elapsed
