@@ -133,8 +133,7 @@ class Batch(Generic[RowT, ResultT_co]):
             raise ConfigurationError(f"concurrency is 1 or more, not {concurrency!r}")
         if isinstance(rows, str | bytes) or not isinstance(rows, Iterable | AsyncIterable):
             raise ConfigurationError(f"rows are an iterable of rows, not {type(rows).__name__}")
-        self.totals = Totals()
-        """What the outcomes that were read came to."""
+        self._totals = Totals()
         self._rows = _each(rows)
         self._work = work
         self._ordered = ordered
@@ -152,6 +151,11 @@ class Batch(Generic[RowT, ResultT_co]):
 
     # Reading
 
+    @property
+    def totals(self) -> Totals:
+        """What the outcomes that were read came to."""
+        return self._totals
+
     def __aiter__(self) -> AsyncIterator[Outcome[ResultT_co]]:
         if not self._workers:
             raise TypeError(
@@ -162,7 +166,7 @@ class Batch(Generic[RowT, ResultT_co]):
     async def __anext__(self) -> Outcome[ResultT_co]:
         outcome = await self._next_outcome()
         self._window.give_back()
-        self.totals.add(outcome)
+        self._totals.add(outcome)
         return outcome
 
     async def all(self) -> list[Outcome[ResultT_co]]:

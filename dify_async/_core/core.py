@@ -8,7 +8,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
@@ -52,7 +52,7 @@ _FOR_STREAMS: Final = {
 
 
 @contextmanager
-def counting_attempts() -> Iterator[list[int]]:
+def counting_attempts() -> Generator[list[int]]:
     """Give a list whose one number says how often the run that is started in the block was sent."""
     attempts = [0]
     token = _attempts.set(attempts)

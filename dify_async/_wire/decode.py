@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -59,10 +60,14 @@ def _integer(value: Any, _: Any) -> Any:
 
 
 def _number(value: Any, _: Any) -> Any:
+    if not isinstance(value, str):
+        return _primitive(value, "a number")
     try:
-        return float(value) if isinstance(value, str) else _primitive(value, "a number")
+        number = float(value)
     except ValueError:
         return value
+    # Python also reads "1_0" and "infinity".
+    return number if math.isfinite(number) and "_" not in value else value
 
 
 def _boolean(value: Any, _: Any) -> Any:
@@ -89,9 +94,10 @@ def _time_of_text(text: str) -> datetime:
 
 def _decimal(value: Any, _: Any) -> Any:
     try:
-        return Decimal(str(_primitive(value, "a price")))
+        price = Decimal(str(_primitive(value, "a price")))
     except InvalidOperation:
         return value
+    return price if price.is_finite() else value  # A signalling NaN cannot even be compared.
 
 
 def _open_enum(value: Any, kind: type[OpenEnum]) -> Any:

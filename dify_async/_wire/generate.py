@@ -33,7 +33,7 @@ from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_
 import attrs
 
 from dify_async._types import Json
-from dify_async.models._base import WIRE_KEYS
+from dify_async.models._base import WIRE_KEYS, Received
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """What cattrs calls: with a value and the type it should become."""
@@ -118,6 +118,10 @@ def _lines(
     depth = len(around)
     new = f"new{depth}"
     lines = [f"{new} = make({_name(scope, cls)})", f"get{depth} = data{depth}.get"]
+    if issubclass(cls, Received):
+        lines.append(
+            f"{new}._payload = b''"
+        )  # Only what was received whole has its bytes, set by the caller.
     for slot in _slots(cls, hook_of):
         found = (
             f"get{depth}({slot.keys[0]!r})" if len(slot.keys) == 1 else f"first(data{depth}, {slot.keys!r})"

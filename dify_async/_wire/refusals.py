@@ -141,7 +141,7 @@ def refusal(
 def stream_refusal(event: ErrorEvent, **context: Any) -> ApiError:
     """Give the error that an `error` event with a code means; `context` goes to its constructor."""
     # The decoder lets through what is of another type, such as a number for the text.
-    status = event.status if isinstance(event.status, int) else 500
+    status = event.status if type(event.status) is int else 500
     code, message = str(event.code), str(event.message)
     kind = _class_of(status, code, message)
     words: _Words = {"code": code, "message": message, "params": None}

@@ -5,6 +5,7 @@ the fields that this SDK does not know. Times are aware `datetime`s, prices `Dec
 """
 
 from dify_async.models._base import Page
+from dify_async.models.annotations import Annotation, AnnotationJob, AnnotationPage
 from dify_async.models.app import (
     AppInfo,
     AppMeta,
@@ -60,6 +61,7 @@ from dify_async.models.runs import (
     Account,
     AppKind,
     EndUser,
+    EndUserDetail,
     LoggedRun,
     NodeStatus,
     RunHandle,
@@ -99,6 +101,9 @@ __all__ = [
     "AccessMode",
     "Account",
     "AgentThought",
+    "Annotation",
+    "AnnotationJob",
+    "AnnotationPage",
     "AppAccess",
     "AppFeedback",
     "AppFeedbackPage",
@@ -117,6 +122,7 @@ __all__ = [
     "ConversationVariablePage",
     "EmailCodeSent",
     "EndUser",
+    "EndUserDetail",
     "ExtraContent",
     "Feature",
     "Feedback",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -135,3 +136,14 @@ class Form:
         problems = self._parameters.check(inputs)
         if problems:
             raise ConfigurationError(f"the inputs do not fit the app's form: {'; '.join(problems)}")
+
+
+def arguments_of(method: Callable[..., object], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a row as arguments of a method; refuse what it does not take."""
+    if not isinstance(row, Mapping):
+        raise ConfigurationError(f"a row is a text or arguments by their names, not {type(row).__name__}")
+    try:
+        inspect.signature(method).bind(**row)
+    except TypeError as exc:
+        raise ConfigurationError(f"the row does not fit: {exc}") from None
+    return dict(row)

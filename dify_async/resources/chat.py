@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -12,11 +12,12 @@ from dify_async._core.core import Core, Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import ChatFold
+from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
 from dify_async.models import ChatResult
-from dify_async.resources._asking import answered, asked, traced
+from dify_async.resources._asking import answered, arguments_of, asked, traced
 from dify_async.settings import Timeouts
 
 
@@ -185,6 +186,39 @@ class Chat(_Chats):
             response_mode="streaming",
         )
         return self._events(request, on_ping)
+
+    def send_many(
+        self,
+        rows: Rows[str | Mapping[str, Any]],
+        *,
+        concurrency: int = 5,
+        ordered: bool = False,
+        adaptive: bool = False,
+        timeout: float | Timeouts | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Batch[str | Mapping[str, Any], ChatResult]:
+        """Ask many questions, a few at a time, each in a new conversation. See `Batch` for what follows.
+
+        Args:
+            rows: Questions, or arguments of `send` by their names: `{"query": "Hi?", "inputs": {...}}`. Any
+                iterable or asynchronous iterable, read as it goes.
+            concurrency: How many rows are on their way or waiting to be read, at most. A stock Dify serves 10
+                connections. The client's `max_concurrent` holds as well.
+            ordered: Give outcomes in the order of the rows, instead of as they come.
+            adaptive: Begin with one at a time, and find out how many the server bears.
+            timeout: Seconds for each row, or clocks of its own.
+            extra_headers: Headers besides the client's.
+
+        Raises:
+            ConfigurationError: an argument cannot be right.
+        """
+
+        async def work(row: str | Mapping[str, Any]) -> ChatResult:
+            given: dict[str, Any] = {"timeout": timeout, "extra_headers": extra_headers}
+            given |= {"query": row} if isinstance(row, str) else arguments_of(self.send, row)
+            return await self.send(**given)
+
+        return Batch(rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
 
 
 @attrs.frozen

@@ -12,10 +12,11 @@ from dify_async._core.core import Core, Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import CompletionFold
+from dify_async.batch import Batch, Rows
 from dify_async.events import CompletionEvent
 from dify_async.files import FileInputs
 from dify_async.models import CompletionResult
-from dify_async.resources._asking import answered, asked
+from dify_async.resources._asking import Form, answered, asked
 from dify_async.settings import Timeouts
 
 
@@ -88,6 +89,43 @@ class Completions:
         """
         options = Options(timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
         return self._events(self._request(inputs, query, files, "streaming", options), on_ping)
+
+    def create_many(
+        self,
+        rows: Rows[Mapping[str, Json]],
+        *,
+        concurrency: int = 5,
+        ordered: bool = False,
+        adaptive: bool = False,
+        check_inputs: bool = True,
+        timeout: float | Timeouts | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Json] | None = None,
+    ) -> Batch[Mapping[str, Json], CompletionResult]:
+        """Ask for many inputs, a few at a time. See `Batch` for what follows.
+
+        Args:
+            rows: Inputs, as for `create`: any iterable or asynchronous iterable, read as it goes.
+            concurrency: How many rows are on their way or waiting to be read, at most. A stock Dify serves 10
+                connections. The client's `max_concurrent` holds as well.
+            ordered: Give outcomes in the order of the rows, instead of as they come.
+            adaptive: Begin with one at a time, and find out how many the server bears.
+            check_inputs: Ask for the app's form first, and give rows that do not fit it back without a call.
+            timeout: Seconds for each row, or clocks of its own.
+            extra_headers: Headers besides the client's.
+            extra_body: Fields of each body that this version does not know.
+
+        Raises:
+            ConfigurationError: an argument cannot be right.
+        """
+        form = Form(self._core, extra_headers) if check_inputs else None
+
+        async def work(row: Mapping[str, Json]) -> CompletionResult:
+            if form is not None:
+                await form.check(row)
+            return await self.create(row, timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
+
+        return Batch(rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
 
     async def stop(
         self,

@@ -13,9 +13,10 @@ running too, as in a notebook, but a call then holds that loop up: `async def` c
 `dify_async`. Processes that fork may use it before and after. Not for processes that gevent has patched.
 """
 
+from dify_async.sync.batch import Batch
 from dify_async.sync.clients import AppClient, WebAppClient
 from dify_async.sync.pager import Pager
 from dify_async.sync.resources import probe
 from dify_async.sync.stream import EventStream
 
-__all__ = ["AppClient", "EventStream", "Pager", "WebAppClient", "probe"]
+__all__ = ["AppClient", "Batch", "EventStream", "Pager", "WebAppClient", "probe"]

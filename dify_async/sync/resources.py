@@ -20,6 +20,7 @@ from dify_async.resources import (
 from dify_async.sync.wrap import (
     Resource,
     blocking,
+    blocking_batch,
     blocking_function,
     blocking_pager,
     blocking_stream,
@@ -42,6 +43,7 @@ class Workflows(StoredRuns):
     run = blocking(workflows.Workflows.run)
     stream = blocking_stream(workflows.Workflows.stream)
     submit = blocking(workflows.Workflows.submit)
+    run_many = blocking_batch(workflows.Workflows.run_many)
     get = blocking(workflows.Workflows.get)
     logs = blocking_pager(workflows.Workflows.logs)
 
@@ -59,6 +61,7 @@ class Chat(Resource):
 
     send = blocking(chat.Chat.send)
     stream = blocking_stream(chat.Chat.stream)
+    send_many = blocking_batch(chat.Chat.send_many)
     stop = blocking(chat.Chat.stop)
 
 
@@ -92,6 +95,7 @@ class Completions(Resource):
     """Ask completion apps."""
 
     create = blocking(completions.Completions.create)
+    create_many = blocking_batch(completions.Completions.create_many)
     stream = blocking_stream(completions.Completions.stream)
     stop = blocking(completions.Completions.stop)
 

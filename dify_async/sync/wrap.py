@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dify_async._core.pager import Pager as AsyncPager
 from dify_async._core.stream import EventStream as AsyncEventStream
+from dify_async.batch import Batch as AsyncBatch
+from dify_async.batch import Rows, RowT
+from dify_async.sync.batch import Batch, read_in_threads
 from dify_async.sync.bridge import current
 from dify_async.sync.pager import Pager
 from dify_async.sync.stream import EventStream, ResultT_co
@@ -79,6 +82,20 @@ def blocking_view(
         return kind(method(self._twin, *args, **kwargs))
 
     return view
+
+
+def blocking_batch(
+    method: Callable[Concatenate[Any, Rows[RowT], P], AsyncBatch[RowT, ResultT_co]],
+) -> Callable[Concatenate[Any, Rows[RowT], P], Batch[RowT, ResultT_co]]:
+    """Make a method that gives a blocking batch."""
+
+    @functools.wraps(method)
+    def batch(self: Any, /, rows: Rows[RowT], *args: P.args, **kwargs: P.kwargs) -> Batch[RowT, ResultT_co]:
+        # What is no list may block while it is read, as a file does.
+        lazy = isinstance(rows, Iterator)
+        return Batch(method(self._twin, read_in_threads(rows) if lazy else rows, *args, **kwargs))
+
+    return batch  # type: ignore[return-value] # that `rows` has a name is no harm
 
 
 def blocking_pager(

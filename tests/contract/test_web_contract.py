@@ -1,29 +1,22 @@
-"""The operations and models of the Web API, held against a description of the real server's.
-
-The description is kept beside the repository and not shipped; without it these tests are skipped.
-"""
+"""The operations and models of the Web API, held against a description of the real server's."""
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import attrs
 import pytest
+from described import description, misfits, needs_descriptions
 
 from dify_async import models
 from dify_async._core import operations, web_operations
 from dify_async._core.operations import Operation
 from dify_async._wire.blocking import BlockingMessage
 from dify_async.models import messages
-from dify_async.models._base import WIRE_KEYS
 
-CONTRACT = Path(__file__).parents[3] / "shared" / "contract" / "web.json"
-pytestmark = pytest.mark.skipif(not CONTRACT.exists(), reason="the description of the server is not here")
+pytestmark = needs_descriptions
 
-MODELS: dict[str, type] = {
+MODELS: dict[str, Any] = {
     "AccessModeResponse": models.AccessMode,
     "AccessTokenData": models.Passport,
     "AccessTokenResultResponse": models.Login,
@@ -116,66 +109,15 @@ NO_MODELS = {
     "ErrorBody": "`ApiError`",
 }  # fmt: skip
 
-LEFT_OUT = {
-    ("BlockingMessage", "id"): "the same as message_id",
-    ("BlockingMessage", "event"): "tells nothing that `data` does not",
-    ("BlockingMessage", "mode"): "the app's",
-    ("RunFile", "dify_model_identity"): "always the same",
-}
-"""What stays in `raw` alone."""
-
-
-@cache
-def contract() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(CONTRACT.read_text(encoding="utf-8"))
-    return found
-
 
 def test_every_schema_is_a_model_or_has_a_reason() -> None:
-    assert MODELS.keys() | NO_MODELS.keys() == contract()["schemas"].keys()
+    assert MODELS.keys() | NO_MODELS.keys() == description("web")["schemas"].keys()
     assert not MODELS.keys() & NO_MODELS.keys()
-
-
-def keys_of(model: type) -> set[str]:
-    return {key for field in attrs.fields(model) for key in field.metadata.get(WIRE_KEYS, (field.name,))}
 
 
 @pytest.mark.parametrize("name", [name for name, model in MODELS.items() if attrs.has(model)])
 def test_every_field_of_a_schema_is_one_of_its_model(name: str) -> None:
-    model = MODELS[name]
-    fields = contract()["schemas"][name].get("fields", {})
-    missing = {key for key in fields if key not in keys_of(model) and (model.__name__, key) not in LEFT_OUT}
-    assert not missing
-
-
-_FITS: dict[str, tuple[str, ...]] = {
-    "string": ("str", "datetime", "Decimal", "Json", "RunStatus", "FileType", "TransferMethod", "AppAccess", "PauseType"),
-    "integer": ("int", "float", "datetime"),
-    "number": ("float", "int", "Decimal"),
-    "boolean": ("bool",),
-    "object": ("dict",),
-    "array": ("list",),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if attrs.has(model)])
-def test_every_field_has_the_type_of_its_schema(name: str) -> None:
-    model = MODELS[name]
-    hints = get_type_hints(model)
-    by_key = {
-        key: hints[field.name]
-        for field in attrs.fields(model)
-        for key in field.metadata.get(WIRE_KEYS, (field.name,))
-    }
-    for key, schema in contract()["schemas"][name].get("fields", {}).items():
-        kind = str(schema.get("type", "")).partition("<")[0]
-        if key not in by_key or kind not in _FITS:
-            continue
-        hint = by_key[key]
-        shown = {str(getattr(one, "__name__", one)) for one in (hint, *get_args(hint))}
-        fits = any(word in text for word in _FITS[kind] for text in shown)
-        is_model = kind == "object" and any(attrs.has(one) for one in (hint, *get_args(hint)) if one)
-        assert fits or is_model or hint is Any, (key, hint)
+    assert misfits("web", name, MODELS) == []
 
 
 def test_every_operation_of_the_server_is_in_the_table() -> None:
@@ -185,7 +127,7 @@ def test_every_operation_of_the_server_is_in_the_table() -> None:
         if isinstance(operation, Operation)
     }
     kinds = {"app_code": "code", "none": "none", "upload_token": "none", "form_token in path": "none"}
-    for described in contract()["operations"]:
+    for described in description("web")["operations"]:
         path = described["path"].replace("{c_id}", "{conversation_id}")
         if path.endswith("/events"):
             path = path.replace("{task_id}", "{workflow_run_id}")  # That is what it is.

@@ -144,6 +144,6 @@ def test_any_error_of_a_stream_is_an_error(fields: dict[str, Any], more: dict[st
         error = travelled(stream_refusal(event, handle=HANDLE, partial=RESULT, **CONTEXT))
         assert isinstance(error, ApiError)
         assert isinstance(error.status, int)
-        assert error.status == (event.status if isinstance(event.status, int) else 500)
+        assert error.status == (event.status if type(event.status) is int else 500)
         assert (error.handle, error.partial) == (HANDLE, RESULT)
         assert len(str(error)) <= LONGEST

@@ -43,6 +43,7 @@ PAIRS = [
         type(sync.WebAppClient("c0de").chat.conversation()),
     ),
     (EventStream, sync.EventStream),
+    (dify_async.Batch, sync.Batch),
     (Pager, sync.Pager),
 ]
 RENAMED = {"aclose": "close"}
@@ -51,7 +52,7 @@ RENAMED = {"aclose": "close"}
 
 @pytest.mark.parametrize(("ours", "twin"), PAIRS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 def test_every_public_member_has_its_twin(ours: type, twin: type) -> None:
-    assert [RENAMED.get(name, name) for name in sorted(public(ours))] == sorted(public(twin))
+    assert sorted(RENAMED.get(name, name) for name in public(ours)) == sorted(public(twin))
     for name, member in public(ours).items():
         its = public(twin)[RENAMED.get(name, name)]
         if name in RENAMED:

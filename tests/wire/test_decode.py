@@ -1459,3 +1459,16 @@ def test_whatever_stands_for_a_time_is_kept(text: str) -> None:
 def test_agent_steps_have_the_fields_of_their_events() -> None:
     fields = {field.name for field in attrs.fields(AgentThought)}
     assert fields < {field.name for field in attrs.fields(events.AgentThought)}
+
+
+@pytest.mark.parametrize("price", ["sNaN", "NaN", "Infinity"])
+def test_a_price_that_is_no_number_stays_as_it_came(price: str) -> None:
+    value = {"event": "message_end", "metadata": {"usage": {"total_price": price}}}
+    first, second = event_of(value), event_of(value)
+    assert first == second
+    assert first.metadata.usage.total_price == price
+
+
+@pytest.mark.parametrize("text", ["1_0", "infinity", "nan"])
+def test_what_only_python_takes_for_a_number_stays_as_it_came(text: str) -> None:
+    assert decoded(WorkflowRun, {"elapsed_time": text}).elapsed_time == text

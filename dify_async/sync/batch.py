@@ -1,0 +1,83 @@
+"""Many runs, without `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Any, Generic, Self
+
+from dify_async.batch import Batch as AsyncBatch
+from dify_async.batch import Outcome, ResultT_co, RowT, Totals
+from dify_async.sync.bridge import Bridge, current
+
+
+class Batch(Generic[RowT, ResultT_co]):
+    """The outcomes of many rows, as they come.
+
+    ```python
+    with client.workflows.run_many(rows, concurrency=10) as batch:
+        for outcome in batch:
+            if outcome.ok:
+                ...
+    print(batch.totals)
+    ```
+
+    All that is said of the asynchronous `Batch` holds. Rows are read in a thread of their own.
+    """
+
+    def __init__(self, twin: AsyncBatch[RowT, ResultT_co]) -> None:
+        self._twin = twin
+        self._bridge: Bridge | None = None
+        self._dropped: weakref.finalize[Any, Any] | None = None
+
+    @property
+    def totals(self) -> Totals:
+        """What the outcomes that were read came to."""
+        return self._twin.totals
+
+    def __iter__(self) -> Iterator[Outcome[ResultT_co]]:
+        if self._bridge is None:
+            raise TypeError("a batch is used in a block: with ...run_many(...) as batch: ...")
+        return self
+
+    def __next__(self) -> Outcome[ResultT_co]:
+        try:
+            return current().call(self._twin.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def all(self) -> list[Outcome[ResultT_co]]:
+        """Read all that is left."""
+        return list(self)
+
+    def close(self) -> None:
+        """Cancel what is on its way: what leaving the `with` block does."""
+        bridge = current()
+        if self._bridge is bridge:  # Else it was never entered, or belongs to the process that forked.
+            bridge.call(self._twin.aclose)
+            bridge.open.discard(self._twin)
+            assert self._dropped is not None
+            self._dropped.detach()
+
+    def __enter__(self) -> Self:
+        bridge = current()
+        bridge.open.add(self._twin)
+        self._dropped = weakref.finalize(self, bridge.post, self._twin.aclose)
+        self._dropped.atexit = False
+        bridge.call(self._twin.__aenter__)
+        self._bridge = bridge
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def read_in_threads(rows: Any) -> AsyncIterator[Any]:
+    """Give rows that may block while they are read, as a file does, without holding the loop up."""
+    end, iterator = object(), iter(rows)
+    while (row := await asyncio.to_thread(next, iterator, end)) is not end:
+        yield row

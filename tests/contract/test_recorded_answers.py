@@ -1,0 +1,200 @@
+"""Answers that a real server gave, decoded: each fits its model, and nothing that the model has is lost.
+
+Some of them are too many to ship; they are read where they are kept beside the repository.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+
+import attrs
+import pytest
+from described import LEFT_OUT, SHARED, by_key
+from recordings import FOLDER, Recording, load
+
+from dify_async import models
+from dify_async._core import operations, web_operations
+from dify_async._core.operations import Operation
+from dify_async._wire.decode import decode_model
+from dify_async.models._base import Received
+
+OPERATIONS = [
+    one for one in [*vars(operations).values(), *vars(web_operations).values()] if isinstance(one, Operation)
+]
+MORE: dict[tuple[str, str], type[Received]] = {
+    ("POST", "/apps/annotation-reply/{action}"): models.AnnotationJob,
+    ("GET", "/apps/annotation-reply/{action}/status/{job_id}"): models.AnnotationJob,
+    ("GET", "/apps/annotations"): models.AnnotationPage,
+    ("POST", "/apps/annotations"): models.Annotation,
+    ("PUT", "/apps/annotations/{annotation_id}"): models.Annotation,
+    ("GET", "/end-users/{end_user_id}"): models.EndUserDetail,
+}
+"""What answers are decoded to of operations that are not in the table."""
+
+OF_KNOWLEDGE = re.compile(r"/v1/(datasets|workspaces)\b")
+
+
+def model_for(recording: Recording) -> type[Received]:
+    """Give what the table of operations says that an answer is."""
+    _, api, path = recording.path.partition("?")[0].split("/", 2)
+    kinds = {
+        operation.answer
+        for operation in OPERATIONS
+        if operation.method == recording.method and is_path("/" + path, operation.path)
+    } or {
+        model for (method, known), model in MORE.items()
+        if method == recording.method and is_path("/" + path, known)
+    }  # fmt: skip
+    if path == "site":
+        return models.WebSite if api == "api" else models.AppSite
+    (kind,) = kinds
+    assert issubclass(kind, Received)
+    return kind
+
+
+def is_path(path: str, template: str) -> bool:
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) is not None
+
+
+def unshipped(name: str) -> Recording | None:
+    """Read a recording in the form in which it was made."""
+    found = json.loads((SHARED / "recordings" / f"{name}.json").read_text(encoding="utf-8"))
+    if "request" not in found or not found.get("response"):
+        return None
+    request, response = found["request"], found["response"]
+    return Recording(
+        name=name,
+        method=request["method"],
+        path=request["path"],
+        request_body=request["body"],
+        status=response["status"] or 0,
+        headers={key.lower(): value for key, value in response["headers"] or []},
+        ended=response["ended"],
+        body=b"".join(base64.b64decode(chunk["b64"]) for chunk in response["chunks"]),
+    )
+
+
+@cache
+def answers() -> dict[str, Recording]:
+    """Give what was answered in one piece of JSON, by name."""
+    shipped = {path.stem for path in FOLDER.glob("*.json")}
+    others = {path.stem for path in (SHARED / "recordings").glob("*.json")} - shipped
+    found = [*map(load, sorted(shipped)), *filter(None, map(unshipped, sorted(others)))]
+    return {
+        one.name: one
+        for one in found
+        if one.status in {200, 201} and not OF_KNOWLEDGE.match(one.path) and is_json(one)
+    }
+
+
+def is_json(recording: Recording) -> bool:
+    is_plain = "content-encoding" not in recording.headers
+    kind = recording.headers.get("content-type", "")
+    # Where nothing is to be spoken, a server answers with null.
+    return is_plain and kind.startswith("application/json") and recording.body.strip() != b"null"
+
+
+each_answer = pytest.mark.parametrize("name", answers())
+
+
+def lost(value: Any, found: Any, way: str = "") -> Iterator[str]:
+    """Say what of a JSON value is not in what it was decoded to."""
+    if isinstance(found, models.InputField) and "variable" not in value:
+        ((control, value),) = value.items()
+        value = {**value, "kind": control}
+    if attrs.has(type(found)):
+        for key, field in by_key(type(found)).items():
+            if key in value:
+                yield from lost(value[key], getattr(found, field.name), f"{way}.{key}")
+    elif isinstance(found, list) and any(attrs.has(type(one)) for one in found):
+        for place, (one, other) in enumerate(zip(value, found, strict=True)):
+            yield from lost(one, other, f"{way}[{place}]")
+    elif not is_same(value, found):
+        yield f"{way}: {value!r} became {found!r}"
+
+
+def is_same(value: Any, found: Any) -> bool:
+    if value is None:
+        return not found or found == -1  # A size that is not known.
+    if isinstance(found, datetime):
+        return found.tzinfo is not None and found == time_of(value)
+    if isinstance(found, Decimal):
+        return found == Decimal(str(value))
+    if isinstance(found, dict) and isinstance(value, str):
+        return bool(found == json.loads(value or "{}"))
+    return bool(value == found) and isinstance(value, bool) == isinstance(found, bool)
+
+
+def time_of(value: Any) -> datetime:
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    except ValueError:
+        return parsedate_to_datetime(value)
+
+
+def unknown(value: Any, found: Any) -> Iterator[tuple[str, str]]:
+    """Give the keys that were sent and that no field is read from, with the class that lacks them."""
+    if isinstance(found, models.InputField):
+        return
+    if attrs.has(type(found)):
+        own = by_key(type(found))
+        for key, inner in value.items():
+            if key in own:
+                yield from unknown(inner, getattr(found, own[key].name))
+            else:
+                yield type(found).__name__, key
+    elif isinstance(found, list):
+        for one, other in zip(value, found, strict=True):
+            yield from unknown(one, other)
+
+
+@each_answer
+def test_nothing_is_lost(name: str) -> None:
+    recording = answers()[name]
+    found = decode_model(model_for(recording), recording.body)
+    body = json.loads(recording.body)
+    assert found.raw == body
+    assert list(lost(body, found)) == []
+
+
+@each_answer
+def test_every_key_that_was_sent_is_a_field_or_left_out_for_a_reason(name: str) -> None:
+    recording = answers()[name]
+    found = decode_model(model_for(recording), recording.body)
+    assert set(unknown(json.loads(recording.body), found)) <= LEFT_OUT.keys()
+
+
+def test_answers_survive_pickling() -> None:
+    for recording in answers().values():
+        found = decode_model(model_for(recording), recording.body)
+        again = pickle.loads(pickle.dumps(found))
+        assert again == found
+        assert again.raw == found.raw
+
+
+def test_what_is_inside_of_an_answer_has_no_raw_of_its_own() -> None:
+    page = decode_model(models.ConversationPage, b'{"data": [{"id": "c"}]}')
+    assert page.data[0].raw == {}
+
+
+SECRETS = {"access_token", "upload_token", "token"}
+
+
+@each_answer
+def test_no_answer_shows_its_secrets(name: str) -> None:
+    recording = answers()[name]
+    found = decode_model(model_for(recording), recording.body)
+    for key in SECRETS & json.loads(recording.body).keys():
+        assert getattr(found, key)
+        assert getattr(found, key) not in repr(found)
