@@ -154,6 +154,10 @@ def _lines(
     return lines
 
 
+def _is_received(cls: type) -> bool:
+    return issubclass(cls, Received)
+
+
 def _name(scope: dict[str, Any], value: object) -> str:
     name = f"_{len(scope)}"
     scope[name] = value
