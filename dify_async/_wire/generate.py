@@ -118,10 +118,8 @@ def _lines(
     depth = len(around)
     new = f"new{depth}"
     lines = [f"{new} = make({_name(scope, cls)})", f"get{depth} = data{depth}.get"]
-    if issubclass(cls, Received):
-        lines.append(
-            f"{new}._payload = b''"
-        )  # Only what was received whole has its bytes, set by the caller.
+    if _is_received(cls):
+        lines.append(f"{new}._payload = b''")  # What was received whole gets its bytes from the caller.
     for slot in _slots(cls, hook_of):
         found = (
             f"get{depth}({slot.keys[0]!r})" if len(slot.keys) == 1 else f"first(data{depth}, {slot.keys!r})"
