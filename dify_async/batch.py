@@ -21,6 +21,7 @@ from dify_async.errors import (
     RunRejected,
     ServerError,
 )
+from dify_async.journal import Journal
 from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
 
 RowT = TypeVar("RowT")
@@ -41,6 +42,8 @@ class Outcome(Generic[ResultT_co]):
 
     index: int
     """Its place among the rows, from 0."""
+    key: str
+    """What a journal knows the row by; without one, its place as a text."""
     row: Any
     """The row itself."""
     result: ResultT_co | None = None
@@ -123,11 +126,12 @@ class Batch(Generic[RowT, ResultT_co]):
     def __init__(
         self,
         rows: Rows[RowT],
-        work: Callable[[RowT], Awaitable[ResultT_co]],
+        work: Callable[[RowT, str], Awaitable[ResultT_co]],
         *,
         concurrency: int,
         ordered: bool,
         adaptive: bool,
+        journal: Journal | None = None,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise ConfigurationError(f"concurrency is 1 or more, not {concurrency!r}")
@@ -136,6 +140,7 @@ class Batch(Generic[RowT, ResultT_co]):
         self._totals = Totals()
         self._rows = _each(rows)
         self._work = work
+        self._journal = journal
         self._ordered = ordered
         self._window = _Window(concurrency, adaptive=adaptive)
         self._ready: asyncio.Queue[Outcome[ResultT_co] | None] = asyncio.Queue()
@@ -208,12 +213,13 @@ class Batch(Generic[RowT, ResultT_co]):
             self._working -= 1
             self._ready.put_nowait(None)
 
-    async def _take(self) -> tuple[int, RowT] | None:
+    async def _take(self) -> tuple[int, str, RowT] | None:
         async with self._reading:
             if self._exhausted or self._stop is not None:
                 return None
             try:
                 row = await anext(self._rows)
+                key = str(self._taken) if self._journal is None else self._journal.key_of(row)
             except StopAsyncIteration:
                 self._end(None)
                 return None
@@ -221,20 +227,23 @@ class Batch(Generic[RowT, ResultT_co]):
                 self._end(exc)
                 return None
             self._taken += 1
-            return self._taken - 1, row
+            return self._taken - 1, key, row
 
-    async def _outcome(self, index: int, row: RowT) -> Outcome[ResultT_co]:
+    async def _outcome(self, index: int, key: str, row: RowT) -> Outcome[ResultT_co]:
         started = time.monotonic()
         result: Any = None
         error: DifyError | None = None
         with counting_attempts() as attempts:
             try:
-                result = await self._work(row)
+                result = await self._work(row, key)
             except DifyError as exc:
                 error = exc
                 result = getattr(exc, "result", None) or getattr(exc, "partial", None)
+        if self._journal is not None and key not in self._journal.done:
+            self._journal.note_ended(key, result, error)
         return Outcome(
             index=index,
+            key=key,
             row=row,
             result=result,
             error=error,
@@ -258,6 +267,8 @@ class Batch(Generic[RowT, ResultT_co]):
     async def __aenter__(self) -> Self:
         if self._workers:
             raise TypeError("a batch is entered once: ask the client for another")
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.open)
         lanes = self._window.most
         self._working = lanes
         self._workers = [asyncio.create_task(self._lane()) for _ in range(lanes)]
@@ -275,6 +286,8 @@ class Batch(Generic[RowT, ResultT_co]):
             worker.cancel()
         if self._workers:
             await asyncio.wait(self._workers)
+        if self._journal is not None:
+            self._journal.close()
 
 
 async def _each(rows: Rows[RowT]) -> AsyncIterator[RowT]:

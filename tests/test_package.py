@@ -57,6 +57,7 @@ LAYERS = {
     "_wire": 2,
     "_core": 3,
     "batch": 4,
+    "journal": 3,
     "resources": 4,
     "clients": 5,
     "asgi": 5,

@@ -213,7 +213,7 @@ class Chat(_Chats):
             ConfigurationError: an argument cannot be right.
         """
 
-        async def work(row: str | Mapping[str, Any]) -> ChatResult:
+        async def work(row: str | Mapping[str, Any], _: str) -> ChatResult:
             given: dict[str, Any] = {"timeout": timeout, "extra_headers": extra_headers}
             given |= {"query": row} if isinstance(row, str) else arguments_of(self.send, row)
             return await self.send(**given)

@@ -120,7 +120,7 @@ class Completions:
         """
         form = Form(self._core, extra_headers) if check_inputs else None
 
-        async def work(row: Mapping[str, Json]) -> CompletionResult:
+        async def work(row: Mapping[str, Json], _: str) -> CompletionResult:
             if form is not None:
                 await form.check(row)
             return await self.create(row, timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -15,9 +16,10 @@ from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import WorkflowFold
 from dify_async.batch import Batch, Rows
-from dify_async.errors import NotFound
+from dify_async.errors import NotFound, RunFailed, RunPaused
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
+from dify_async.journal import Journal
 from dify_async.models import RunHandle, WorkflowLog, WorkflowResult, WorkflowRun
 from dify_async.resources._asking import Form, answered, asked, by_number, pages, started, traced
 from dify_async.resources.following import StoredRuns
@@ -161,6 +163,7 @@ class Workflows(StoredRuns):
         ordered: bool = False,
         adaptive: bool = False,
         check_inputs: bool = True,
+        journal: str | os.PathLike[str] | None = None,
         timeout: float | Timeouts | None = None,
         extra_headers: Mapping[str, str] | None = None,
         extra_body: Mapping[str, Json] | None = None,
@@ -174,6 +177,9 @@ class Workflows(StoredRuns):
             ordered: Give outcomes in the order of the rows, instead of as they come.
             adaptive: Begin with one run at a time, and find out how many the server bears.
             check_inputs: Ask for the app's form first, and give rows that do not fit it back without a run.
+            journal: A file that remembers. A batch of the same rows and journal does only what has come to no
+                good end: results of before are given again from the file, and a run that was on its way when
+                the process ended is taken up by its id. Rows are known by their content.
             timeout: Seconds for each row, or clocks of its own.
             extra_headers: Headers besides the client's.
             extra_body: Fields of each body that this version does not know.
@@ -183,12 +189,38 @@ class Workflows(StoredRuns):
         """
         form = Form(self._core, extra_headers) if check_inputs else None
 
-        async def work(row: Mapping[str, Json]) -> WorkflowResult:
+        book = Journal(journal) if journal is not None else None
+
+        async def work(row: Mapping[str, Json], key: str) -> WorkflowResult:
+            known = await self._known(book, key, timeout) if book is not None else None
+            if known is not None:
+                return known
             if form is not None:
                 await form.check(row)
-            return await self.run(row, timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
+            stream = self.stream(row, timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
+            async with stream as run:
+                if book is not None:
+                    async for _ in run:
+                        if run.handle is not None:
+                            book.note_started(key, run.handle)
+                            break
+                return await run.result()
 
-        return Batch(rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
+        return Batch(rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
+
+    async def _known(
+        self, book: Journal, key: str, timeout: float | Timeouts | None
+    ) -> WorkflowResult | None:
+        """Give what a journal knows of a row, be it that its run has to be waited for."""
+        handle = book.on_the_way.get(key)
+        if handle is None:
+            return book.result_of(key)
+        try:
+            return await self.wait(handle, timeout=timeout)
+        except RunPaused:
+            raise
+        except (NotFound, RunFailed):
+            return None  # It is missing, like a row whose run failed while somebody was there.
 
     async def get(
         self,

@@ -1,0 +1,176 @@
+"""What a batch has done, in a file, so that it can be taken up again after any end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import IO, Any, Final
+
+from dify_async._types import Json
+from dify_async.errors import ConfigurationError, StreamInterrupted, TransportError
+from dify_async.files import InputFile
+from dify_async.models import RunHandle, RunStatus, UploadedFile, WorkflowResult
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _claim(file: IO[bytes]) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _claim(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_GOOD: Final = {str(RunStatus.SUCCEEDED), str(RunStatus.PARTIAL_SUCCEEDED)}
+
+
+class Journal:
+    """A file of JSON lines: one when a run has told its id, and one when its row has come to an end.
+
+    A process may be killed at any time: what it had written is there, but for a line that it had begun, which
+    is cut off. The file is locked while it is open; a second process is refused.
+
+    Args:
+        path: The file; made where there is none.
+
+    Raises:
+        ConfigurationError: another process has it open, it cannot be written, or it is no journal.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.done: dict[str, dict[str, Any]] = {}
+        """The last lines of rows that came to a good end, by key."""
+        self.on_the_way: dict[str, RunHandle] = {}
+        """Runs that have begun, and of which no end was written, by key."""
+        self._seen: Counter[str] = Counter()
+        self._file: IO[bytes] | None = None
+
+    def open(self) -> None:
+        """Lock the file, and read what is in it."""
+        try:
+            self._file = file = self.path.open("a+b")
+        except OSError as exc:
+            raise ConfigurationError(
+                f"the journal {str(self.path)!r} cannot be opened: {exc.strerror}"
+            ) from exc
+        try:
+            _lock(file, self.path)
+            self._read(file)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def key_of(self, row: Json) -> str:
+        """Give the key of the next row: of its content, so that rows may be moved, added and taken out.
+
+        The second of two equal rows has a key of its own.
+        """
+        text = json.dumps(row, sort_keys=True, default=_told)
+        key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        self._seen[key] += 1
+        return key if self._seen[key] == 1 else f"{key}-{self._seen[key]}"
+
+    def note_started(self, key: str, handle: RunHandle) -> None:
+        """Note that a run has begun."""
+        self._write({"key": key, "status": "started", "handle": json.loads(handle.to_json())})
+
+    def note_ended(self, key: str, result: WorkflowResult | None, error: Exception | None) -> None:
+        """Note that a row has come to its end; not where its run may still be on its way."""
+        if isinstance(error, StreamInterrupted) or (
+            isinstance(error, TransportError) and error.handle is not None
+        ):
+            return
+        entry: dict[str, Json] = {"key": key, "status": type(error).__name__}
+        if result is not None and result.status != RunStatus.RUNNING:
+            entry |= {
+                "status": str(result.status),
+                "run_id": result.workflow_run_id,
+                "outputs": result.outputs,
+                "total_tokens": result.total_tokens,
+                "total_price": None if result.total_price is None else str(result.total_price),
+                "elapsed_time": result.elapsed_time,
+            }
+        if error is not None:
+            entry["error"] = str(error)
+        self._write(entry)
+
+    def result_of(self, key: str) -> WorkflowResult | None:
+        """Give the result of a row that came to a good end at an earlier time."""
+        entry = self.done.get(key)
+        if entry is None:
+            return None
+        return WorkflowResult(
+            workflow_run_id=entry.get("run_id"),
+            status=RunStatus(entry["status"]),
+            outputs=entry.get("outputs") or {},
+            total_tokens=entry.get("total_tokens") or 0,
+            elapsed_time=entry.get("elapsed_time") or 0.0,
+        )
+
+    def _write(self, entry: dict[str, Json]) -> None:
+        assert self._file is not None
+        # In one piece and at once: what was written outlives the process, however it ends.
+        self._file.write(json.dumps(entry).encode() + b"\n")
+        self._file.flush()
+
+    def _read(self, file: IO[bytes]) -> None:
+        file.seek(0)
+        end = 0
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break  # Begun, and never ended.
+            self._take(line, number)
+            end += len(line)
+        file.truncate(end)
+        file.seek(end)
+
+    def _take(self, line: bytes, number: int) -> None:
+        try:
+            entry = json.loads(line)
+            key, status = entry["key"], entry["status"]
+            if status == "started":
+                self.on_the_way[key] = RunHandle.from_json(json.dumps(entry["handle"]))
+                return
+        except (ValueError, KeyError, TypeError):
+            raise ConfigurationError(
+                f"line {number} of {str(self.path)!r} is no entry of a journal: give another file"
+            ) from None
+        self.on_the_way.pop(key, None)
+        if status in _GOOD:
+            self.done[key] = entry
+
+
+def _told(value: object) -> Json:
+    """Give what stands for a file in a key."""
+    if isinstance(value, UploadedFile):
+        return value.id
+    if isinstance(value, InputFile):
+        source = value.source
+        if isinstance(source, bytes | bytearray):
+            source = hashlib.sha256(source).hexdigest()
+        where = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        return [value.name, value.address, str(where)]
+    return str(value)
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    try:
+        _claim(file)
+    except OSError:
+        raise ConfigurationError(
+            f"the journal {str(path)!r} is in use by another batch; wait for its end, or give another file"
+        ) from None
