@@ -24,6 +24,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.sync
+	$(BIN)/python -m benchmarks.fan_out
 
 soak: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.soak

@@ -112,6 +112,11 @@ def _event(place: int, events: int) -> tuple[str, dict[str, Any]]:
 
 @functools.cache
 def _stream(events: int) -> bytes:
+    return b"".join(_parts(events))
+
+
+@functools.cache
+def _parts(events: int) -> list[bytes]:
     head = (
         b"HTTP/1.1 200 OK\r\nServer: gunicorn\r\nX-Version: 1.14.2\r\nTransfer-Encoding: chunked\r\n"
         b"Content-Type: text/event-stream; charset=utf-8\r\n\r\n"
@@ -129,7 +134,7 @@ def _stream(events: int) -> bytes:
             encoded = piece.encode()
             parts.append(b"%x\r\n%b\r\n" % (len(encoded), encoded))
     parts.append(b"0\r\n\r\n")
-    return b"".join(parts)
+    return parts
 
 
 def _whole(body: Mapping[str, Any]) -> bytes:
@@ -154,7 +159,8 @@ class _Server(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
         self._received = bytearray()
         self._unsent = memoryview(b"")
         self._held_back = False
@@ -174,6 +180,9 @@ class _Server(asyncio.Protocol):
         if len(received) >= end:
             request = bytes(received[:end])
             del received[:end]
+            if self._pause and (events := _EVENTS.search(request)):
+                self._send_slowly(iter(_parts(int(events[1]))))
+                return
             self._unsent = memoryview(_answer(request))
             self._send()
 
@@ -186,6 +195,12 @@ class _Server(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._held_back = True
+
+    def _send_slowly(self, parts: Iterator[bytes]) -> None:
+        part = next(parts, None)
+        if part is not None and not self._transport.is_closing():
+            self._transport.write(part)
+            asyncio.get_running_loop().call_later(self._pause, self._send_slowly, parts)
 
     def _send(self) -> None:
         # A part at a time, so that the client sets the pace and not the size of our buffer.
@@ -205,11 +220,13 @@ def _answer(request: bytes) -> bytes:
     return _NOT_FOUND
 
 
-def _serve(port_to: Connection, events: int) -> None:
+def _serve(port_to: Connection, events: int, pause: float) -> None:
     async def run() -> None:
         if events:
             _stream(events)
-        server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0, backlog=1024)
+        server = await asyncio.get_running_loop().create_server(
+            functools.partial(_Server, pause), "127.0.0.1", 0, backlog=4096
+        )
         port_to.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -218,14 +235,14 @@ def _serve(port_to: Connection, events: int) -> None:
 
 
 @contextmanager
-def server(events: int = 0) -> Iterator[str]:
+def server(events: int = 0, pause: float = 0) -> Iterator[str]:
     """Run the server in a process of its own; give its base URL.
 
     A run of N events is asked for with `{"inputs": {"events": N}}`. Runs of as many as named here are made
-    beforehand, so that nobody waits for that.
+    beforehand, so that nobody waits for that. With a `pause`, in seconds, their events come one by one.
     """
     ours, theirs = _FRESH.Pipe()
-    process = _FRESH.Process(target=_serve, args=(theirs, events), daemon=True)
+    process = _FRESH.Process(target=_serve, args=(theirs, events, pause), daemon=True)
     process.start()
     try:
         if not ours.poll(30):

@@ -35,6 +35,9 @@ _TOO_MANY_REJECTED: Final = 3
 """Rejected runs in a row that stop a batch: a stock server keeps a place for each of them for 300 seconds,
 and has ten."""
 
+_FIRST_ROWS: Final = 10
+"""An adaptive batch runs four at a time by then."""
+
 
 @attrs.frozen(kw_only=True)
 class Outcome(Generic[ResultT_co]):
@@ -51,7 +54,7 @@ class Outcome(Generic[ResultT_co]):
     error: DifyError | None = None
     """Why it is not ok."""
     attempts: int = 1
-    """How often it was sent, the tries that the server refused included."""
+    """How often it was sent, the tries that the server refused included; 0 where that was not needed."""
     elapsed: float = 0.0
     """Seconds, waits between two tries included."""
 
@@ -239,7 +242,7 @@ class Batch(Generic[RowT, ResultT_co]):
             except DifyError as exc:
                 error = exc
                 result = getattr(exc, "result", None) or getattr(exc, "partial", None)
-        if self._journal is not None and key not in self._journal.done:
+        if self._journal is not None:
             self._journal.note_ended(key, result, error)
         return Outcome(
             index=index,
@@ -247,13 +250,14 @@ class Batch(Generic[RowT, ResultT_co]):
             row=row,
             result=result,
             error=error,
-            attempts=max(attempts[0], 1),
+            attempts=attempts[0],
             elapsed=time.monotonic() - started,
         )
 
     def _judge(self, outcome: Outcome[Any]) -> None:
         """Stop the batch where going on would cost and not help."""
-        self._rejected = self._rejected + 1 if isinstance(outcome.error, RunRejected) else 0
+        if outcome.attempts > 0:  # Else it tells nothing of the server.
+            self._rejected = self._rejected + 1 if isinstance(outcome.error, RunRejected) else 0
         if isinstance(outcome.error, QuotaExceeded) or self._rejected >= _TOO_MANY_REJECTED:
             self._end(outcome.error)
 
@@ -314,8 +318,8 @@ class _Window:
         self._running = 0
         self._closed = False
         self._changed = asyncio.Event()
-        self._usual: float | None = None  # Seconds that a row takes, as a moving average.
-        self._calm = 0  # Answers to wait for until the next halving: those of a round share one cause.
+        self._pace = _Pace()
+        self._calm = 0  # Answers to wait for until the next halving: what was on its way shares one cause.
 
     async def enter(self) -> bool:
         """Wait for a place; False where there will be none any more."""
@@ -338,7 +342,7 @@ class _Window:
         """Note that a row has come to its end, and has not been read yet."""
         self._running -= 1
         self._unread += 1
-        if self._adaptive:
+        if self._adaptive and outcome.attempts > 0:
             self._learn(outcome)
         self._changed.set()
 
@@ -353,15 +357,38 @@ class _Window:
         self._changed.set()
 
     def _learn(self, outcome: Outcome[Any]) -> None:
-        slow = self._usual is not None and outcome.elapsed > 2 * self._usual
         overloaded = outcome.attempts > 1 or isinstance(outcome.error, RateLimited | ServerError)
-        self._calm -= 1
-        if overloaded or slow:
-            if self._calm <= 0:
-                self._size = max(1.0, self._size / 2)
-                self._calm = int(self._size)
-        else:
-            self._size = min(float(self.most), self._size + 1 / self._size)
         if outcome.ok and not overloaded:
-            known = outcome.elapsed if self._usual is None else self._usual
-            self._usual = 0.9 * known + 0.1 * outcome.elapsed
+            self._pace.note(outcome.elapsed, self._size)
+        self._calm -= 1
+        if not overloaded and not self._pace.is_slow:
+            self._size = min(float(self.most), self._size + 1 / self._size)
+        elif self._calm <= 0:
+            self._calm = 2 * int(self._size)
+            self._size = max(1.0, self._size / 2)
+
+
+class _Pace:
+    """How long a row takes of late, and how long it took when the server had little to do."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._usual = 0.0
+        self._recent = 0.0
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether rows take more than twice as long as they usually do."""
+        return self._recent > 2 * self._usual
+
+    def note(self, seconds: float, window: float) -> None:
+        """Note how long a row took, of which `window` are on their way at once."""
+        self._rows += 1
+        if self._rows <= _FIRST_ROWS:
+            self._usual += (seconds - self._usual) / self._rows
+            self._recent = self._usual
+            return
+        # Follows other rows that take their time, and hardly a server that slows down under our load.
+        self._usual += (seconds - self._usual) / 2000
+        # About a round; a single row that is far out says little.
+        self._recent += (min(seconds, 4 * self._usual) - self._recent) / max(window, 4.0)

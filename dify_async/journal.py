@@ -7,11 +7,12 @@ import json
 import os
 import sys
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from dify_async._types import Json
-from dify_async.errors import ConfigurationError, StreamInterrupted, TransportError
+from dify_async.errors import ConfigurationError, RunPaused, StreamInterrupted, TransportError
 from dify_async.files import InputFile
 from dify_async.models import RunHandle, RunStatus, UploadedFile, WorkflowResult
 
@@ -46,10 +47,9 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.done: dict[str, dict[str, Any]] = {}
-        """The last lines of rows that came to a good end, by key."""
         self.on_the_way: dict[str, RunHandle] = {}
         """Runs that have begun, and of which no end was written, by key."""
+        self._done: dict[str, int] = {}  # Where in the file the good ends of rows are, by key.
         self._seen: Counter[str] = Counter()
         self._file: IO[bytes] | None = None
 
@@ -79,7 +79,10 @@ class Journal:
 
         The second of two equal rows has a key of its own.
         """
-        text = json.dumps(row, sort_keys=True, default=_told)
+        try:
+            text = json.dumps(row, sort_keys=True, default=_told)
+        except (TypeError, ValueError):
+            text = repr(row)  # No request can be made of it either, as its outcome will tell.
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self._seen[key] += 1
         return key if self._seen[key] == 1 else f"{key}-{self._seen[key]}"
@@ -89,10 +92,8 @@ class Journal:
         self._write({"key": key, "status": "started", "handle": json.loads(handle.to_json())})
 
     def note_ended(self, key: str, result: WorkflowResult | None, error: Exception | None) -> None:
-        """Note that a row has come to its end; not where its run may still be on its way."""
-        if isinstance(error, StreamInterrupted) or (
-            isinstance(error, TransportError) and error.handle is not None
-        ):
+        """Note that a row has come to its end; not where that is known, or its run still on its way."""
+        if key in self._done or _is_on_the_way(error):
             return
         entry: dict[str, Json] = {"key": key, "status": type(error).__name__}
         if result is not None and result.status != RunStatus.RUNNING:
@@ -110,14 +111,18 @@ class Journal:
 
     def result_of(self, key: str) -> WorkflowResult | None:
         """Give the result of a row that came to a good end at an earlier time."""
-        entry = self.done.get(key)
-        if entry is None:
+        if key not in self._done:
             return None
+        assert self._file is not None
+        self._file.seek(self._done[key])  # What is written goes to the end all the same.
+        entry = json.loads(self._file.readline())
+        price = entry.get("total_price")
         return WorkflowResult(
             workflow_run_id=entry.get("run_id"),
             status=RunStatus(entry["status"]),
             outputs=entry.get("outputs") or {},
             total_tokens=entry.get("total_tokens") or 0,
+            total_price=None if price is None else Decimal(price),
             elapsed_time=entry.get("elapsed_time") or 0.0,
         )
 
@@ -133,12 +138,11 @@ class Journal:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break  # Begun, and never ended.
-            self._take(line, number)
+            self._take(line, number, end)
             end += len(line)
         file.truncate(end)
-        file.seek(end)
 
-    def _take(self, line: bytes, number: int) -> None:
+    def _take(self, line: bytes, number: int, place: int) -> None:
         try:
             entry = json.loads(line)
             key, status = entry["key"], entry["status"]
@@ -151,7 +155,14 @@ class Journal:
             ) from None
         self.on_the_way.pop(key, None)
         if status in _GOOD:
-            self.done[key] = entry
+            self._done[key] = place
+
+
+def _is_on_the_way(error: Exception | None) -> bool:
+    """Say whether a run may go on, or waits for a person."""
+    if isinstance(error, TransportError):
+        return error.handle is not None
+    return isinstance(error, StreamInterrupted | RunPaused)
 
 
 def _told(value: object) -> Json:

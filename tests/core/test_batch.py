@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -181,6 +182,29 @@ async def test_adaptive_finds_out_what_the_server_bears(fake_dify: FakeDify) -> 
     assert most >= 3, "it grows"
     refused = sum(outcome.attempts - 1 for outcome in outcomes)
     assert refused < 120, "and most rows meet no refusal"
+
+
+async def test_adaptive_does_not_queue_up_at_a_server_that_slows_down() -> None:
+    held = 0
+    seen: list[int] = []
+
+    @asynccontextmanager
+    async def counting() -> AsyncIterator[None]:
+        nonlocal held
+        held += 1
+        seen.append(held)
+        yield
+        held -= 1
+
+    slow = Workflow(nodes=[Node("Slow", seconds=0.02)])
+    with FakeDify(slow, connections=4, tail=0.0) as dify:
+        async with (
+            AppClient(dify.api_key, user="ada", base_url=dify.base_url, limiter=counting) as client,
+            client.workflows.run_many([{}] * 500, concurrency=100, adaptive=True) as batch,
+        ):
+            assert all([outcome.ok async for outcome in batch])
+    assert max(seen) >= 4, "it grows to what the server bears"
+    assert max(seen) < 20, "and not far beyond: without a brake it would come to 30"
 
 
 async def test_a_batch_without_a_block_says_what_to_write(client: AppClient) -> None:

@@ -126,6 +126,41 @@ async def test_files_in_rows_are_known_by_what_they_are(
     assert fake_dify.runs_started == 2
 
 
+async def test_a_run_that_waits_for_a_person_is_not_started_again(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Ask", form="Fine?")], outputs={"n": 5})
+    assert await outputs(client, rows(1), path) == ["paused"]
+    assert await outputs(client, rows(1), path) == ["paused"]
+    (token,) = fake_dify.forms
+    await client.forms.submit(token, {"comment": "yes"}, "approve")
+    assert await outputs(client, rows(1), path) == [5]
+    assert fake_dify.runs_started == 1
+
+
+async def test_what_a_journal_tells_again(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Think", tokens=7)], outputs={"text": "é\u2028"})
+    async with client.workflows.run_many([{}, {}], ordered=True, journal=path) as batch:
+        first = await batch.all()
+    async with client.workflows.run_many([{}, {}], ordered=True, journal=path) as batch:
+        again = await batch.all()
+    for before, after in zip(first, again, strict=True):
+        assert before.result is not None
+        assert after.result is not None
+        assert (before.attempts, after.attempts) == (1, 0)
+        for name in ("workflow_run_id", "status", "outputs", "total_tokens", "total_price", "elapsed_time"):
+            assert getattr(before.result, name) == getattr(after.result, name)
+    assert batch.totals.tokens == 14
+
+
+async def test_a_row_that_no_request_can_hold_hurts_no_other(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    odd: Any = {1: "a", "n": 2}
+    assert await outputs(client, [{"n": 1}, odd, {"n": 3}], path) == [1, "ConfigurationError", 3]
+    assert fake_dify.runs_started == 2
+
+
 KILLED: Final = """
 import asyncio, sys
 from dify_async import AppClient
