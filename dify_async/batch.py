@@ -164,6 +164,11 @@ class Batch(Generic[RowT, ResultT_co]):
         """What the outcomes that were read came to."""
         return self._totals
 
+    @property
+    def in_flight(self) -> int:
+        """How many rows are on their way just now."""
+        return self._window.running
+
     def __aiter__(self) -> AsyncIterator[Outcome[ResultT_co]]:
         if not self._workers:
             raise TypeError(
@@ -315,7 +320,8 @@ class _Window:
         self._adaptive = adaptive
         self._size: float = 1.0 if adaptive else most
         self._unread = 0
-        self._running = 0
+        self.running = 0
+        """How many rows are on their way."""
         self._closed = False
         self._changed = asyncio.Event()
         self._pace = _Pace()
@@ -324,23 +330,23 @@ class _Window:
     async def enter(self) -> bool:
         """Wait for a place; False where there will be none any more."""
         while not self._closed and (
-            self._unread + self._running >= self.most or self._running >= int(self._size)
+            self._unread + self.running >= self.most or self.running >= int(self._size)
         ):
             self._changed.clear()
             await self._changed.wait()
         if self._closed:
             return False
-        self._running += 1
+        self.running += 1
         return True
 
     def leave(self) -> None:
         """Give back a place that was not used."""
-        self._running -= 1
+        self.running -= 1
         self._changed.set()
 
     def done(self, outcome: Outcome[Any]) -> None:
         """Note that a row has come to its end, and has not been read yet."""
-        self._running -= 1
+        self.running -= 1
         self._unread += 1
         if self._adaptive and outcome.attempts > 0:
             self._learn(outcome)

@@ -13,6 +13,7 @@ import typer
 
 from dify_async._probe import probe as ask_server
 from dify_async._version import __version__
+from dify_async.cli.batch import Job, run_batch
 from dify_async.cli.follow import Shown, run_workflow, watch_run
 from dify_async.cli.outcome import EXIT_CODES, REFUSED, perform, say
 from dify_async.cli.show import (
@@ -97,11 +98,11 @@ def _options(
 
 
 def _with_client(
-    api_key: str | None, base_url: str | None, user: str, do: Callable[[AppClient], Awaitable[None]]
+    api_key: str | None, base_url: str | None, user: str, do: Callable[[AppClient], Awaitable[int | None]]
 ) -> None:
-    async def work() -> None:
+    async def work() -> int | None:
         async with AppClient(api_key, base_url=base_url, user=user) as client:
-            await do(client)
+            return await do(client)
 
     perform(work())
 
@@ -146,6 +147,86 @@ def run(
         raise typer.BadParameter("--detach and --events exclude each other")
     shown = _shown(as_json=as_json, as_events=as_events)
     _with_client(api_key, base_url, user, lambda client: run_workflow(client, inputs, shown, detach=detach))
+
+
+@app.command()
+def batch(
+    rows: Annotated[
+        Path,
+        typer.Argument(
+            help="A CSV, TSV, JSON lines or JSON file: a row for each run, a column or key for each input."
+        ),
+    ],
+    columns: Annotated[
+        list[str],
+        typer.Option(
+            "--column",
+            metavar="INPUT=COLUMN",
+            default_factory=list,
+            show_default=False,
+            help="Which column an input comes from, where they have not the same name: city=City.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            show_default=False,
+            help="Where the results go, a line of JSON for each row as it ends, and beside it a journal for "
+            "--resume. Without it they are printed.",
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency", "-c", min=1, help="Runs at once, at most. A stock Dify serves 10 connections."
+        ),
+    ] = 5,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="Begin with one at a time, and find out what the server bears.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the results of -o: do what is missing or failed, and take up runs that have "
+            "begun by their ids.",
+        ),
+    ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            show_default="UTF-8, or what a byte order mark says, or GBK", help="Of the file's text."
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(show_default=False, help="Write a page of HTML on how it went: status, time, tokens."),
+    ] = None,
+    api_key: ApiKey = None,
+    base_url: BaseUrl = None,
+    user: User = _DEFAULT_USER,
+) -> None:
+    """Run the app's workflow for each row of a file, a few at a time.
+
+    Columns are held against the app's form before the first run. A cell for a file is a path, from where the
+    rows' file is, or an address; several are separated by semicolons. Ctrl-C stops the runs on their way.
+    The exit code is the one that all failed rows have in common, else 1.
+
+    `dify-async batch rows.csv -c 10 -o results.jsonl --column city=City --report report.html`
+    """
+    job = Job(
+        rows=rows,
+        output=output,
+        report=report,
+        columns=columns,
+        encoding=encoding,
+        concurrency=concurrency,
+        adaptive=adaptive,
+        resume=resume,
+    )
+    _with_client(api_key, base_url, user, lambda client: run_batch(client, job))
 
 
 @app.command()

@@ -48,15 +48,15 @@ def code_of(error: DifyError) -> int:
             return REFUSED
 
 
-def perform(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work of a command; end the process as it ends.
+def perform(work: Coroutine[Any, Any, int | None]) -> None:
+    """Do the work of a command, which may give an exit code; end the process as it ends.
 
     Raises:
         typer.Exit: with the exit code, unless it is 0.
     """
     logging.getLogger("dify_async").addHandler(_warnings)
     try:
-        asyncio.run(work)
+        code = asyncio.run(work)
     except DifyError as error:
         say(_with_a_way_on(error))
         raise typer.Exit(code_of(error)) from None
@@ -66,6 +66,8 @@ def perform(work: Coroutine[Any, Any, None]) -> None:
         # Who read our output has gone, as `head` does. Python would complain of it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from None
+    if code:
+        raise typer.Exit(code)
 
 
 def _with_a_way_on(error: DifyError) -> str:

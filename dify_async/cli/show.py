@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import attrs
 import orjson
@@ -30,12 +30,12 @@ def print_json_line(value: Json) -> None:
     print(value if isinstance(value, str) else orjson.dumps(value, default=str).decode(), flush=True)
 
 
-def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; where it is no terminal only its rows, with tabs."""
-    console = Console()
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, file: TextIO | None = None) -> None:
+    """Print a table; where it is no terminal only its rows, with tabs. Without a file, to standard output."""
+    console = Console(file=file)
     if not console.is_terminal:
         for row in rows:
-            print("\t".join(" ".join(cell.split()) for cell in row))
+            print("\t".join(" ".join(cell.split()) for cell in row), file=file)
         return
     table = Table(*headings, box=None, header_style="dim", pad_edge=False)
     for row in rows:

@@ -37,6 +37,11 @@ class Batch(Generic[RowT, ResultT_co]):
         """What the outcomes that were read came to."""
         return self._twin.totals
 
+    @property
+    def in_flight(self) -> int:
+        """How many rows are on their way just now."""
+        return self._twin.in_flight
+
     def __iter__(self) -> Iterator[Outcome[ResultT_co]]:
         if self._bridge is None:
             raise TypeError("a batch is used in a block: with ...run_many(...) as batch: ...")

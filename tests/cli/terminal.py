@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 COMMAND = [sys.executable, "-m", "dify_async"]
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -29,3 +33,28 @@ def on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
         status = process.wait(timeout=60)
     os.close(main)
     return status, shown.decode()
+
+
+def the_error(done: subprocess.CompletedProcess[str]) -> str:
+    """Give the one line of an error."""
+    assert done.stderr.startswith("dify-async: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.strip().removeprefix("dify-async: ")
+
+
+def interrupted(environment: dict[str, str], *arguments: str, at: str) -> tuple[int, str]:
+    """Press Ctrl-C when a line comes; give the exit code, and what was said."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while at not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        return process.wait(timeout=30), said

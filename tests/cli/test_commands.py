@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import COMMAND, on_a_terminal
+from tests.cli.terminal import COMMAND, Command, interrupted, on_a_terminal, the_error
 from tests.faults import GONE
 
 FORM = [
@@ -24,46 +22,11 @@ FORM = [
     Field("options", "json_object"),
 ]
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def environment(fake_dify: FakeDify) -> dict[str, str]:
-    return {"DIFY_API_KEY": fake_dify.api_key, "DIFY_BASE_URL": fake_dify.base_url, "DIFY_USER": "ada"}
-
-
-@pytest.fixture
-def dify(environment: dict[str, str], tmp_path: Path) -> Command:
-    """Run a command in an empty folder; whatever it does, it shows no traceback."""
-
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            env={**os.environ, **environment, **more},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr
-        assert "\x1b" not in done.stdout + done.stderr, "plain, where it is no terminal"
-        return done
-
-    return run
-
 
 @pytest.fixture
 def files(tmp_path: Path) -> None:
     for name in ("file.pdf", "a.png", "b.png"):
         (tmp_path / name).write_bytes(name.encode())
-
-
-def the_error(done: subprocess.CompletedProcess[str]) -> str:
-    """Give the one line of an error."""
-    assert done.stderr.startswith("dify-async: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr.strip().removeprefix("dify-async: ")
 
 
 # Running
@@ -145,24 +108,6 @@ def test_a_detached_run_is_watched_read_and_stopped(dify: Command, fake_dify: Fa
     handle = json.loads(dify("run", "--detach", "--json").stdout)
     assert (handle["kind"], handle["user"]) == ("workflow", "ada")
     assert handle["run_id"] in fake_dify.runs
-
-
-def interrupted(environment: dict[str, str], *arguments: str, at: str) -> tuple[int, str]:
-    """Press Ctrl-C when a line comes; give the exit code, and what was said."""
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        while at not in process.stdout.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-        return process.wait(timeout=30), said
 
 
 WAITING = Workflow(nodes=[Node("Quick", text=["..."]), Node("Wait", seconds=60)])
