@@ -106,7 +106,7 @@ def _encoding_of(path: Path) -> tuple[str, str | None]:
 def _is_in(path: Path, encoding: str) -> bool:
     try:
         with path.open(encoding=encoding) as file:
-            while file.read(2**20):
+            while file.read(2**16):
                 pass
     except UnicodeDecodeError:
         return False
@@ -121,7 +121,8 @@ def _rows(path: Path, kind: str, encoding: str) -> Iterator[dict[str, Json]]:
             case "jsonl":
                 for number, line in enumerate(file, 1):
                     if line.strip():
-                        yield _object(_parsed(line, f"line {number} of {path.name!r}"), path.name, number)
+                        where = f"line {number} of {path.name!r}"
+                        yield _object(_parsed(line, where), where)
             case _:
                 header = file.readline()
                 file.seek(0)
@@ -167,7 +168,7 @@ def _from_json(text: str, name: str) -> Iterator[dict[str, Json]]:
     if items is None:
         raise ConfigurationError(f"{name!r} holds no list of objects, one for each row")
     for number, item in enumerate(items, 1):
-        yield _object(item, name, number)
+        yield _object(item, f"row {number} of {name!r}")
 
 
 def _parsed(text: str, where: str) -> Json:
@@ -177,8 +178,8 @@ def _parsed(text: str, where: str) -> Json:
         raise ConfigurationError(f"{where} is no JSON: {exc}") from None
 
 
-def _object(item: Json, name: str, number: int) -> dict[str, Json]:
+def _object(item: Json, where: str) -> dict[str, Json]:
     row = as_object(item)
     if row is None:
-        raise ConfigurationError(f"row {number} of {name!r} is no object of inputs by their names")
+        raise ConfigurationError(f"{where} is no object of inputs by their names")
     return row

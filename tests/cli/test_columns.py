@@ -1,0 +1,103 @@
+"""Which column is for which input, and what its cells stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dify_async import InputFile
+from dify_async.cli.columns import inputs_of, matched, read_columns
+from dify_async.errors import ConfigurationError
+from dify_async.models import AppParameters, InputField
+
+FORM = AppParameters(
+    user_input_form=[
+        InputField(kind="text-input", variable="city", label="City name", required=True),
+        InputField(kind="number", variable="days", label="Days"),
+        InputField(kind="checkbox", variable="long", label="Long"),
+        InputField(kind="json_object", variable="options", label="Options"),
+        InputField(kind="file", variable="doc", label="Document", allowed_file_types=["document"]),
+        InputField(kind="file-list", variable="pics", label="Pictures", allowed_file_types=["image"]),
+    ]
+)
+
+
+def test_a_column_is_found_by_name_by_label_or_as_told() -> None:
+    assert matched(["city", "days", "note"], FORM, {}) == ({"city": "city", "days": "days"}, ["note"])
+    assert matched(["Days", "City name"], FORM, {}) == ({"city": "City name", "days": "Days"}, [])
+    assert matched(["city", "town"], FORM, {"city": "town"}) == ({"city": "town"}, ["city"])
+
+
+def test_a_column_goes_to_the_input_of_its_name_before_any_label() -> None:
+    form = AppParameters(
+        user_input_form=[InputField(variable="a", label="b"), InputField(variable="b", label="B")]
+    )
+    assert matched(["b"], form, {}) == ({"b": "b"}, [])
+
+
+@pytest.mark.parametrize(
+    ("columns", "given", "sentence"),
+    [
+        (["City", "days"], {}, "'city', which is required; there are City, days. --column city=City"),
+        (["a", "b"], {}, "--column city=COLUMN takes one of another name"),
+        (["city"], {"town": "city"}, "the app has no input 'town': there are city, days"),
+        (["city"], {"days": "Days"}, "there is no column 'Days': there are city"),
+    ],
+)
+def test_columns_that_do_not_fit_the_form(columns: list[str], given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        matched(columns, FORM, given)
+    assert sentence in str(caught.value)
+
+
+def test_options_for_columns() -> None:
+    assert read_columns(["city=City", "n=a=b"]) == {"city": "City", "n": "a=b"}
+    for wrong in ("city", "=City", "city="):
+        with pytest.raises(ConfigurationError, match="INPUT=COLUMN"):
+            read_columns([wrong])
+
+
+def told(value: Any) -> Any:
+    """Give what a file is known by."""
+    if isinstance(value, InputFile):
+        return (value.address or str(value.source), str(value.type))
+    return [told(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "value"),
+    [
+        ("city", "007", "007"),
+        ("city", 7, 7),
+        ("days", "3", 3),
+        ("days", " 2.5 ", 2.5),
+        ("days", "soon", "soon"),
+        ("days", "nan", "nan"),
+        ("days", 4, 4),
+        ("long", "TRUE", True),
+        ("long", "no", False),
+        ("long", "maybe", "maybe"),
+        ("options", '{"a": [1]}', {"a": [1]}),
+        ("options", "{", "{"),
+        ("options", {"a": 1}, {"a": 1}),
+        ("doc", "q3.pdf", ("folder/q3.pdf", "document")),
+        ("doc", "/tmp/q3.pdf", ("/tmp/q3.pdf", "document")),
+        ("doc", "https://example.com/q3.pdf", ("https://example.com/q3.pdf", "document")),
+        ("doc", "https://example.com/?id=5", ("https://example.com/?id=5", "document")),
+        ("doc", "https://", "https://"),
+        ("doc", {"transfer_method": "remote_url"}, {"transfer_method": "remote_url"}),
+        ("pics", "a.png; b.png;", [("folder/a.png", "image"), ("folder/b.png", "image")]),
+        ("pics", ["a.png", None], [("folder/a.png", "image")]),
+        ("pics", "https://example.com/x", [("https://example.com/x", "image")]),
+    ],
+)
+def test_cells_become_values(name: str, cell: Any, value: Any) -> None:
+    inputs = inputs_of({"column": cell}, {name: "column"}, FORM.form, Path("folder"))
+    assert told(inputs[name]) == value
+
+
+def test_empty_cells_are_left_out() -> None:
+    columns = {"city": "a", "days": "b", "doc": "c"}
+    assert inputs_of({"a": "x", "b": "", "d": "y"}, columns, FORM.form, Path()) == {"city": "x"}
