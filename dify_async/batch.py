@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
@@ -192,6 +192,8 @@ class Batch(Generic[RowT, ResultT_co]):
                 self._next += 1
                 return self._early.pop(self._next - 1)
             if self._working == 0 and self._ready.empty():
+                if self._early:  # A row before them came to no outcome.
+                    return self._early.pop(min(self._early))
                 if self._stop is not None:
                     raise self._stop
                 raise StopAsyncIteration
@@ -295,11 +297,12 @@ class Batch(Generic[RowT, ResultT_co]):
             worker.cancel()
         if self._workers:
             await asyncio.wait(self._workers)
+        await self._rows.aclose()
         if self._journal is not None:
             self._journal.close()
 
 
-async def _each(rows: Rows[RowT]) -> AsyncIterator[RowT]:
+async def _each(rows: Rows[RowT]) -> AsyncGenerator[RowT]:
     if isinstance(rows, AsyncIterable):
         async for row in rows:
             yield row

@@ -167,6 +167,29 @@ async def test_rows_that_fail_are_told_after_what_was_started(client: AppClient)
     assert len(outcomes) == 3
 
 
+async def test_what_no_row_should_end_in_is_told_after_all_that_ended_well(fake_dify: FakeDify) -> None:
+    places = 0
+
+    @asynccontextmanager
+    async def breaks_at_the_second() -> AsyncIterator[None]:
+        nonlocal places
+        places += 1
+        if places == 2:
+            raise OSError("no limiter answers")
+        yield
+
+    url = fake_dify.base_url
+    async with AppClient(fake_dify.api_key, user="ada", base_url=url, limiter=breaks_at_the_second) as client:
+        outcomes: list[Outcome[WorkflowResult]] = []
+        with pytest.raises(OSError, match="no limiter answers"):
+            async with client.workflows.run_many(rows(9), concurrency=3, ordered=True) as batch:
+                async for outcome in batch:
+                    outcomes.append(outcome)
+    assert len(outcomes) >= 2
+    assert all(outcome.ok for outcome in outcomes)
+    assert len(outcomes) == fake_dify.runs_started, "what was on its way was delivered"
+
+
 async def test_adaptive_finds_out_what_the_server_bears(fake_dify: FakeDify) -> None:
     fake_dify.max_active_requests = 4
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.03)])
