@@ -49,8 +49,9 @@ class Outcome(Generic[ResultT_co]):
     """What a journal knows the row by; without one, its place as a text."""
     row: Any
     """The row itself."""
-    result: ResultT_co | None = None
-    """Its result, where it has one: also that of a run that failed."""
+    result: ResultT_co = attrs.field(default=None)
+    """Its result, where it has one: also that of a run that failed, or as much as came of one that broke off.
+    None else; the type leaves that out, so that who has looked at `ok` need not look twice."""
     error: DifyError | None = None
     """Why it is not ok."""
     attempts: int = 1
@@ -74,14 +75,15 @@ class Outcome(Generic[ResultT_co]):
     @property
     def usage(self) -> Usage | None:
         """Tokens and price, where the server tells them; of a workflow, of all its nodes together."""
-        result = self.result
-        if result is None:
-            return None
-        if isinstance(result, WorkflowResult):
-            return Usage(total_tokens=result.total_tokens, total_price=result.total_price)
-        if result.usage is None and isinstance(result, ChatResult) and result.run is not None:
-            return Usage(total_tokens=result.run.total_tokens, total_price=result.run.total_price)
-        return result.usage
+        match self.result:
+            case WorkflowResult() as run:
+                return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
+            case ChatResult(usage=None, run=WorkflowResult() as run):
+                return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
+            case ChatResult() | CompletionResult() as answer:
+                return answer.usage
+            case _:
+                return None
 
 
 @attrs.define

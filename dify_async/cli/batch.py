@@ -147,7 +147,8 @@ def _results(path: Path | None) -> Generator[IO[bytes]]:
 
 def _line(outcome: Outcome[WorkflowResult]) -> bytes:
     """Give an outcome as a line of the results."""
-    result, usage = outcome.result, outcome.usage
+    result = outcome.result if isinstance(outcome.result, WorkflowResult) else None
+    usage = outcome.usage
     told: dict[str, Json] = {
         "row": outcome.index + 1,
         "inputs": outcome.row,
