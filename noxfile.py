@@ -41,5 +41,5 @@ def tests(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure against raw aiohttp and other clients."""
     _install(session, "bench")
-    session.run("python", "-m", "benchmarks.decode", *session.posargs)
-    session.run("python", "-m", "benchmarks.calls", *session.posargs)
+    for name in ("decode", "calls", "sync", "fan_out"):
+        session.run("python", "-m", f"benchmarks.{name}", *session.posargs)
