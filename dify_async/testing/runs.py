@@ -151,7 +151,11 @@ class FakeRun(FakeTask):
                 return
         outputs: dict[str, Json] = {"answer": self.answer, "files": []}
         if self.message is None:
-            outputs = self._workflow.outputs_for(self.inputs)
+            try:
+                outputs = self._workflow.outputs_for(self.inputs)
+            except Exception as exc:  # noqa: BLE001 - the test's own function; silence would tell it nothing
+                self._finish("failed", {}, f"{type(exc).__name__}: {exc}")
+                return
         else:
             self._end_message(self.message)
         self._finish("partial-succeeded" if self._exceptions else "succeeded", outputs, None)

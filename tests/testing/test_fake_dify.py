@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dify_async import AppClient
+from dify_async import AppClient, errors
 from dify_async._wire.sse import EventParser
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Silence, Workflow
 from tests import recordings
@@ -256,3 +256,10 @@ async def test_what_it_saw_can_be_read(client: AppClient, fake_dify: FakeDify) -
     assert json.loads(seen.body)["inputs"] == {"a": 1}
     assert fake_dify.api_key not in repr(seen)
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 0)
+
+
+async def test_a_function_of_a_test_that_raises_fails_the_run(fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(outputs=lambda inputs: {"x": inputs["city"]})
+    async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
+        with pytest.raises(errors.RunFailed, match="KeyError: 'city'"):
+            await client.workflows.run({}, timeout=5)
