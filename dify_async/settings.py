@@ -32,7 +32,7 @@ def _count(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
 class Timeouts:
     """How long to wait for what, in seconds. Each clock raises an error of its own.
 
-    Waiting for a free slot of `max_concurrent` is on no clock but `total`.
+    Waiting for a free slot, of `max_concurrent` or of a `limiter`, is on no clock.
     """
 
     connect: float = attrs.field(default=10, validator=_seconds)
