@@ -547,7 +547,7 @@ async def test_an_event_without_an_end_is_cut_off(part: bytes) -> None:
         (b"\r", 6),
         (b'data: {"event": "tts_message", "audio": "' + b"x" * 4000 + b'"}\n\n', 32),
     ],
-    ids=repr,
+    ids=lambda value: repr(value)[:20],
 )  # fmt: skip
 async def test_what_says_nothing_takes_no_memory_however_much_comes(part: bytes, mebibytes: int) -> None:
     parts = [part * (2**16 // len(part))] * (16 * mebibytes)
