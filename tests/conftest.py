@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import AsyncIterator
 from unittest.mock import Mock
@@ -24,6 +25,10 @@ if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).paramet
             super().__init__(*args, **kwargs)  # type: ignore[arg-type]
 
     aioresponses.core.ClientResponse = _Response
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # Many tests look for garbage; it is in none of what was made so far.
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 from aiohttp import web
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from dify_async.testing.fake import FakeDify
 
 __all__ = ["PING", "Server"]
+
+Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _fault: Final[ContextVar[Fault | None]] = ContextVar("fault")
 """What the request that is being answered is to meet."""
@@ -77,7 +79,8 @@ class Server:
 
     def app(self) -> web.Application:
         """Make the application that serves them."""
-        application = web.Application(middlewares=[self._around], client_max_size=200 * 2**20)
+        # Without a middleware, for aiohttp keeps the last thousand applications that have one.
+        application = web.Application(client_max_size=200 * 2**20)
         for prefix, routes, admitted in (
             ("/v1", app.SERVICE_OPEN, _anybody),
             ("/v1", _SERVICE, _with_key),
@@ -86,12 +89,11 @@ class Server:
         ):
             for method, path, handler in routes:
                 answer = self._answering(handler, admitted, on_web=prefix == "/api")
-                application.router.add_route(method, prefix + path, answer)
+                application.router.add_route(method, prefix + path, self._around(answer))
+        application.router.add_route("*", "/{path:.*}", self._around(_unknown))
         return application
 
-    def _answering(
-        self, handler: Handler, admitted: Callable[[Call], Call], *, on_web: bool
-    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _answering(self, handler: Handler, admitted: Callable[[Call], Call], *, on_web: bool) -> Answer:
         async def answer(request: web.Request) -> web.StreamResponse:
             call = Call(self._fake, request, _fault.get(), on_web)
             try:
@@ -101,33 +103,43 @@ class Server:
 
         return answer
 
-    @web.middleware
-    async def _around(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    def _around(self, handler: Answer) -> Answer:
         """Note the request, meet the faults, and answer what no handler does as Dify does."""
-        # A form may be large, and its handler keeps what it needs of it.
-        body = b"" if request.content_type.startswith("multipart/") else await request.read()
-        self._fake.note(request.method, request.path_qs, dict(request.headers), body)
-        fault = self._fake.next_fault(request.method, request.path)
-        call = Call(self._fake, request, fault, on_web=request.path.startswith("/api/"))
-        async with self._places:
-            try:
-                if isinstance(fault, Delay):
-                    await asyncio.sleep(fault.seconds)
-                if isinstance(fault, Refuse):
-                    return _refused(call, fault)
-                if isinstance(fault, Drop) and not fault.after_start:
-                    return call.hang_up()
-                _fault.set(fault)
-                return await handler(request)
-            except web.HTTPNotFound:
-                return web.Response(status=404, text=_PAGE_404, content_type="text/html")
-            except web.HTTPMethodNotAllowed:
-                message = "The method is not allowed for the requested URL."
-                return call.json({"code": "method_not_allowed", "message": message, "status": 405}, 405)
-            except ConnectionError:
-                return web.Response()  # The client has gone; there is nobody to answer.
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            # A form may be large, and its handler keeps what it needs of it.
+            body = b"" if request.content_type.startswith("multipart/") else await request.read()
+            self._fake.note(request.method, request.path_qs, dict(request.headers), body)
+            fault = self._fake.next_fault(request.method, request.path)
+            call = Call(self._fake, request, fault, on_web=request.path.startswith("/api/"))
+            async with self._places:
+                try:
+                    if isinstance(fault, Delay):
+                        await asyncio.sleep(fault.seconds)
+                    if isinstance(fault, Refuse):
+                        return _refused(call, fault)
+                    if isinstance(fault, Drop) and not fault.after_start:
+                        return call.hang_up()
+                    _fault.set(fault)
+                    return await handler(request)
+                except web.HTTPNotFound:
+                    return web.Response(status=404, text=_PAGE_404, content_type="text/html")
+                except web.HTTPMethodNotAllowed:
+                    message = "The method is not allowed for the requested URL."
+                    return call.json({"code": "method_not_allowed", "message": message, "status": 405}, 405)
+                except ConnectionError:
+                    return web.Response()  # The client has gone; there is nobody to answer.
+
+        return answer
+
+
+async def _unknown(request: web.Request) -> web.StreamResponse:
+    *known, _ = request.app.router.resources()
+    for resource in known:
+        _, methods = await resource.resolve(request)
+        if methods:
+            raise web.HTTPMethodNotAllowed(request.method, methods)
+    raise web.HTTPNotFound
 
 
 def _anybody(call: Call) -> Call:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 import uuid
+import weakref
 from typing import Any
 
 import aiohttp
@@ -263,3 +265,15 @@ async def test_a_function_of_a_test_that_raises_fails_the_run(fake_dify: FakeDif
     async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
         with pytest.raises(errors.RunFailed, match="KeyError: 'city'"):
             await client.workflows.run({}, timeout=5)
+
+
+async def test_nothing_is_left_of_one_that_has_ended() -> None:
+    ended: list[weakref.ref[FakeDify]] = []
+    for _ in range(3):
+        with FakeDify() as dify:
+            assert (await ask(dify, "GET", "/v1/info"))[0] == 200
+            assert (await ask(dify, "GET", "/v1/nothing"))[0] == 404
+        ended.append(weakref.ref(dify))
+    del dify
+    gc.collect()
+    assert [one() for one in ended] == [None] * 3
