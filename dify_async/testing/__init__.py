@@ -15,6 +15,7 @@ A conftest may import it besides, so pytest is told not to expect it unimported:
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 
 from dify_async.testing.fake import FakeDify, SeenRequest
@@ -65,5 +66,7 @@ if "pytest" in sys.modules:  # Whoever loads this as a plugin has it; the demo h
     @pytest.fixture(name="fake_dify")
     def _fake_dify() -> Iterator[FakeDify]:
         """Give a Dify server that serves this test alone."""
+        # aiohttp warns of itself where an uploaded form comes in unlucky pieces.
+        warnings.filterwarnings("ignore", r"unread_data\(\) is deprecated", DeprecationWarning)
         with FakeDify(tail=0.2) as dify:
             yield dify
