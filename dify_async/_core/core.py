@@ -62,6 +62,13 @@ def counting_attempts() -> Generator[list[int]]:
         _attempts.reset(token)
 
 
+def note_attempts(count: int) -> None:
+    """Say how often the run was sent, where that is being counted."""
+    counted = _attempts.get()
+    if counted is not None:
+        counted[0] = count
+
+
 @attrs.frozen
 class Response:
     """An answer as it came: what `client.request(...)` gives."""
@@ -393,10 +400,9 @@ class Core:
         """Do something until it succeeds, or fails for good: the one loop of retries."""
         started = time.monotonic()
         attempt = 1
-        counted = _attempts.get() if asked.starts_run else None
         while True:
-            if counted is not None:
-                counted[0] = attempt
+            if asked.starts_run:
+                note_attempts(attempt)
             try:
                 return await once(attempt)
             except DifyError as error:

@@ -1,0 +1,63 @@
+"""Many runs on a Dask cluster, without `await`. By the extra `dask`.
+
+```python
+from dify_async.sync import AppClient
+from dify_async.sync.distributed import map_runs
+
+with map_runs(rows, client=AppClient("app-..."), dask="tcp://scheduler:8786") as batch:
+    for outcome in batch:
+        ...
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from dify_async import distributed as aio
+from dify_async._types import Json
+from dify_async.batch import Rows
+from dify_async.errors import ConfigurationError
+from dify_async.models import WorkflowResult
+from dify_async.settings import Timeouts
+from dify_async.sync.batch import Batch, read_in_threads
+from dify_async.sync.clients import AppClient
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def map_runs(
+    rows: Rows[Mapping[str, Json]],
+    *,
+    client: AppClient,
+    dask: Client | str,
+    concurrency_total: int = 40,
+    ordered: bool = False,
+    adaptive: bool = False,
+    check_inputs: bool = True,
+    timeout: float | Timeouts | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, Json] | None = None,
+) -> Batch[Mapping[str, Json], WorkflowResult]:
+    """Run the app's workflow for many inputs, on the workers of a Dask cluster. See `Batch` for what follows.
+
+    Takes what `dify_async.distributed.map_runs` takes, and all that is said there holds.
+    """
+    if not isinstance(client, AppClient):
+        raise ConfigurationError(f"client is an AppClient of dify_async.sync, not {type(client).__name__}")
+    return Batch(
+        aio.map_runs(
+            read_in_threads(rows) if isinstance(rows, Iterator) else rows,
+            client=client._twin,  # pyright: ignore[reportPrivateUsage]
+            dask=dask,
+            concurrency_total=concurrency_total,
+            ordered=ordered,
+            adaptive=adaptive,
+            check_inputs=check_inputs,
+            timeout=timeout,
+            extra_headers=extra_headers,
+            extra_body=extra_body,
+        )
+    )

@@ -1,0 +1,55 @@
+"""A Dask cluster on this machine: two processes, one thread each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dask
+import pytest
+from distributed import LocalCluster
+
+from dify_async.testing import FakeDify, Node, Workflow
+
+_SETTINGS = {
+    # The places of a lost worker are given back after 30 seconds; here nobody wants to wait so long.
+    "distributed.scheduler.locks.lease-timeout": "3s",
+    "distributed.scheduler.locks.lease-validation-interval": "100ms",
+}
+
+
+@pytest.fixture(scope="module")
+def running_cluster() -> Iterator[Any]:
+    with dask.config.set(_SETTINGS):
+        with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as it:
+            yield it
+
+
+@pytest.fixture
+def cluster(running_cluster: Any, fake_dify: FakeDify) -> Iterator[Any]:
+    """Give a cluster of two workers, and see that nothing is left with it."""
+    running_cluster.wait_for_workers(2, timeout=30)
+    scheduler = running_cluster.scheduler
+    before = (set(scheduler.worker_plugins), set(scheduler.task_metadata))
+    yield running_cluster
+    assert set(scheduler.worker_plugins) == before[0]
+    assert not scheduler.extensions["semaphores"].max_leases
+    # It hears of a client that has gone a moment later.
+    assert fake_dify.wait_for(lambda: not scheduler.tasks and set(scheduler.task_metadata) == before[1])
+
+
+@pytest.fixture(autouse=True)
+def app(fake_dify: FakeDify) -> None:
+    fake_dify.tail = 0.0
+    fake_dify.workflow = Workflow(nodes=[Node("One", seconds=0.05, tokens=3)], outputs=dict)
+
+
+@pytest.fixture
+def happens(fake_dify: FakeDify) -> Callable[[Callable[[], bool]], Any]:
+    """Wait for something, without holding the test's event loop up."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        assert await asyncio.to_thread(fake_dify.wait_for, condition, 20)
+
+    return wait

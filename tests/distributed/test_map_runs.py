@@ -1,0 +1,313 @@
+"""Many runs on a Dask cluster: bounded over all workers, one outcome for each row, whatever dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+from dify_async import AppClient, Outcome, RunHandle, errors
+from dify_async.distributed import map_runs
+from dify_async.models import WorkflowResult
+from dify_async.sync import AppClient as BlockingClient
+from dify_async.sync.distributed import map_runs as blocking_map_runs
+from dify_async.testing import FakeDify, Field, Node, Refuse, Workflow
+
+Happens = Callable[[Callable[[], bool]], Awaitable[None]]
+
+pytestmark = pytest.mark.filterwarnings(
+    # Where a worker was killed at the end: Dask's scheduler says so when the bound is taken away.
+    "ignore:Closing semaphore dify-.* but there remain unreleased leases:RuntimeWarning"
+)
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    return [{"n": number} for number in range(count)]
+
+
+def handles(cluster: Any) -> dict[str, RunHandle]:
+    """What is known at the scheduler of the runs on their way."""
+    known = dict(cluster.scheduler.task_metadata)
+    return {key: RunHandle.from_json(value) for key, value in known.items() if key.startswith("dify_run")}
+
+
+def pids(cluster: Any) -> list[int]:
+    return [nanny.pid for nanny in cluster.workers.values()]
+
+
+def slow(seconds: float = 60) -> Workflow:
+    return Workflow(nodes=[Node("Slow", seconds=seconds)], outputs=dict)
+
+
+async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
+    fake_dify.max_active_requests = 6  # Whatever is more at once is refused, and would be another attempt.
+    read_early = 0
+    async with map_runs(
+        rows(40), client=client, dask=cluster.scheduler_address, concurrency_total=6
+    ) as batch:
+        outcomes: list[Outcome[WorkflowResult]] = []
+        async for outcome in batch:
+            outcomes.append(outcome)
+            read_early += fake_dify.runs_started < 40
+    assert sorted(outcome.index for outcome in outcomes) == list(range(40))
+    for outcome in outcomes:
+        assert outcome.ok
+        assert outcome.result is not None
+        assert outcome.result.outputs == {"n": outcome.index} == outcome.row
+        assert (outcome.attempts, outcome.elapsed > 0.05) == (1, True)
+    assert (batch.totals.rows, batch.totals.ok, batch.totals.tokens) == (40, 40, 120)
+    assert fake_dify.runs_started == 40
+    assert read_early > 30, "outcomes come while others are on their way"
+    asked_for_form = [request for request in fake_dify.requests if "/parameters" in request.path]
+    assert len(asked_for_form) == 2, "one client on each of two workers"
+
+
+async def test_outcomes_come_in_the_order_of_the_rows_if_asked(
+    client: AppClient, fake_dify: FakeDify, cluster: Any
+) -> None:
+    fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=3))
+    async with map_runs(
+        rows(12), client=client, dask=cluster.scheduler_address, concurrency_total=4, ordered=True
+    ) as batch:
+        outcomes = await batch.all()
+    assert [outcome.index for outcome in outcomes] == list(range(12))
+    assert sum(outcome.attempts for outcome in outcomes) == 15, "tries are counted where they are made"
+
+
+async def test_never_more_than_asked_for_are_ahead_of_the_reader(client: AppClient, cluster: Any) -> None:
+    taken = 0
+
+    def endless() -> Iterator[dict[str, Any]]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield {"n": taken}
+
+    read = 0
+    async with map_runs(
+        endless(), client=client, dask=cluster.scheduler_address, concurrency_total=3
+    ) as batch:
+        async for _ in batch:
+            read += 1
+            assert taken - read <= 3
+            if read == 12:
+                break
+
+
+async def test_a_bad_row_hurts_no_other(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
+    fake_dify.workflow = Workflow(
+        nodes=[Node("One")], outputs=dict, form=[Field("n", "number", required=True)]
+    )
+    given: list[Any] = [{"n": 1}, {"n": "x"}, {}, ["no", "dict"], {"n": lambda: 0}, {"n": 2}]
+    async with map_runs(
+        given, client=client, dask=cluster.scheduler_address, concurrency_total=3, ordered=True
+    ) as batch:
+        outcomes = await batch.all()
+    assert [outcome.ok for outcome in outcomes] == [True, False, False, False, False, True]
+    assert all(isinstance(outcome.error, errors.ConfigurationError) for outcome in outcomes if not outcome.ok)
+    assert fake_dify.runs_started == 2
+    fake_dify.workflow = Workflow(nodes=[Node("Boom", error="it broke")])
+    async with map_runs(rows(2), client=client, dask=cluster.scheduler_address) as batch:
+        outcomes = await batch.all()
+    for outcome in outcomes:
+        assert isinstance(outcome.error, errors.RunFailed)
+        assert outcome.result == outcome.error.result
+        assert (outcome.status, outcome.error.node_id) == ("failed", "boom")
+
+
+async def test_what_a_killed_worker_had_is_taken_up_and_not_started_again(
+    client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
+) -> None:
+    fake_dify.workflow = slow(2)
+    async with map_runs(
+        rows(12), client=client, dask=cluster.scheduler_address, concurrency_total=6
+    ) as batch:
+        await happens(lambda: len(handles(cluster)) == 6)
+        assert [len(leases) for leases in cluster.scheduler.extensions["semaphores"].leases.values()] == [6]
+        os.kill(pids(cluster)[0], signal.SIGKILL)
+        outcomes = await batch.all()
+    assert sorted(outcome.index for outcome in outcomes) == list(range(12))
+    assert all(outcome.ok and outcome.result.outputs == outcome.row for outcome in outcomes if outcome.result)
+    assert batch.totals.statuses == Counter({"succeeded": 12})
+    assert fake_dify.runs_started == 12, "all had told their ids, so none was started twice"
+    assert {outcome.attempts for outcome in outcomes} == {1}, "what the lost worker had is counted too"
+    assert fake_dify.runs_stopped == 0
+
+
+async def test_workers_that_are_killed_at_any_time(
+    client: AppClient, fake_dify: FakeDify, cluster: Any
+) -> None:
+    outcomes: list[Outcome[WorkflowResult]] = []
+    async with map_runs(
+        rows(60), client=client, dask=cluster.scheduler_address, concurrency_total=6
+    ) as batch:
+        async for outcome in batch:
+            outcomes.append(outcome)
+            if len(outcomes) in {7, 31}:
+                os.kill(pids(cluster)[len(outcomes) % 2], signal.SIGKILL)
+    assert sorted(outcome.index for outcome in outcomes) == list(range(60))
+    assert batch.totals.ok == 60
+    assert fake_dify.runs_started <= 60 + 2 * 6
+
+
+async def test_what_a_closed_worker_had_goes_on_elsewhere(
+    client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
+) -> None:
+    fake_dify.workflow = slow(1)
+    async with Client(cluster.scheduler_address, asynchronous=True, set_as_default=False) as own:
+        async with map_runs(rows(8), client=client, dask=own, concurrency_total=4) as batch:
+            await happens(lambda: len(handles(cluster)) == 4)
+            await own.restart_workers([next(iter(cluster.scheduler.workers))])
+            outcomes = await batch.all()
+        assert own.status == "running", "a client that was given is left as it is"
+    assert (len(outcomes), batch.totals.ok) == (8, 8)
+    assert (fake_dify.runs_started, fake_dify.runs_stopped) == (8, 0)
+
+
+async def test_a_row_that_dask_gives_up_is_an_outcome(
+    client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
+    fake_dify.workflow = slow(1)
+    async with map_runs(rows(6), client=client, dask=cluster.scheduler_address, concurrency_total=4) as batch:
+        await happens(lambda: len(handles(cluster)) == 4)
+        known = handles(cluster).values()
+        os.kill(pids(cluster)[0], signal.SIGKILL)
+        outcomes = await batch.all()
+    given_up = [outcome.error for outcome in outcomes if not outcome.ok]
+    assert (len(outcomes), 1 <= len(given_up) <= 3) == (6, True)
+    for error in given_up:
+        assert isinstance(error, errors.StreamInterrupted)
+        assert "1 workers were lost" in str(error)
+        assert error.handle in known
+    assert fake_dify.runs_started == 6
+
+
+async def test_leaving_stops_what_is_on_its_way(
+    client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
+) -> None:
+    fake_dify.workflow = slow()
+    async with map_runs(rows(20), client=client, dask=cluster.scheduler_address, concurrency_total=5):
+        await happens(lambda: fake_dify.runs_started == 5)
+    assert (fake_dify.runs_started, fake_dify.runs_stopped) == (5, 5)
+
+
+def test_without_await(fake_dify: FakeDify, cluster: Any) -> None:
+    readers: set[str] = set()
+
+    def given() -> Iterator[dict[str, Any]]:
+        readers.add(threading.current_thread().name)
+        yield from rows(12)
+
+    with BlockingClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
+        with Client(cluster.scheduler_address, set_as_default=False) as own:
+            with blocking_map_runs(given(), client=client, dask=own, concurrency_total=4) as batch:
+                outputs = [outcome.result.outputs["n"] for outcome in batch if outcome.result is not None]
+            assert own.submit(int, 5).result() == 5, "a client that was given is left as it is"
+        assert sorted(outputs) == list(range(12))
+        assert not any("dify" in name for name in readers), "not in the thread of the event loop"
+        fake_dify.workflow = slow()
+        with blocking_map_runs(rows(9), client=client, dask=cluster.scheduler_address, concurrency_total=3):
+            assert fake_dify.wait_for(lambda: fake_dify.runs_started == 15)
+    assert fake_dify.runs_stopped == 3
+    wrong: Any = AppClient("app-x")
+    with pytest.raises(errors.ConfigurationError, match=r"dify_async\.sync"):
+        blocking_map_runs([], client=wrong, dask=cluster.scheduler_address)
+
+
+async def test_a_used_up_quota_stops_the_batch_once(
+    client: AppClient, fake_dify: FakeDify, cluster: Any
+) -> None:
+    outcomes: list[Outcome[WorkflowResult]] = []
+    with pytest.raises(errors.QuotaExceeded):
+        async with map_runs(
+            rows(100), client=client, dask=cluster.scheduler_address, concurrency_total=4
+        ) as batch:
+            async for outcome in batch:
+                outcomes.append(outcome)
+                if len(outcomes) == 4 and not fake_dify.faults:
+                    fake_dify.faults.append(Refuse(status=429, code="rate_limit_error", times=1))
+    assert sum(isinstance(outcome.error, errors.QuotaExceeded) for outcome in outcomes) == 1
+    assert 4 < len(outcomes) < 12
+    assert sum(outcome.ok for outcome in outcomes) == fake_dify.runs_started
+
+
+async def test_the_key_is_in_no_log_and_no_name(
+    client: AppClient, fake_dify: FakeDify, cluster: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with Client(cluster.scheduler_address, asynchronous=True, set_as_default=False) as own:
+        async with map_runs(
+            rows(5), client=client, dask=own, extra_headers={"X-Secret": "open-sesame"}
+        ) as batch:
+            assert len(await batch.all()) == 5
+            told = [repr(batch), str(list(cluster.scheduler.worker_plugins)), str(await own.get_events())]
+        told += [caplog.text, str(await own.get_worker_logs()), str(await own.get_scheduler_logs())]
+    for text in told:
+        assert fake_dify.api_key not in text
+        assert "open-sesame" not in text
+
+
+async def test_a_scheduler_that_ends_ends_the_batch(
+    client: AppClient, fake_dify: FakeDify, happens: Happens
+) -> None:
+    fake_dify.workflow = slow()
+    outcomes: list[Outcome[WorkflowResult]] = []
+    async with LocalCluster(
+        n_workers=1, processes=False, dashboard_address=":0", asynchronous=True
+    ) as cluster:
+        with pytest.raises(errors.ConnectionFailed, match="Dask"):
+            async with map_runs(
+                rows(9), client=client, dask=cluster.scheduler_address, concurrency_total=3
+            ) as batch:
+                await happens(lambda: fake_dify.runs_started == 3)
+                await cluster.close()
+                async for outcome in batch:
+                    outcomes.append(outcome)
+    assert [type(outcome.error) for outcome in outcomes] == [errors.ConnectionFailed] * 3
+    assert fake_dify.runs_started == 3
+
+
+async def test_what_cannot_be_is_told_at_once(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
+    address = cluster.scheduler_address
+    held = AppClient("app-x", user="ada", limiter=asyncio.Lock)
+    with pytest.raises(errors.ConfigurationError, match="limiter"):
+        map_runs([], client=held, dask=address)
+    wrong: Any
+    for wrong in (None, "app-x"):
+        with pytest.raises(errors.ConfigurationError, match="AppClient"):
+            map_runs([], client=wrong, dask=address)
+    for wrong in (0, True, 2.5):
+        with pytest.raises(errors.ConfigurationError, match="concurrency"):
+            map_runs([], client=client, dask=address, concurrency_total=wrong)
+    async with Client(address, asynchronous=True, set_as_default=False) as closed:
+        pass
+    with pytest.raises(errors.ConfigurationError, match="not connected"):
+        async with map_runs([], client=client, dask=closed):
+            pass
+    with dask.config.set({"distributed.comm.timeouts.connect": "100ms"}):
+        with pytest.raises(errors.ConnectionFailed, match="does not answer"):
+            async with map_runs([], client=client, dask="tcp://127.0.0.1:1"):
+                pass
+    batch = map_runs(rows(1), client=client, dask=address)
+    async with batch:
+        assert len(await batch.all()) == 1
+    with pytest.raises(TypeError, match="entered once"):
+        await batch.__aenter__()
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "dify_async.distributed")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r"pip install 'dify-async\[dask\]'"):
+        import dify_async.distributed  # noqa: F401
