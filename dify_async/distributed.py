@@ -240,7 +240,7 @@ class _Cluster:
     async def _given_up(self, future: Any, exc: KilledWorker) -> DifyError:
         """Give the error of a row that Dask has given up."""
         known = await self._dask.get_metadata([future.key], None)
-        lost = f"{exc.allowed_failures + 1} workers were lost one after another while they had the row"
+        lost = f"Dask gave the row up; workers that were lost while they had it: {exc.allowed_failures + 1}"
         if known is None:
             return OutcomeUnknown(f"{lost}; its run may have started", may_have_started=True)
         return StreamInterrupted(

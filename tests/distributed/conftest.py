@@ -11,10 +11,11 @@ import pytest
 from distributed import LocalCluster
 
 from dify_async.testing import FakeDify, Node, Workflow
+from tests.core.conftest import nothing_left_behind  # noqa: F401 - a fixture for all tests here too
 
 _SETTINGS = {
-    # The places of a lost worker are given back after 30 seconds; here nobody wants to wait so long.
-    "distributed.scheduler.locks.lease-timeout": "3s",
+    # The places of a lost worker are given back after 30 seconds; no test wants to wait so long.
+    "distributed.scheduler.locks.lease-timeout": "2s",
     "distributed.scheduler.locks.lease-validation-interval": "100ms",
 }
 

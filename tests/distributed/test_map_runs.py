@@ -188,7 +188,7 @@ async def test_a_row_that_dask_gives_up_is_an_outcome(
     assert (len(outcomes), 1 <= len(given_up) <= 3) == (6, True)
     for error in given_up:
         assert isinstance(error, errors.StreamInterrupted)
-        assert "1 workers were lost" in str(error)
+        assert "lost while they had it: 1" in str(error)
         assert error.handle in known
     assert fake_dify.runs_started == 6
 

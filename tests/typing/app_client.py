@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, assert_type
 
+from distributed import Client
+
 from dify_async import (
     AppClient,
     EventStream,
     InputFile,
+    Outcome,
     Pager,
     Response,
     Retry,
@@ -19,6 +22,7 @@ from dify_async import (
     events,
     probe,
 )
+from dify_async.distributed import map_runs
 from dify_async.events import WorkflowEvent
 from dify_async.models import (
     AppInfo,
@@ -127,3 +131,12 @@ async def following(client: AppClient, handle: RunHandle) -> WorkflowResult:
         assert_type(run, EventStream[WorkflowEvent, WorkflowResult])
         assert_type(await client.workflows.wait(handle), WorkflowResult)
         return await run.result()
+
+
+async def on_a_cluster(client: AppClient, dask: Client) -> None:
+    batch = map_runs([{"city": "Lisbon"}], client=client, dask=dask, concurrency_total=10)
+    async with batch:
+        async for outcome in batch:
+            assert_type(outcome, Outcome[WorkflowResult])
+    map_runs([], client=client, dask="tcp://scheduler:8786")
+    map_runs([], client=client)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
