@@ -154,7 +154,7 @@ class _Answer:
     attempts: int
 
 
-_UNWANTED: Final = _Answer(None, DifyError("nobody waits for the row any more"), attempts=0)
+_UNWANTED: Final = DifyError("nobody waits for the row any more")
 
 
 class _Cluster:
@@ -295,7 +295,7 @@ class _Follower(WorkerPlugin):
 
     async def _answer(self, key: str, data: bytes) -> _Answer:
         if self._is_over:
-            return _UNWANTED
+            return _Answer(None, _UNWANTED, attempts=0)
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -316,6 +316,7 @@ class _Follower(WorkerPlugin):
         if known is not None:
             # Its place is still that of the worker that was lost, until Dask takes it back.
             handle = RunHandle.from_json(known)
+            note_attempts(1)  # By that worker, at least.
             return await workflows.wait(handle, timeout=self.timeout, extra_headers=self.extra_headers)
         if self._form is not None:
             await self._form.check(row)
@@ -324,10 +325,8 @@ class _Follower(WorkerPlugin):
         )
         async with self._places:
             states = await scheduler.get_task_status(keys=[key])
-            if states[key] is None:
-                raise DifyError(
-                    "nobody waits for the row any more"
-                )  # Its first worker's answer came through, just before that was lost.
+            if states[key] is None:  # Its first worker's answer came through, just before that was lost.
+                raise _UNWANTED
             async with stream as run:
                 try:
                     async for _ in run:
@@ -346,7 +345,7 @@ def _followed(name: str, data: bytes) -> _Answer:
     worker = get_worker()
     follower: Any = worker.plugins.get(name)
     if follower is None:
-        return _UNWANTED
+        return _Answer(None, _UNWANTED, attempts=0)
     key = worker.get_current_task()
     secede()  # A worker bears more runs than it has threads.
     return follower.answer(key, data)  # type: ignore[no-any-return]
