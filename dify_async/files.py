@@ -13,13 +13,13 @@ from urllib.parse import unquote, urlsplit
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
-from dify_async.models import FileType, UploadedFile
+from dify_async.models import FileType, RemoteFile, UploadedFile
 from dify_async.models.files import extension_of
 
 FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | AsyncIterable[bytes]"
 """A path, the bytes themselves, a file opened for bytes, or an asynchronous iterable of bytes."""
 
-FileInputs: TypeAlias = Sequence["InputFile | UploadedFile | Mapping[str, Json]"]
+FileInputs: TypeAlias = Sequence["InputFile | UploadedFile | RemoteFile | Mapping[str, Json]"]
 """What a run takes as `files`."""
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"

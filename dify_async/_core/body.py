@@ -11,7 +11,7 @@ import orjson
 
 from dify_async._types import Json
 from dify_async.files import InputFile
-from dify_async.models import FileType, UploadedFile
+from dify_async.models import FileType, RemoteFile, UploadedFile
 
 
 def written(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple[bytes, list[InputFile]]:
@@ -23,7 +23,7 @@ def written(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple[byt
     missing: list[InputFile] = []
 
     def met(value: Any) -> Json:
-        if isinstance(value, UploadedFile):
+        if isinstance(value, (UploadedFile, RemoteFile)):
             return _local(value.type, value.id)
         if not isinstance(value, InputFile):
             raise TypeError(_no_json(value))

@@ -42,6 +42,9 @@ _attempts: Final[ContextVar[list[int] | None]] = ContextVar("attempts", default=
 
 _PATH: Final = re.compile(r"[!-~]+")  # What stands in a request's line as it is.
 
+_NO_SECRET: Final = 5
+"""Up to so many characters, a header's value or a password is left in texts: it is in too many words."""
+
 _log: Final = logging.getLogger("dify_async")
 
 _FOR_STREAMS: Final = {
@@ -125,14 +128,19 @@ class Core:
         body: dict[str, Json] | None = None,
         file: InputFile | None = None,
         form: dict[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
         options: Options = Options(),
     ) -> Request:
         """Make the request of an operation: fill its path, name its end user, write its JSON or form.
+
+        What is in `secrets` is told by no error, should the server send it back.
 
         Raises:
             ConfigurationError: it cannot be made; nothing was sent.
         """
         label = operation.asked.operation
+        if not all(isinstance(secret, str) for secret in secrets):
+            raise ConfigurationError("passwords, codes and tokens are texts", operation=label)
         if self.identity.names_user:
             if operation.user == "query":
                 query = {**(query or {}), "user": self.identity.asked_user(label)}
@@ -147,7 +155,8 @@ class Core:
                 fields = {"user": user, **fields}
             content = Form(fields, file)
         path = filled(operation.path, ids or {}, label)
-        request = self._request(operation.method, path, operation.asked, query, body, content, options)
+        asked = attrs.evolve(operation.asked, secrets=secrets) if secrets else operation.asked
+        request = self._request(operation.method, path, asked, query, body, content, options)
         request.credentials = operation.credentials
         return request
 
@@ -175,7 +184,11 @@ class Core:
                 ) from None
         headers |= settings.headers
         if options.extra_headers:
-            headers |= checked_headers(options.extra_headers)
+            more = checked_headers(options.extra_headers)
+            headers |= more
+            # Traces are there to be told of.
+            hidden = [value for name, value in more.items() if not name.lower().startswith("x-trace-")]
+            asked = attrs.evolve(asked, secrets=(*asked.secrets, *hidden))
         timeouts = options.timeout if options.timeout is not None else settings.timeouts
         if not isinstance(timeouts, Timeouts):
             timeouts = attrs.evolve(settings.timeouts, total=timeouts)
@@ -203,15 +216,16 @@ class Core:
         body: dict[str, Json] | None = None,
         file: InputFile | None = None,
         form: dict[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
         options: Options = Options(),
         retry: Retry | None = None,
     ) -> ModelT:
         """Perform an operation and give what it answers."""
         request = self.prepare(
-            operation, ids=ids, query=query, body=body, file=file, form=form, options=options
+            operation, ids=ids, query=query, body=body, file=file, form=form, secrets=secrets, options=options
         )
         response = await self.exchange(request, harmless=operation.repeat == "always", retry=retry)
-        return self.decoded(operation, response)
+        return self.decoded(operation.answer, response, request.asked)
 
     async def perform(
         self,
@@ -294,7 +308,7 @@ class Core:
             try:
                 async with _content(request) as data:
                     answer = await self._send(home, request, headers, data, clock)
-                    body = await self._body_of(answer, take)
+                    body = await self._body_of(answer, request.asked, take)
             except (aiohttp.ClientError, OSError) as exc:
                 error = broken(exc, request.asked)
                 raise error from error.__cause__
@@ -334,7 +348,7 @@ class Core:
                 answer = await self._send(home, request, headers, data, silence or request.timeouts.idle)
             if 200 <= answer.status < 300 and _may_stream(answer):
                 return answer
-            body = self._redacted(await self.transport.read(answer))
+            body = self._redacted(await self.transport.read(answer), request.asked)
         except (aiohttp.ClientError, OSError) as exc:
             error = broken(exc, request.asked, streamed=True)
             raise error from error.__cause__
@@ -377,11 +391,12 @@ class Core:
     async def _body_of(
         self,
         answer: aiohttp.ClientResponse,
+        asked: Asked,
         take: Callable[[aiohttp.ClientResponse], Awaitable[bytes]] | None,
     ) -> bytes:
         if 200 <= answer.status < 300:
             return await (take or self.transport.read)(answer)
-        body = self._redacted(await self.transport.read(answer))
+        body = self._redacted(await self.transport.read(answer), asked)
         answer.close()  # The rest of an upload that was refused is not worth sending.
         return body
 
@@ -406,6 +421,8 @@ class Core:
             try:
                 return await once(attempt)
             except DifyError as error:
+                if error.operation not in {None, asked.operation}:
+                    raise  # Of what this request needs first, a passport: it has had its tries.
                 self.explain(error, asked)
                 wait = decide(
                     retry or self.transport.settings.retry,
@@ -421,15 +438,15 @@ class Core:
             await asyncio.sleep(wait)
             attempt += 1
 
-    def decoded(self, operation: Operation[ModelT], response: Response) -> ModelT:
+    def decoded(self, model: type[ModelT], response: Response, asked: Asked) -> ModelT:
         """Give the model that an answer holds."""
         try:
-            return decode_model(operation.answer, response.body)
+            return decode_model(model, response.body)
         except Misfit as misfit:
             text = f"the answer is not what it should be: {misfit}"
         except ValueError:
             text = f"JSON was asked for and {_described(response, response.body)} came"
-        raise self.explain(DecodeError(text, raw=self._redacted(response.body)), operation.asked)
+        raise self.explain(DecodeError(text, raw=self._redacted(response.body, asked)), asked)
 
     def timed_out(self, request: Request) -> TotalTimeout:
         """Give the error of the clock `total`."""
@@ -441,7 +458,7 @@ class Core:
         """Add to an error what was asked and of whom, and take out secrets that the server has sent back."""
         error.operation = error.operation or asked.operation
         error.server_version = error.server_version or self.transport.server_version
-        for secret in self._secrets:
+        for secret in self._secrets(asked):
             error.args = tuple(arg.replace(secret, "***") for arg in error.args)
             for name, value in vars(error).items():
                 if isinstance(value, str):
@@ -455,12 +472,13 @@ class Core:
             raise self.explain(error, asked)
         return result
 
-    @property
-    def _secrets(self) -> list[str]:
-        return [*self.identity.secrets, *self.transport.secrets]
+    def _secrets(self, asked: Asked) -> list[str]:
+        found = {*self.identity.secrets, *self.transport.secrets, *asked.secrets}
+        # The longest first, for one may be a part of another.
+        return sorted((secret for secret in found if len(secret) > _NO_SECRET), key=len, reverse=True)
 
-    def _redacted(self, data: bytes) -> bytes:
-        for secret in self._secrets:
+    def _redacted(self, data: bytes, asked: Asked) -> bytes:
+        for secret in self._secrets(asked):
             data = data.replace(secret.encode(), b"***")
         return data
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
-from typing import Final
+import re
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
 import attrs
@@ -12,10 +14,13 @@ import attrs
 from dify_async._core import web_operations
 from dify_async._core.core import Core, Options
 from dify_async._core.identity import Credentials, Secret, checked_user
-from dify_async.errors import ConfigurationError, LoginRequired, Unauthorized
+from dify_async._core.operations import Operation
+from dify_async.errors import ConfigurationError, DecodeError, DifyError, LoginRequired, Unauthorized
 
 _RENEWABLE: Final = "unauthorized"
 """The code of a refusal that another passport may help against."""
+
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -28,6 +33,8 @@ class WebIdentity:
     passport: Secret | None = attrs.field(default=None, repr=False)
     login_token: Secret | None = attrs.field(default=None, repr=False)
     """Of somebody who is logged in: apps that are not public ask for it."""
+    _failure: DifyError | None = attrs.field(default=None, init=False, repr=False)
+    """Why there is no passport, for those who waited while it was fetched."""
 
     names_user = False
 
@@ -39,8 +46,8 @@ class WebIdentity:
         return cls(
             app_code=checked_code(app_code),
             user=checked_user(user),
-            passport=_checked_token(passport, "passport"),
-            login_token=_checked_token(login_token, "login_token"),
+            passport=None if passport is None else checked_token(passport, "passport"),
+            login_token=None if login_token is None else checked_token(login_token, "login_token"),
         )
 
     def asked_user(self, operation: str) -> str | None:  # noqa: ARG002 - a visitor needs no name
@@ -82,19 +89,30 @@ class WebIdentity:
 
     async def _ensure_passport(self, core: Core, refused: str | None) -> None:
         """Fetch a passport, unless there is one that is not the refused one."""
-        if self.passport is not None and self.passport != refused:
+        # It is another where it was fetched anew: a public app's reads the same each time.
+        if self.passport is not None and self.passport is not refused:
             return
         home = await core.transport.home()
-        async with home.locks.setdefault(self, asyncio.Lock()):
-            if self.passport is None or self.passport == refused:
+        lock = home.locks.setdefault(self, asyncio.Lock())
+        waits = lock.locked()
+        async with lock:
+            if self.passport is not None and self.passport is not refused:
+                return
+            if waits and self._failure is not None:
+                # One failure for all: each would wait for the clocks of all those before it.
+                raise copy.copy(self._failure)
+            self._failure = None
+            try:
                 await self.fetch(core)
+            except DifyError as error:
+                self._failure = copy.copy(error)
+                raise
 
     async def fetch(self, core: Core, options: Options | None = None) -> Secret:
         """Ask the server for a passport, and keep it."""
-        found = await core.call(
-            web_operations.GET_PASSPORT, query={"user_id": self.user}, options=options or Options()
-        )
-        self.passport = Secret(found.access_token)
+        operation = web_operations.GET_PASSPORT
+        found = await core.call(operation, query={"user_id": self.user}, options=options or Options())
+        self.passport = told_token(core, found.access_token, operation)
         return self.passport
 
 
@@ -103,7 +121,7 @@ def checked_code(code: str | None) -> str:
     found = code if code is not None else os.environ.get("DIFY_APP_CODE", "")
     if isinstance(found, str) and "://" in found:
         found = urlsplit(found).path.rstrip("/").rpartition("/")[2]
-    if not isinstance(found, str) or not found or not found.isascii() or not found.isalnum():
+    if not isinstance(found, str) or not _CODE.fullmatch(found):
         raise ConfigurationError(
             "the app code is the last part of the web app's address, as in https://udify.app/chat/CODE: "
             "give app_code= or set DIFY_APP_CODE"
@@ -111,9 +129,19 @@ def checked_code(code: str | None) -> str:
     return found
 
 
-def _checked_token(token: str | None, name: str) -> Secret | None:
-    if token is None:
-        return None
-    if not isinstance(token, str) or not token or not token.isascii() or any(map(str.isspace, token)):
+def told_token(core: Core, token: object, operation: Operation[Any]) -> Secret:
+    """Give a token that the server has told; raise `DecodeError` where it is none."""
+    if not _is_token(token):
+        raise core.explain(DecodeError("the server told no token that can be used"), operation.asked)
+    return Secret(token)
+
+
+def checked_token(token: object, name: str) -> Secret:
+    """Give a token that the caller has; refuse what cannot be one. Never shows it."""
+    if not _is_token(token):
         raise ConfigurationError(f"{name} is a token as the server gave it: a text without blanks")
     return Secret(token)
+
+
+def _is_token(token: object) -> TypeGuard[str]:
+    return isinstance(token, str) and re.fullmatch("[!-~]+", token) is not None

@@ -455,6 +455,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         # In a task of its own, for the headers of a chat come only with its first event: if our caller is
         # cancelled by then, the run has begun and must still be stopped.
         assert self._home is not None
+        # First, and not in it: who leaves while a passport is fetched has begun nothing.
+        await self._core.identity.credentials(self._core, self._run.request.credentials)
         self._posting = self._home.spawn(self._core.open(self._run.request))
         try:
             answer = await asyncio.shield(self._posting)

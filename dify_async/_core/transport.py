@@ -55,9 +55,6 @@ _PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}
 
 _READ_BUFFER: Final = 2**16
 
-_NO_SECRET: Final = 5
-"""Up to so many characters, a header's value or a password is left in texts: it is in too many words."""
-
 _LARGE: Final = 2**20
 """Bytes in one piece from which on aiohttp warns that it writes them in one go."""
 
@@ -195,9 +192,7 @@ class Transport:
     def secrets(self) -> list[str]:
         """What no error shows, should a server or proxy send it back."""
         of_proxies = [secret for home in self._homes.values() if home.proxy for secret in home.proxy.secrets]
-        return [
-            secret for secret in (*self.settings.headers.values(), *of_proxies) if len(secret) > _NO_SECRET
-        ]
+        return [*self.settings.headers.values(), *of_proxies]
 
     async def home(self) -> Home:
         """Give what the client has in the running loop; make it at the first call there."""

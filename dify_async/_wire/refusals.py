@@ -75,8 +75,10 @@ _OUTSIDE_THEIR_STATUS: Final = {
 _HINTS: Final[dict[type[ApiError], str]] = {
     errors.Unauthorized: "check that the API key or the passport is this app's own, and base_url its server",
     errors.LoginRequired: "the app is not public: log in by client.auth.login(...), or give login_token=",
-    errors.AppAccessDenied: "who is logged in may not use this app; another try does not help",
-    errors.WrongAppMode: "the key opens an app of another kind; client.app.info() tells which",
+    errors.AppAccessDenied: "who is logged in may not use this app; another try does not help, and a new "
+    "login only after single sign-on",
+    errors.WrongAppMode: "the key opens an app of another kind; client.app.info() tells which, and so does "
+    "the address of a web app",
     errors.AppUnavailable: "publish the app in Dify first",
     errors.RateLimited: "too many requests at once; lower max_concurrent, or raise the app's limit in Dify",
     errors.QuotaExceeded: "a quota is used up, so a retry does not help",
@@ -84,6 +86,18 @@ _HINTS: Final[dict[type[ApiError], str]] = {
     errors.NotSupportedByServer: "the server is too old for this, or base_url leads past its API",
     errors.GatewayError: "a proxy answered in Dify's place; Dify may be down or too slow for it",
 }
+
+_HINTS_BY_CODE: Final = {
+    "not_setup": "the server is not set up yet: open its console",
+    "not_init_validated": "the server is not set up yet: open its console",
+    "unauthorized_and_force_logout": "the server's licence is not valid any more",
+    "invalid_upload_token": "get another by client.forms.upload_token(form_token)",
+    "web_form_rate_limit_exceeded": "too many requests for forms from this address within a minute: wait",
+    "email_send_ip_limit": "too many mails were asked for: wait",
+    "password_reset_rate_limit_exceeded": "too many mails were asked for: wait",
+    "email_password_reset_limit": "too many wrong codes were tried: wait a day",
+}
+"""What to do where the class of the error alone does not tell."""
 
 
 class _Words(TypedDict):
@@ -103,6 +117,8 @@ class Asked:
     """Whether servers of 2024 lack the operation."""
     enterprise: bool = False
     """Whether only servers of the enterprise edition have it."""
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """What no error tells, should the server send it back: passwords, tokens, headers of the call."""
 
 
 def refusal(
@@ -115,13 +131,16 @@ def refusal(
         kind = errors.GatewayError
     elif status == 404 and (asked.enterprise or (asked.recent and not is_json)):
         kind = errors.NotSupportedByServer
-    hint = _HINTS.get(kind, "")
+    hint = _HINTS_BY_CODE.get(words["code"] or "") or _HINTS.get(kind, "")
     if asked.enterprise and status == 404:
         hint = "only servers of the enterprise edition have this; elsewhere every web app is public"
     elif 300 <= status < 400:
         hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"
     elif not is_json and kind is errors.NotFound:
-        hint = "no such path: check base_url (Dify's API ends in /v1) and the ids in the call"
+        hint = (
+            "no such path: check base_url (Dify's API ends in /v1, that of web apps in /api) and the ids in "
+            "the call"
+        )
     elif not is_json and kind is errors.FileTooLarge:
         hint = "a proxy before Dify limits the size of requests (nginx: client_max_body_size)"
     return kind(

@@ -21,7 +21,7 @@ _KINDS: Final = {*_TEXTS, "number", "checkbox", "file", "file-list", "json_objec
 
 @runtime_checkable
 class _File(Protocol):
-    """An `InputFile` or an `UploadedFile`."""
+    """An `InputFile`, an `UploadedFile` or a `RemoteFile`."""
 
     name: str
 

@@ -102,8 +102,8 @@ class UploadedFile(Received):
     created_by: str | None = None
     """The server's own id of the end user, who alone can use the file."""
     created_at: datetime | None = None
-    source_url: str | None = None
-    """Signed and short-lived."""
+    source_url: str | None = attrs.field(default=None, metadata=wire("source_url", "url"))
+    """Signed and short-lived; the server's name for it is another where it fetched the file itself."""
     preview_url: str | None = None
     reference: str | None = None
     original_url: str | None = None
@@ -130,7 +130,7 @@ class RemoteFileInfo(Received):
 
 @attrs.define(kw_only=True)
 class RemoteFile(Received):
-    """A file that the server fetched from an address."""
+    """A file that the server fetched from an address. It goes into the inputs of a run as it is."""
 
     id: str = ""
     name: str = ""
@@ -142,3 +142,8 @@ class RemoteFile(Received):
     mime_type: str | None = None
     created_by: str | None = None
     created_at: datetime | None = None
+
+    @property
+    def type(self) -> FileType:
+        """What kind of file it is, for a workflow that asks for one."""
+        return FileType.of_file(self.name, self.mime_type or "")

@@ -16,8 +16,8 @@ from dify_async._core.stream import EventStream
 from dify_async._types import OMIT, Json, Omit
 from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
-from dify_async.files import FileInputs, InputFile
-from dify_async.models import AppParameters, Page, RunHandle, UploadedFile, WorkflowResult
+from dify_async.files import FileInputs, FileSource, InputFile
+from dify_async.models import AppParameters, Page, RemoteFile, RunHandle, UploadedFile, WorkflowResult
 from dify_async.models._base import as_list
 
 ItemT = TypeVar("ItemT")
@@ -37,6 +37,15 @@ def asked(inputs: Mapping[str, Json], files: FileInputs | Omit, **fields: Json) 
     return body | {name: value for name, value in fields.items() if value is not None}
 
 
+def given_file(file: FileSource | InputFile, name: str | None, mime_type: str | None) -> InputFile:
+    """Give a file that is uploaded apart from a run."""
+    if not isinstance(file, InputFile):
+        return InputFile(file, name=name, mime_type=mime_type)
+    if name is not None or mime_type is not None:
+        raise ConfigurationError("an InputFile has a name and a MIME type of its own: give them to it")
+    return file
+
+
 def _given(inputs: Mapping[str, Json]) -> dict[str, Json]:
     """Leave out what is None, also among several files: the server takes both for not given."""
     return {name: _without_none(value) for name, value in inputs.items() if value is not None}
@@ -44,7 +53,7 @@ def _given(inputs: Mapping[str, Json]) -> dict[str, Json]:
 
 def _without_none(value: Json) -> Json:
     items = as_list(value)
-    if items is None or not any(isinstance(item, (InputFile, UploadedFile)) for item in items):
+    if items is None or not any(isinstance(item, (InputFile, UploadedFile, RemoteFile)) for item in items):
         return value
     return [item for item in items if item is not None]
 
@@ -65,7 +74,7 @@ async def answered(core: Core, operation: Operation[ModelT], request: Request) -
         except asyncio.CancelledError:
             _log.warning("%s: left in blocking mode, so it goes on", request.asked.operation)
             raise
-    return core.decoded(operation, response)
+    return core.decoded(operation.answer, response, request.asked)
 
 
 async def started(stream: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle:

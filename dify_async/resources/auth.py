@@ -9,9 +9,10 @@ import attrs
 
 from dify_async._core import web_operations
 from dify_async._core.core import Core, Options
-from dify_async._core.identity import Secret
-from dify_async._core.passport import WebIdentity
+from dify_async._core.operations import Operation
+from dify_async._core.passport import WebIdentity, told_token
 from dify_async._types import Json
+from dify_async.errors import ConfigurationError
 from dify_async.models import EmailCodeSent, Login, LoginStatus, ResetCheck
 from dify_async.settings import Timeouts
 
@@ -63,11 +64,12 @@ class Auth:
             AuthenticationFailed: the two do not fit, or there is no such account.
             NotSupportedByServer: the server is not of the enterprise edition.
         """
-        body: dict[str, Json] = {"email": email, "password": _encoded(password)}
-        return self._taken(
-            await self._core.call(
-                web_operations.LOGIN, body=body, options=Options(timeout=timeout, extra_headers=extra_headers)
-            )
+        encoded = _encoded(password, "password")
+        return await self._logged_in(
+            web_operations.LOGIN,
+            {"email": email, "password": encoded},
+            (password, encoded),
+            Options(timeout=timeout, extra_headers=extra_headers),
         )
 
     async def send_login_code(
@@ -113,7 +115,7 @@ class Auth:
         Args:
             email: The account's e-mail.
             code: The six digits.
-            token: From `send_login_code`.
+            token: From `send_login_code`: its `data`.
             timeout: Seconds for the whole call, or clocks of its own.
             extra_headers: Headers besides the client's.
 
@@ -122,9 +124,13 @@ class Auth:
             ServerError: the token is unknown or older than five minutes (server 1.14).
             NotSupportedByServer: the server is not of the enterprise edition.
         """
-        body: dict[str, Json] = {"email": email, "code": _encoded(code), "token": token}
-        options = Options(timeout=timeout, extra_headers=extra_headers)
-        return self._taken(await self._core.call(web_operations.LOGIN_WITH_CODE, body=body, options=options))
+        encoded = _encoded(code, "code")
+        return await self._logged_in(
+            web_operations.LOGIN_WITH_CODE,
+            {"email": email, "code": encoded, "token": token},
+            (code, encoded, token),
+            Options(timeout=timeout, extra_headers=extra_headers),
+        )
 
     async def send_password_reset(
         self,
@@ -183,6 +189,7 @@ class Auth:
         return await self._core.call(
             web_operations.CHECK_PASSWORD_RESET,
             body={"email": email, "code": code, "token": token},
+            secrets=(code, token),
             options=Options(timeout=timeout, extra_headers=extra_headers),
         )
 
@@ -209,6 +216,7 @@ class Auth:
         await self._core.call(
             web_operations.RESET_PASSWORD,
             body={"token": token, "new_password": new_password, "password_confirm": new_password},
+            secrets=(token, new_password),
             options=Options(timeout=timeout, extra_headers=extra_headers),
         )
 
@@ -249,13 +257,18 @@ class Auth:
             web_operations.LOGOUT, options=Options(timeout=timeout, extra_headers=extra_headers)
         )
 
-    def _taken(self, login: Login) -> Login:
-        self._identity.login_token = Secret(login.data.access_token)
+    async def _logged_in(
+        self, operation: Operation[Login], body: dict[str, Json], secrets: tuple[str, ...], options: Options
+    ) -> Login:
+        login = await self._core.call(operation, body=body, secrets=secrets, options=options)
+        self._identity.login_token = told_token(self._core, login.data.access_token, operation)
         self._identity.passport = None
         return login
 
 
-def _encoded(text: str) -> str:
+def _encoded(text: str, name: str) -> str:
+    if not isinstance(text, str):
+        raise ConfigurationError(f"the {name} is a text, not {type(text).__name__}")
     return base64.b64encode(text.encode()).decode()
 
 

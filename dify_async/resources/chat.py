@@ -324,7 +324,8 @@ class WebChat(_Chats):
 
         Args:
             conversation_id: The conversation to go on with.
-            parent_message_id: Its last message: the last of `web.messages.list(conversation_id)`.
+            parent_message_id: Its last message: `data[-1].id` of the first page that
+                `web.messages.list(conversation_id)` gives. Without it the model forgets what was said.
         """
         return WebConversation(self, conversation_id, parent_message_id)
 

@@ -14,6 +14,7 @@ from dify_async._core.download import saved_as
 from dify_async.errors import ConfigurationError
 from dify_async.files import FileSource, InputFile
 from dify_async.models import UploadedFile
+from dify_async.resources._asking import given_file
 from dify_async.settings import Timeouts
 
 
@@ -54,14 +55,11 @@ class Files:
                 pictures, as installed) or of a proxy before it.
             ConfigurationError: the file cannot be read, or has no name.
         """
-        if not isinstance(file, InputFile):
-            file = InputFile(file, name=name, mime_type=mime_type)
-        elif name is not None or mime_type is not None:
-            raise ConfigurationError("an InputFile has a name and a MIME type of its own: give them to it")
-        if file.source is None:
+        given = given_file(file, name, mime_type)
+        if given.source is None:
             raise ConfigurationError("an InputFile.url is fetched by the server itself, and not uploaded")
         options = Options(timeout=timeout, extra_headers=extra_headers)
-        return await self._core.call(operations.UPLOAD_FILE, file=file, options=options)
+        return await self._core.call(operations.UPLOAD_FILE, file=given, options=options)
 
     async def preview(
         self,

@@ -8,10 +8,11 @@ import attrs
 
 from dify_async._core import operations, web_operations
 from dify_async._core.core import Core, Options
+from dify_async._core.passport import checked_token
 from dify_async._types import Json
-from dify_async.files import InputFile
+from dify_async.files import FileSource, InputFile
 from dify_async.models import HumanInputForm, UploadedFile, UploadToken
-from dify_async.resources._asking import asked
+from dify_async.resources._asking import asked, given_file
 from dify_async.settings import Timeouts
 
 
@@ -21,7 +22,13 @@ async def submitted(
     """Submit a form."""
     body = asked(inputs, (), action=action)
     del body["files"]
-    await core.call(operations.SUBMIT_FORM, ids={"form_token": form_token}, body=body, options=options)
+    await core.call(
+        operations.SUBMIT_FORM,
+        ids={"form_token": form_token},
+        body=body,
+        secrets=(form_token,),
+        options=options,
+    )
 
 
 @attrs.frozen
@@ -48,8 +55,12 @@ class Forms:
             NotFound: there is no such form.
             FormClosed: it was submitted already, or has expired (412).
         """
-        options = Options(timeout=timeout, extra_headers=extra_headers)
-        return await self._core.call(operations.GET_FORM, ids={"form_token": form_token}, options=options)
+        return await self._core.call(
+            operations.GET_FORM,
+            ids={"form_token": form_token},
+            secrets=(form_token,),
+            options=Options(timeout=timeout, extra_headers=extra_headers),
+        )
 
     async def submit(
         self,
@@ -103,24 +114,31 @@ class WebForms(Forms):
             NotFound: there is no such form.
             FormClosed: it was submitted already, or has expired (412).
         """
-        options = Options(timeout=timeout, extra_headers=extra_headers)
         return await self._core.call(
-            web_operations.CREATE_FORM_UPLOAD_TOKEN, ids={"form_token": form_token}, options=options
+            web_operations.CREATE_FORM_UPLOAD_TOKEN,
+            ids={"form_token": form_token},
+            secrets=(form_token,),
+            options=Options(timeout=timeout, extra_headers=extra_headers),
         )
 
     async def upload(
         self,
-        file: InputFile,
+        file: FileSource | InputFile,
         upload_token: str,
         *,
+        name: str | None = None,
+        mime_type: str | None = None,
         timeout: float | Timeouts | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> UploadedFile:
         """Upload a file for a form; what comes back stands in the form's inputs as it is.
 
         Args:
-            file: What to upload; the server fetches an `InputFile.url` itself.
+            file: A path, bytes, a file opened for bytes, an asynchronous iterable of bytes, or an
+                `InputFile`; the server fetches an `InputFile.url` itself.
             upload_token: From `upload_token(form_token)`.
+            name: The name to store. Default: the source's own; bytes and iterables need one.
+            mime_type: What the file is declared as. Default: by its extension.
             timeout: Seconds for the whole call, or clocks of its own.
             extra_headers: Headers besides the client's.
 
@@ -128,10 +146,13 @@ class WebForms(Forms):
             Forbidden: the token is unknown or stale: ask for another.
             FileTooLarge: over the limit of the server.
         """
-        headers = {"Authorization": f"Bearer {upload_token}", **(extra_headers or {})}
-        options = Options(timeout=timeout, extra_headers=headers)
-        if file.address is not None:
-            return await self._core.call(
-                web_operations.UPLOAD_FORM_FILE, form={"url": file.address}, options=options
-            )
-        return await self._core.call(web_operations.UPLOAD_FORM_FILE, file=file, options=options)
+        token = checked_token(upload_token, "upload_token")
+        headers = {"Authorization": f"Bearer {token}", **(extra_headers or {})}
+        given = given_file(file, name, mime_type)
+        return await self._core.call(
+            web_operations.UPLOAD_FORM_FILE,
+            file=given if given.address is None else None,
+            form=None if given.address is None else {"url": given.address},
+            secrets=(token,),
+            options=Options(timeout=timeout, extra_headers=headers),
+        )

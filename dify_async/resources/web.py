@@ -27,7 +27,7 @@ from dify_async.models import (
     WebSite,
     WorkflowResult,
 )
-from dify_async.resources._asking import asked, started
+from dify_async.resources._asking import asked, given_file, started
 from dify_async.resources.following import StoredRuns
 from dify_async.settings import Timeouts
 
@@ -163,13 +163,12 @@ class WebFiles:
             FileTooLarge: over the limit of the server, or of a proxy before it.
             ConfigurationError: the file cannot be read, or has no name.
         """
-        if not isinstance(file, InputFile):
-            file = InputFile(file, name=name, mime_type=mime_type)
-        if file.source is None:
+        given = given_file(file, name, mime_type)
+        if given.source is None:
             raise ConfigurationError("an InputFile.url is fetched by the server itself: remote_files.upload")
         return await self._core.call(
             operations.UPLOAD_FILE,
-            file=file,
+            file=given,
             form={} if source is None else {"source": source},
             options=Options(timeout=timeout, extra_headers=extra_headers),
         )
@@ -208,7 +207,7 @@ class RemoteFiles:
         timeout: float | Timeouts | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> RemoteFile:
-        """Have the server fetch a file and keep it, as if it had been uploaded.
+        """Have the server fetch a file and keep it, as if it had been uploaded: it goes into inputs as it is.
 
         Args:
             url: The address, which the server must be able to reach.
@@ -296,7 +295,7 @@ class WebApp:
     ) -> bool:
         """Ask whether who is logged in may use the app.
 
-        Only where `system.features().webapp_auth.enabled`: other servers answer 500 (1.14).
+        Ask only where `system.features().webapp_auth.enabled`.
 
         Args:
             app_id: The app's id, from `site()`.
@@ -304,7 +303,7 @@ class WebApp:
             extra_headers: Headers besides the client's.
 
         Raises:
-            NotSupportedByServer: the server is not of the enterprise edition.
+            ServerError: the server is not of the enterprise edition (1.14: a 500).
         """
         options = Options(timeout=timeout, extra_headers=extra_headers)
         found = await self._core.call(web_operations.GET_PERMISSION, query={"appId": app_id}, options=options)

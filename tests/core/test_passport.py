@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import pickle
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import attrs
 import pytest
 from aiohttp import web
 
-from dify_async import Retry, WebAppClient, errors
+from dify_async import InputFile, Retry, WebAppClient, errors
 from dify_async._core import web_operations
+from dify_async.testing import FakeDify, Refuse
 
 CODE = "kJ2hQ9xTz4Lm7PwR"
 ENDED = b'data: {"event": "workflow_finished", "workflow_run_id": "r", "data": {"id": "r", "status": "succeeded"}}\n\n'
@@ -30,15 +32,23 @@ class Office:
     refusal: tuple[str, str] | None = None
     """What is answered to a passport that is not good, and to a passport's request without a login."""
     runs: int = 0
+    always_the_same: bool = False
+    """Whether passports of an end user read the same, as those of a public app do."""
+    token: Any = None
+    """What is told instead of a passport or a login."""
+    open: asyncio.Event = attrs.Factory(asyncio.Event)
+    """Until it is set, who asks for a passport waits."""
     asked: list[web.BaseRequest] = attrs.Factory(list[web.BaseRequest])
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
         self.asked.append(request)
         if request.path == "/api/passport":
+            await self.open.wait()
             return self._passport(request)
         if request.path == "/api/login":
-            return web.json_response({"result": "success", "data": {"access_token": "login-token"}})
+            token = "login-token" if self.token is None else self.token
+            return web.json_response({"result": "success", "data": {"access_token": token}})
         if request.path in {"/api/logout", "/api/system-features"}:
             return web.json_response({"result": "success"})
         if request.headers.get("X-App-Passport") not in self.good:
@@ -50,9 +60,12 @@ class Office:
         return web.json_response({"opening_statement": "hi"})
 
     def _passport(self, request: web.BaseRequest) -> web.Response:
+        if self.token is not None:
+            return web.json_response({"access_token": self.token})
         if self.refusal is not None and request.headers.get("Authorization") != "Bearer login-token":
             return _refused(*self.refusal)
-        passport = f"passport-{len(self.given) + 1}-{request.query.get('user_id', 'nobody')}"
+        number = 1 if self.always_the_same else len(self.given) + 1
+        passport = f"passport-{number}-{request.query.get('user_id', 'nobody')}"
         self.given.append(passport)
         self.good.add(passport)
         return web.json_response({"access_token": passport})
@@ -65,12 +78,19 @@ def _refused(code: str, message: str) -> web.Response:
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
     office = Office()
+    office.open.set()
     runner = web.ServerRunner(web.Server(office.answer))  # type: ignore[arg-type]
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     office.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield office
     await runner.cleanup()
+
+
+async def _until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not happened():
+            await asyncio.sleep(0.001)
 
 
 def a_client(office: Office, **settings: Any) -> WebAppClient:
@@ -99,6 +119,89 @@ async def test_it_is_kept_and_taken_in_again(office: Office) -> None:
         await again.app.parameters()
         await unpickled.app.parameters()
     assert office.given == ["passport-1-nobody"]
+
+
+async def test_a_hundred_calls_renew_it_once_though_it_reads_the_same(office: Office) -> None:
+    office.always_the_same = True
+    async with a_client(office) as client:
+        await client.app.parameters()
+        office.good = type("Nothing", (set,), {"add": lambda *_: None})()
+        calls = (client.app.parameters() for _ in range(100))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {errors.Unauthorized}
+    assert office.given == ["passport-1-ada"] * 2
+    assert sum(request.path == "/api/parameters" for request in office.asked) == 201
+
+
+async def test_where_there_is_none_all_who_wait_are_told_so_at_once(office: Office) -> None:
+    office.refusal = ("unauthorized", "no")
+    async with a_client(office) as client:
+        office.open.clear()
+        calls = [asyncio.create_task(client.app.parameters()) for _ in range(100)]
+        await _until(lambda: len(office.asked) == 1)
+        office.open.set()
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert {str(outcome) for outcome in outcomes} == {str(outcomes[0])}
+        assert isinstance(outcomes[0], errors.Unauthorized)
+        assert len({id(outcome) for outcome in outcomes}) == 100, "each may be changed by who catches it"
+        assert [request.path for request in office.asked] == ["/api/passport"]
+        office.refusal = None
+        await client.app.parameters()
+
+
+async def test_who_is_cancelled_while_fetching_it_takes_nobody_along(office: Office) -> None:
+    async with a_client(office) as client:
+        office.open.clear()
+        first, second = (asyncio.create_task(client.app.parameters()) for _ in range(2))
+        await _until(lambda: len(office.asked) == 1)
+        first.cancel()
+        office.open.set()
+        assert (await second).opening_statement == "hi"
+        assert first.cancelled()
+
+
+async def test_tries_are_not_multiplied(fake_dify: FakeDify) -> None:
+    fake_dify.faults.append(Refuse(status=503, on="/passport", times=99))
+    retry = Retry(attempts=3, base=0.001)
+    async with WebAppClient(
+        fake_dify.app_code, user="ada", base_url=fake_dify.web_url, retry=retry
+    ) as client:
+        for call in (client.app.parameters, lambda: client.workflows.run({})):
+            before = len(fake_dify.requests)
+            with pytest.raises(errors.ServerError, match="GET /passport"):
+                await call()
+            assert len(fake_dify.requests) - before == 3
+        fake_dify.faults.clear()
+        await client.workflows.run({})
+
+
+async def test_who_leaves_while_it_is_fetched_has_begun_no_run(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.open.clear()
+    async with a_client(office) as client:
+        run = asyncio.create_task(client.workflows.run({}))
+        await _until(lambda: len(office.asked) == 1)
+        run.cancel()
+        async with asyncio.timeout(1):
+            await asyncio.wait([run])
+        office.open.set()
+        await client.app.parameters()
+    assert office.runs == 0
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("token", ["", "a\r\nX-Evil: yes", "a b", "\u00e4", 7, ["secret"]])
+async def test_what_is_no_token_is_not_kept(office: Office, token: Any) -> None:
+    office.token = token
+    async with a_client(office) as client:
+        calls = {"GET /passport": client.app.parameters(), "POST /login": client.auth.login("a@b.c", "x")}
+        for operation, call in calls.items():
+            with pytest.raises(errors.DecodeError) as caught:
+                await call
+            assert caught.value.operation == operation
+            assert "X-Evil" not in str(caught.value)
+        assert (client.passport, client.login_token) == (None, None)
 
 
 async def test_each_end_user_has_their_own(office: Office) -> None:
@@ -194,12 +297,68 @@ async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixt
     assert "secret" not in "\n".join(texts)
 
 
+async def test_what_is_typed_in_is_shown_nowhere_though_the_server_quotes_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        # As the server's validator does (recording: `err_web_chat_missing_inputs`), and more.
+        sent = f"input_value={(await request.read()).decode()}, {request.path}, {dict(request.headers)}"
+        return web.json_response({"code": "invalid_param", "message": sent, "status": 400}, status=400)
+
+    runner = web.ServerRunner(web.Server(answer))  # type: ignore[arg-type]
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    password, code, token = "s3cret-password", "s3cret-code", "s3cret-token"
+    hidden = ["s3cret", *(base64.b64encode(text.encode()).decode() for text in (password, code))]
+    async with WebAppClient(CODE, base_url=base_url, passport="s3cret-passport") as client:
+        calls: list[Awaitable[object]] = [
+            client.auth.login("ada@example.org", password),
+            client.auth.login_with_code("ada@example.org", code, token),
+            client.auth.check_password_reset("ada@example.org", code, token),
+            client.auth.reset_password(token, password),
+            client.forms.get(token),
+            client.forms.submit(token, {}, "approve"),
+            client.forms.upload_token(token),
+            client.forms.upload(InputFile(b"x", name="a.txt"), token),
+            client.app.meta(extra_headers={"X-Proxy-Token": token}),
+        ]
+        texts = []
+        for call in calls:
+            with pytest.raises(errors.InvalidParam, match="input_value=") as caught:
+                await call
+            error = caught.value
+            texts += [error.message, repr(error), *traceback.format_exception(error)]
+    await runner.cleanup()
+    texts += [record.getMessage() for record in caplog.records if record.name == "dify_async"]
+    assert [secret for secret in hidden if secret in "\n".join(texts)] == []
+
+
+async def test_what_is_no_text_is_refused_before_it_is_sent(office: Office) -> None:
+    wrong: Any = 401837
+    async with a_client(office) as client:
+        for call in (
+            client.auth.login("ada@example.org", wrong),
+            client.auth.login_with_code("ada@example.org", wrong, "t"),
+            client.auth.check_password_reset("ada@example.org", wrong, "t"),
+            client.auth.reset_password(wrong, "winter2027"),
+            client.forms.upload(b"x", wrong, name="a.txt"),
+        ):
+            with pytest.raises(errors.ConfigurationError) as caught:
+                await call
+            assert str(wrong) not in str(caught.value)
+    assert office.asked == []
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [
         (CODE, CODE),
         (f"https://udify.app/chat/{CODE}", CODE),
         (f"https://dify.test/sub/workflow/{CODE}/?theme=dark", CODE),
+        ("https://dify.test/chat/our-app_2", "our-app_2"),
     ],
 )
 def test_the_code_may_be_the_whole_address(given: str, code: str) -> None:
