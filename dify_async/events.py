@@ -549,7 +549,7 @@ class HumanInputRequiredData:
     """The form that a person is to fill in."""
 
     form_id: str = ""
-    form_token: str | None = None
+    form_token: str | None = attrs.field(default=None, repr=False)
     """What the form is fetched and submitted with; None where it is only delivered by e-mail."""
     node_id: str = ""
     node_title: str = ""

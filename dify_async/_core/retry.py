@@ -13,6 +13,16 @@ from dify_async.errors import (
 )
 from dify_async.settings import Retry
 
+_BY_THE_MINUTE = frozenset(
+    {
+        "web_form_rate_limit_exceeded",
+        "email_send_ip_limit",
+        "password_reset_rate_limit_exceeded",
+        "email_password_reset_limit",
+    }
+)
+"""Limits that no try within seconds gets around; those on mails count the tries too."""
+
 _WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504, *range(520, 530)})
 
 
@@ -41,7 +51,7 @@ def decide(
 
 def _may_repeat(error: DifyError, *, harmless: bool) -> bool:
     if isinstance(error, RateLimited):
-        return True
+        return error.code not in _BY_THE_MINUTE or error.retry_after is not None
     if isinstance(error, (ConnectionFailed, ConnectTimeout)) and not error.may_have_started:
         return True
     if not harmless:

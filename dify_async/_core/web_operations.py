@@ -29,8 +29,10 @@ from dify_async.models import (
 
 GET_PASSPORT: Final = Operation("GET", "/passport", Passport, "always", credentials="code")
 LOGIN: Final = Operation("POST", "/login", Login, "once", credentials="none", enterprise=True)
-GET_LOGIN_STATUS: Final = Operation("GET", "/login/status", LoginStatus, "always", credentials="login")
-LOGOUT: Final = Operation("POST", "/logout", Success, "always", credentials="none")
+GET_LOGIN_STATUS: Final = Operation(
+    "GET", "/login/status", LoginStatus, "always", credentials="login", recent=True
+)
+LOGOUT: Final = Operation("POST", "/logout", Success, "always", credentials="none", recent=True)
 SEND_LOGIN_CODE: Final = Operation(
     "POST", "/email-code-login", EmailCodeSent, "once", credentials="none", enterprise=True
 )
@@ -46,7 +48,9 @@ CHECK_PASSWORD_RESET: Final = Operation(
 RESET_PASSWORD: Final = Operation(
     "POST", "/forgot-password/resets", Success, "once", credentials="none", enterprise=True
 )
-GET_ACCESS_MODE: Final = Operation("GET", "/webapp/access-mode", AccessMode, "always", credentials="none")
+GET_ACCESS_MODE: Final = Operation(
+    "GET", "/webapp/access-mode", AccessMode, "always", credentials="none", recent=True
+)
 GET_PERMISSION: Final = Operation("GET", "/webapp/permission", Permission, "always", enterprise=True)
 GET_SYSTEM_FEATURES: Final = Operation(
     "GET", "/system-features", SystemFeatures, "always", credentials="none"
@@ -72,10 +76,15 @@ DELETE_SAVED_MESSAGE: Final = Operation("DELETE", "/saved-messages/{message_id}"
 GET_REMOTE_FILE: Final = Operation("GET", "/remote-files/{url}", RemoteFileInfo, "always")
 UPLOAD_REMOTE_FILE: Final = Operation("POST", "/remote-files/upload", RemoteFile, "once")
 CREATE_FORM_UPLOAD_TOKEN: Final = Operation(
-    "POST", "/form/human_input/{form_token}/upload-token", UploadToken, "once", credentials="none"
+    "POST",
+    "/form/human_input/{form_token}/upload-token",
+    UploadToken,
+    "once",
+    credentials="none",
+    recent=True,
 )
 UPLOAD_FORM_FILE: Final = Operation(
-    "POST", "/human-input-forms/files", UploadedFile, "once", credentials="none"
+    "POST", "/human-input-forms/files", UploadedFile, "once", credentials="none", recent=True
 )
 
 # The app

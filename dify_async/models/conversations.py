@@ -91,7 +91,7 @@ class FormContent:
     inputs: list[FormInput] = attrs.Factory(list[FormInput])
     actions: list[FormAction] = attrs.Factory(list[FormAction])
     display_in_ui: bool = False
-    form_token: str | None = None
+    form_token: str | None = attrs.field(default=None, repr=False)
     """None once it was submitted."""
     resolved_default_values: dict[str, Json] = attrs.Factory(dict[str, Json])
     expiration_time: datetime | None = None

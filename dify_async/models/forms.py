@@ -8,6 +8,7 @@ import attrs
 
 from dify_async._types import Json
 from dify_async.models._base import OpenEnum, Received, wire
+from dify_async.models.web import WebSite
 
 
 class PauseType(OpenEnum):
@@ -51,7 +52,7 @@ class PauseReason:
     type: PauseType = attrs.field(default=PauseType.HUMAN_INPUT_REQUIRED, metadata=wire("TYPE", "type"))
     """The server's key is `TYPE`, the published examples say `type` (recording: `human_start_blocking`)."""
     form_id: str | None = None
-    form_token: str | None = None
+    form_token: str | None = attrs.field(default=None, repr=False)
     """What the form is fetched and submitted with; None where it is only delivered by e-mail."""
     form_content: str = ""
     """Markdown, with `{{#$output.NAME#}}` where the inputs belong."""
@@ -92,5 +93,5 @@ class HumanInputForm(Received):
     """Texts; objects and arrays as JSON text."""
     user_actions: list[FormAction] = attrs.Factory(list[FormAction])
     expiration_time: datetime | None = None
-    site: dict[str, Json] | None = None
-    """Web API only: the app's page, as `WebSite` has it."""
+    site: WebSite | None = None
+    """Web API only: the app's page."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
@@ -388,6 +389,13 @@ async def test_remote_files_are_fetched_by_the_server(web: WebAppClient, fake_di
     assert (await web.remote_files.info(address)).file_length == 4
     fetched = await web.remote_files.upload(address)
     assert fake_dify.files[fetched.id].content == b"%PDF"
+    fake_dify.app = Workflow(form=[Field("doc", "file"), Field("docs", "file-list", max_length=2)])
+    given = {"doc": fetched, "docs": [fetched, None]}
+    assert (await web.app.parameters()).check({"doc": fetched, "docs": [fetched]}) == []
+    await web.workflows.run(given, files=[fetched])
+    local = {"type": "document", "transfer_method": "local_file", "upload_file_id": fetched.id}
+    (sent,) = (request.body for request in fake_dify.requests if request.path == "/api/workflows/run")
+    assert json.loads(sent) == {"inputs": {"doc": local, "docs": [local]}, "files": [local]}
     with pytest.raises(errors.BadRequest):
         await web.remote_files.upload("https://example.org/missing")
     with pytest.raises(errors.ConfigurationError, match="remote_files"):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from dify_async import AppClient, InputFile, RunHandle, WebAppClient, errors, events
-from dify_async.models import ChatResult, WorkflowResult
+from dify_async.models import ChatResult, WebSite, WorkflowResult
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
 
 Either: TypeAlias = AppClient | WebAppClient
@@ -48,7 +49,11 @@ async def test_a_form_is_filled_in_and_the_run_goes_on(either: Either, fake_dify
     handle, token = await paused(either)
     form = await either.forms.get(token)
     assert [action.id for action in form.user_actions] == ["approve", "reject"]
-    assert (form.site is not None) == isinstance(either, WebAppClient)
+    if isinstance(either, WebAppClient):
+        assert isinstance(form.site, WebSite)
+        assert form.site.site.title == (await either.app.site()).site.title
+    else:
+        assert form.site is None
     async with either.workflows.resume(handle, token, {"comment": "fine"}, "approve") as run:
         names = [event.event async for event in run]
         result = await run.result()
@@ -60,6 +65,18 @@ async def test_a_form_is_filled_in_and_the_run_goes_on(either: Either, fake_dify
     (form_of_run,) = played.forms
     assert (form_of_run.inputs, form_of_run.action) == ({"comment": "fine"}, "approve")
     assert fake_dify.runs_stopped == 0
+
+
+async def test_the_token_of_a_form_is_shown_in_no_repr(either: Either) -> None:
+    seen: list[object] = []
+    with pytest.raises(errors.RunPaused) as caught:
+        async with either.workflows.stream({}) as run:
+            seen += [event async for event in run]
+            await run.result()
+    token = str(caught.value.paused.forms[0].form_token)
+    asked = [event for event in seen if isinstance(event, events.HumanInputRequired)]
+    assert [event.data.form_token for event in asked] == [token]
+    assert token not in repr((seen, caught.value, caught.value.result, caught.value.paused))
 
 
 async def test_the_stream_is_open_before_the_form_is_submitted(either: Either, fake_dify: FakeDify) -> None:
@@ -188,8 +205,9 @@ async def test_a_form_is_submitted_once(either: Either, fake_dify: FakeDify) -> 
     fake_dify.faults[:] = [
         Refuse(status=429, code="web_form_rate_limit_exceeded", message="slow down", on="/form/", times=9)
     ]
-    with pytest.raises(errors.RateLimited):
+    with pytest.raises(errors.RateLimited, match="within a minute: wait"):
         await either.forms.submit(token, {"comment": "x"}, "approve")
+    assert sum("/form/" in request.path for request in fake_dify.requests) == 2, "seconds do not help"
 
 
 async def test_a_file_goes_into_a_form(either: Either, fake_dify: FakeDify) -> None:
@@ -204,14 +222,17 @@ async def test_a_file_goes_into_a_form(either: Either, fake_dify: FakeDify) -> N
     assert (stored.content, stored.user) == (b"%PDF", "ada")
 
 
-async def test_files_of_another_person_go_by_the_upload_token(fake_dify: FakeDify) -> None:
+async def test_files_of_another_person_go_by_the_upload_token(fake_dify: FakeDify, tmp_path: Path) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?", form_fields=[Field("scan", "file")])])
     fake_dify.remote_files["https://example.org/a.pdf"] = ("application/pdf", b"%PDF-1")
     async with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
         _, token = await paused(web)
     async with WebAppClient(fake_dify.app_code, user="somebody", base_url=fake_dify.web_url) as other:
         upload_token = (await other.forms.upload_token(token)).upload_token
-        await other.forms.upload(InputFile.url("https://example.org/a.pdf"), upload_token)
+        fetched = await other.forms.upload(InputFile.url("https://example.org/a.pdf"), upload_token)
+        assert (fetched.name, fetched.source_url is None) == ("a.pdf", False)
+        (tmp_path / "b.pdf").write_bytes(b"%PDF-2")
+        assert (await other.forms.upload(tmp_path / "b.pdf", upload_token)).name == "b.pdf"
         scan = await other.forms.upload(InputFile(b"%PDF", name="scan.pdf"), upload_token)
         await other.forms.submit(token, {"scan": scan}, "approve")
         assert other.passport is None, "a form's token is enough"

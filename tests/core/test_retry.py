@@ -45,6 +45,22 @@ def test_what_is_sent_again(error: DifyError, once: bool, always: bool) -> None:
         assert (wait is not None) == expected
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "web_form_rate_limit_exceeded",
+        "email_send_ip_limit",
+        "password_reset_rate_limit_exceeded",
+        "email_password_reset_limit",
+    ],
+)
+def test_a_limit_by_the_minute_is_not_tried_again_within_seconds(code: str) -> None:
+    error = errors.RateLimited("no", status=429, code=code)
+    assert decide(Retry(), error, attempt=1, elapsed=0, harmless=True, chance=0.5) is None
+    error.retry_after = 20.0
+    assert decide(Retry(), error, attempt=1, elapsed=0, harmless=True, chance=0) == 20
+
+
 def test_the_wait_doubles_up_to_the_cap() -> None:
     retry = Retry(attempts=10, base=1, cap=5, total=100)
     waits = [

@@ -490,11 +490,37 @@ def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
         (429, "rate_limit_error", "a retry does not help"),
         (400, "provider_quota_exceeded", "a retry does not help"),
         (400, "provider_not_initialize", "set up the model provider's credentials in Dify"),
+        (400, "not_completion_app", "the address of a web app"),
+        (401, "web_sso_auth_required", "log in by client.auth.login(...)"),
+        (401, "web_app_access_denied", "may not use this app"),
     ],
 )
 def test_an_error_says_what_to_do(status: int, code: str, advice: str) -> None:
     assert advice in str(coded(status, code))
     assert advice in str(stream_refusal(ErrorEvent(status=status, code=code)))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (401, "not_setup", "open its console"),
+        (401, "not_init_validated", "open its console"),
+        (401, "unauthorized_and_force_logout", "licence"),
+        (401, "invalid_upload_token", "client.forms.upload_token(form_token)"),
+        (403, "invalid_upload_token", "client.forms.upload_token(form_token)"),
+        (429, "web_form_rate_limit_exceeded", "within a minute: wait"),
+        (429, "email_send_ip_limit", "too many mails were asked for: wait"),
+        (429, "password_reset_rate_limit_exceeded", "too many mails were asked for: wait"),
+        (429, "email_password_reset_limit", "wait a day"),
+    ],
+)
+def test_what_to_do_goes_by_the_code_where_the_status_would_mislead(
+    status: int, code: str, advice: str
+) -> None:
+    text = str(coded(status, code))
+    assert advice in text
+    assert "API key" not in text
+    assert "max_concurrent" not in text
 
 
 @pytest.mark.parametrize("code", ["invalid_param", "bad_request", "completion_request_error"])
