@@ -61,6 +61,8 @@ class Operation(Generic[AnswerT_co]):
     """Whether servers of 2024 lack it."""
     enterprise: bool = False
     """Whether only servers of the enterprise edition have it."""
+    advice: tuple[int, str] | None = None
+    """What to do at JSON of this status, where the server's own words mislead."""
 
     @cached_property
     def asked(self) -> Asked:
@@ -70,6 +72,7 @@ class Operation(Generic[AnswerT_co]):
             starts_run=self.starts_run,
             recent=self.recent,
             enterprise=self.enterprise,
+            advice=self.advice,
         )
 
 
@@ -84,7 +87,13 @@ RUN_WORKFLOW_VERSION: Final = Operation(
 GET_WORKFLOW_RUN: Final = Operation("GET", "/workflows/run/{workflow_run_id}", WorkflowRun, "always")
 # What the server calls a task id in this path is the run's id (recordings: `reconnect_wf_*`).
 FOLLOW_RUN: Final = Operation(
-    "GET", "/workflow/{workflow_run_id}/events", Event, "always", "query", recent=True
+    "GET",
+    "/workflow/{workflow_run_id}/events",
+    Event,
+    "always",
+    "query",
+    recent=True,
+    advice=(500, "an id that is no UUID is answered so too: give the run's id, which RunHandle.run_id is"),
 )
 STOP_WORKFLOW: Final = Operation("POST", "/workflows/tasks/{task_id}/stop", Stopped, "always", "body")
 LIST_WORKFLOW_LOGS: Final = Operation("GET", "/workflows/logs", WorkflowLogPage, "always")

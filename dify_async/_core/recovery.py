@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import uuid
 from typing import Any, Final
 
 import aiohttp
@@ -112,7 +113,8 @@ class Recovery:
             # An API that restarts may hold a connection for minutes before it answers.
             return await self.core.open(request, silence=self.timeouts.first_byte)
         except ApiError as error:
-            self._may_attach = _may_pass(error)
+            # What is no id at all is answered by a 500, whatever the server's state.
+            self._may_attach = _may_pass(error) and (error.status != 500 or _is_uuid(self.run_id))
             if not self._may_attach and not self.has_record:
                 self.refused = error
         except (TransportError, DecodeError, EventTooLarge):
@@ -132,7 +134,9 @@ class Recovery:
             return None
         except (TransportError, DecodeError, EventTooLarge):
             return None
-        if record.status not in _GOES_ON:
+        # Which form a pause is for is told by a snapshot alone; it may be one that was submitted just now.
+        is_unclear = record.status == RunStatus.PAUSED and self._may_attach
+        if record.status not in _GOES_ON and not is_unclear:
             return _last_event(record)
         if record.raw != self._record:
             self._record = record.raw
@@ -143,6 +147,14 @@ class Recovery:
 def _may_pass(error: ApiError) -> bool:
     """Say whether a refusal is one of the moment."""
     return error.status >= 500 or error.status == 429
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _last_event(record: WorkflowRun) -> Event:

@@ -27,7 +27,17 @@ from dify_async.models import (
 
 # Who asks
 
-GET_PASSPORT: Final = Operation("GET", "/passport", Passport, "always", credentials="code")
+GET_PASSPORT: Final = Operation(
+    "GET",
+    "/passport",
+    Passport,
+    "always",
+    credentials="code",
+    advice=(
+        404,
+        "there is no web app of this code, or its page is switched off: check app_code and base_url",
+    ),
+)
 LOGIN: Final = Operation("POST", "/login", Login, "once", credentials="none", enterprise=True)
 GET_LOGIN_STATUS: Final = Operation(
     "GET", "/login/status", LoginStatus, "always", credentials="login", recent=True
@@ -37,7 +47,16 @@ SEND_LOGIN_CODE: Final = Operation(
     "POST", "/email-code-login", EmailCodeSent, "once", credentials="none", enterprise=True
 )
 LOGIN_WITH_CODE: Final = Operation(
-    "POST", "/email-code-login/validity", Login, "once", credentials="none", enterprise=True
+    "POST",
+    "/email-code-login/validity",
+    Login,
+    "once",
+    credentials="none",
+    enterprise=True,
+    advice=(
+        500,
+        "the token is unknown or older than five minutes: call client.auth.send_login_code(...) anew",
+    ),
 )
 SEND_PASSWORD_RESET: Final = Operation(
     "POST", "/forgot-password", EmailCodeSent, "once", credentials="none", enterprise=True
@@ -51,7 +70,14 @@ RESET_PASSWORD: Final = Operation(
 GET_ACCESS_MODE: Final = Operation(
     "GET", "/webapp/access-mode", AccessMode, "always", credentials="none", recent=True
 )
-GET_PERMISSION: Final = Operation("GET", "/webapp/permission", Permission, "always", enterprise=True)
+GET_PERMISSION: Final = Operation(
+    "GET",
+    "/webapp/permission",
+    Permission,
+    "always",
+    enterprise=True,
+    advice=(500, "servers that are not of the enterprise edition answer so; there every web app is public"),
+)
 GET_SYSTEM_FEATURES: Final = Operation(
     "GET", "/system-features", SystemFeatures, "always", credentials="none"
 )
@@ -73,7 +99,13 @@ DELETE_SAVED_MESSAGE: Final = Operation("DELETE", "/saved-messages/{message_id}"
 
 # Files
 
-GET_REMOTE_FILE: Final = Operation("GET", "/remote-files/{url}", RemoteFileInfo, "always")
+GET_REMOTE_FILE: Final = Operation(
+    "GET",
+    "/remote-files/{url}",
+    RemoteFileInfo,
+    "always",
+    advice=(500, "the server cannot get the file at this address"),
+)
 UPLOAD_REMOTE_FILE: Final = Operation("POST", "/remote-files/upload", RemoteFile, "once")
 CREATE_FORM_UPLOAD_TOKEN: Final = Operation(
     "POST",

@@ -104,6 +104,8 @@ class Progress:
 def is_repeated(event: Event, progress: Progress) -> bool:
     """Say whether a snapshot repeats with an event what has come before its stream broke off."""
     match event:
+        case NodeFinished() if event.data.status == NodeStatus.PAUSED:
+            return True  # Only snapshots tell of it so. It goes on, and ends under the same id.
         case NodeStarted() | NodeFinished():
             return (event.event, event.data.id) in progress.seen
         case HumanInputRequired():

@@ -117,6 +117,8 @@ class Asked:
     """Whether servers of 2024 lack the operation."""
     enterprise: bool = False
     """Whether only servers of the enterprise edition have it."""
+    advice: tuple[int, str] | None = None
+    """What to do at JSON of this status."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """What no error tells, should the server send it back: passwords, tokens, headers of the call."""
 
@@ -132,7 +134,9 @@ def refusal(
     elif status == 404 and (asked.enterprise or (asked.recent and not is_json)):
         kind = errors.NotSupportedByServer
     hint = _HINTS_BY_CODE.get(words["code"] or "") or _HINTS.get(kind, "")
-    if asked.enterprise and status == 404:
+    if is_json and asked.advice is not None and asked.advice[0] == status:
+        hint = asked.advice[1]
+    elif asked.enterprise and status == 404:
         hint = "only servers of the enterprise edition have this; elsewhere every web app is public"
     elif 300 <= status < 400:
         hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"

@@ -371,6 +371,13 @@ async def test_a_private_app_is_used_after_a_login(fake_dify: FakeDify) -> None:
         assert (await web.chat.send("Hi?")).answer == "Hello, world"
 
 
+async def test_a_code_that_came_too_late_says_what_to_do(fake_dify: FakeDify) -> None:
+    fake_dify.webapp_auth = True
+    async with WebAppClient(fake_dify.app_code, base_url=fake_dify.web_url) as web:
+        with pytest.raises(errors.ServerError, match="send_login_code"):
+            await web.auth.login_with_code("ada@example.org", "401837", "stale")
+
+
 async def test_a_forgotten_password_is_set_anew(fake_dify: FakeDify) -> None:
     fake_dify.webapp_auth = True
     fake_dify.accounts["ada@example.org"] = "summer2026"

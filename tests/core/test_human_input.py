@@ -125,13 +125,32 @@ async def test_a_snapshot_that_still_tells_of_the_pause_is_waited_out(
 ) -> None:
     handle, token = await paused(either)
     fake_dify.resume_delay = 0.6
-    fake_dify.faults.append(Cut(on="/events", after_events=0))
+    fake_dify.faults.append(Cut(on="/events", at_byte=5))  # Before anything is told.
     async with either.workflows.resume(handle, token, {"comment": "fine"}, "approve") as run:
         names = [event.event async for event in run]
         result = await run.result()
     assert (result.status, result.outputs) == ("succeeded", {"x": 1})
     assert "workflow_paused" not in names
     assert names[-1] == "workflow_finished"
+    snapshots = [request for request in fake_dify.requests if "include_state_snapshot" in request.path]
+    assert len(snapshots) > 1, "else none told of the pause"
+
+
+async def test_a_node_that_a_snapshot_tells_to_wait_is_told_to_end_later(
+    either: Either, fake_dify: FakeDify
+) -> None:
+    fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?"), Node("Slow", seconds=4)])
+    handle, token = await paused(either)
+    fake_dify.resume_delay = 0.6
+    fake_dify.faults.append(Cut(on="/events", at_byte=5))
+    ends: list[tuple[str, str]] = []
+    async with either.workflows.resume(handle, token, {"comment": "fine"}, "approve") as run:
+        async for event in run:
+            if isinstance(event, events.NodeFinished):
+                ends.append((event.data.title, event.data.status))
+                if event.data.status != "paused":
+                    break
+    assert ends == [("Ask", "succeeded")]
 
 
 async def test_waiting_goes_through_a_pause_that_somebody_else_ends(

@@ -83,6 +83,20 @@ async def test_a_run_that_the_server_does_not_know_is_given_up_at_once(
     assert fake_dify.runs_stopped == 0
 
 
+async def test_an_id_that_is_none_is_not_waited_for(web: WebAppClient, fake_dify: FakeDify) -> None:
+    for find in (web.workflows.wait("task-7"), web.workflows.wait("task-7", continue_on_pause=True)):
+        async with asyncio.timeout(5):
+            with pytest.raises(errors.ServerError, match=r"RunHandle\.run_id"):
+                await find
+    assert sum("/events" in request.path for request in fake_dify.requests) == 2
+
+
+async def test_a_server_in_trouble_is_waited_for(web: WebAppClient, fake_dify: FakeDify) -> None:
+    handle = await web.workflows.submit({})
+    fake_dify.faults.append(Refuse(status=500, code="unknown", on="/events", times=2))
+    assert (await web.workflows.wait(handle)).outputs == {"answer": "abcd"}
+
+
 async def test_a_killed_worker_ends_in_time(
     web: WebAppClient, fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,3 +135,10 @@ async def test_what_an_app_tells(web: WebAppClient, fake_dify: FakeDify) -> None
     assert not (await web.system.features()).webapp_auth.enabled
     assert (await web.auth.status()).app_logged_in
     await web.workflows.stop("no-such-task")
+    with pytest.raises(errors.ServerError, match="enterprise edition"):
+        await web.app.permission(site.app_id)
+    with pytest.raises(errors.ServerError, match="cannot get the file"):
+        await web.remote_files.info("https://example.org/missing")
+    async with WebAppClient("another", user="ada", base_url=fake_dify.web_url) as other:
+        with pytest.raises(errors.NotFound, match="no web app of this code"):
+            await other.app.parameters()
