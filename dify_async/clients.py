@@ -234,7 +234,8 @@ class WebAppClient(_Client):
         max_concurrent: How many runs may be open at once; further ones wait.
         on_abandon: What becomes of a run whose stream is left before its end: "stop" or "detach".
         headers: Headers for every request, for example for a proxy that asks for them.
-        session: An `aiohttp.ClientSession` of your own; it is never closed.
+        session: An `aiohttp.ClientSession` of your own; it is never closed. Make it with an
+            `aiohttp.DummyCookieJar`: the server would take a passport in a cookie before that of the client.
         proxy: The URL of an HTTP proxy. Default: the environment's `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`.
         ssl: An `ssl.SSLContext` with a CA of your own, or False to verify nothing.
         trace_configs: For aiohttp's tracing.
@@ -314,9 +315,14 @@ class WebAppClient(_Client):
     @property
     def passport(self) -> str | None:
         """The passport, to be stored and given again as `passport=`; None before the first call. A secret."""
-        return self._identity.passport
+        return _plain(self._identity.passport)
 
     @property
     def login_token(self) -> str | None:
         """Who is logged in, to be given again as `login_token=`; None for nobody. A secret."""
-        return self._identity.login_token
+        return _plain(self._identity.login_token)
+
+
+def _plain(secret: str | None) -> str | None:
+    # What stores it may know texts and no kinds of them.
+    return None if secret is None else str(secret)

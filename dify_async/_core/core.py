@@ -273,6 +273,7 @@ class Core:
         home = await self.transport.home()
         user = self.identity.asked_user(UPLOAD_FILE.asked.operation)
         async with home.locks.setdefault(file, asyncio.Lock()):
+            await self.identity.credentials(self, UPLOAD_FILE.credentials)  # It may be another visitor now.
             known = self.transport.uploaded.setdefault(file, {})
             if user not in known:
                 timeouts = attrs.evolve(request.timeouts, total=None)  # The run's own clock is running.

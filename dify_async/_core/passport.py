@@ -113,6 +113,8 @@ class WebIdentity:
         operation = web_operations.GET_PASSPORT
         found = await core.call(operation, query={"user_id": self.user}, options=options or Options())
         self.passport = told_token(core, found.access_token, operation)
+        if self.user is None or self.login_token is not None:
+            core.transport.uploaded.clear()  # They are of another visitor, perhaps.
         return self.passport
 
 

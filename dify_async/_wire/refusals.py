@@ -73,7 +73,8 @@ _OUTSIDE_THEIR_STATUS: Final = {
 """Codes whose class is no kind of the status's own."""
 
 _HINTS: Final[dict[type[ApiError], str]] = {
-    errors.Unauthorized: "check that the API key or the passport is this app's own, and base_url its server",
+    errors.Unauthorized: "check that the API key or the passport is this app's own, and base_url its server; "
+    "a login may have run out",
     errors.LoginRequired: "the app is not public: log in by client.auth.login(...), or give login_token=",
     errors.AppAccessDenied: "who is logged in may not use this app; another try does not help, and a new "
     "login only after single sign-on",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 import string
 import threading
 import time
@@ -122,6 +123,8 @@ class FakeDify:
         """Who is logged in, by token."""
         self.passports: list[Passport] = []
         """All that were issued."""
+        self.passport_key = secrets.token_bytes(32)
+        """What they are signed with."""
         self.passport_seconds: float | None = None
         """How long a passport is good; None for ever."""
         # What it has done
@@ -247,7 +250,8 @@ class FakeDify:
     # What happens to it
 
     def revoke_passports(self) -> None:
-        """Make all passports invalid that were issued so far."""
+        """Make all passports invalid that were issued so far, as another key of the server does."""
+        self.passport_key = secrets.token_bytes(32)
         for passport in self.passports:
             passport.valid = False
 

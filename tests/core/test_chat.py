@@ -371,6 +371,25 @@ async def test_a_private_app_is_used_after_a_login(fake_dify: FakeDify) -> None:
         assert (await web.chat.send("Hi?")).answer == "Hello, world"
 
 
+async def test_files_are_uploaded_anew_for_another_visitor(fake_dify: FakeDify) -> None:
+    fake_dify.app = Workflow(form=[Field("doc", "file")])
+    file = InputFile(b"x", name="a.txt")
+    async with WebAppClient(fake_dify.app_code, base_url=fake_dify.web_url) as nobody:
+        await nobody.workflows.run({"doc": file})
+        fake_dify.revoke_passports()
+        await nobody.app.meta()
+        await nobody.workflows.run({"doc": file})
+        assert len(fake_dify.files) == 2
+    fake_dify.webapp_auth, fake_dify.access_mode = True, "private"
+    fake_dify.accounts |= {"ada@example.org": "summer2026", "bob@example.org": "winter2026"}
+    async with WebAppClient(fake_dify.app_code, user="kiosk", base_url=fake_dify.web_url) as kiosk:
+        for email, password in fake_dify.accounts.items():
+            await kiosk.auth.login(email, password)
+            await kiosk.workflows.run({"doc": file})
+            await kiosk.workflows.run({"doc": file})
+    assert [stored.user for stored in fake_dify.files.values()][2:] == list(fake_dify.accounts)
+
+
 async def test_a_code_that_came_too_late_says_what_to_do(fake_dify: FakeDify) -> None:
     fake_dify.webapp_auth = True
     async with WebAppClient(fake_dify.app_code, base_url=fake_dify.web_url) as web:

@@ -115,6 +115,7 @@ async def test_it_is_kept_and_taken_in_again(office: Office) -> None:
         await client.app.parameters()
         kept = client.passport
     assert kept == "passport-1-nobody"
+    assert type(kept) is str, "for those who store it"
     async with a_client(office, passport=kept) as again, pickle.loads(pickle.dumps(again)) as unpickled:
         await again.app.parameters()
         await unpickled.app.parameters()

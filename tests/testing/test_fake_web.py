@@ -111,6 +111,10 @@ async def test_a_passport_says_who_one_is(fake_dify: FakeDify) -> None:
     ids = [claim["end_user_id"] for claim in claims]
     assert ids[2] == ids[3]
     assert len(set(ids)) == 3, "a new visitor each, where no name is given"
+    assert tokens[2] == tokens[3], "it says nothing that changes"
+    fake_dify.revoke_passports()
+    _, _, body = await web(fake_dify, "GET", "/api/passport?user_id=ada", as_=None, headers=headers)
+    assert json.loads(body)["access_token"] != tokens[2]
     fake_dify.passport_seconds = 60
     _, _, body = await web(fake_dify, "GET", "/api/passport", as_=None, headers=headers)
     payload = json.loads(body)["access_token"].split(".")[1]

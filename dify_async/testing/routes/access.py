@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 import secrets
 import time
@@ -128,7 +129,7 @@ def _issued(fake: FakeDify, session_id: str, login: Login | None) -> Passport:
     if expires_at is not None:
         claims["exp"] = int(expires_at)
     passport = Passport(
-        token=_token(claims),
+        token=_token(claims, fake.passport_key),
         session_id=session_id,
         app_code=fake.app_code,
         expires_at=expires_at,
@@ -139,12 +140,16 @@ def _issued(fake: FakeDify, session_id: str, login: Login | None) -> Passport:
     return passport
 
 
-def _token(claims: Json) -> str:
-    """Write a token that can be read as others of its kind, and is signed at random."""
+def _token(claims: Json, key: bytes) -> str:
+    """Write a token as others of its kind: the same for the same claims, as long as the key is the same."""
     head = {"alg": "HS256", "typ": "JWT"}
     parts = [json.dumps(part, separators=(",", ":")).encode() for part in (head, claims)]
-    written = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]
-    return ".".join([*written, secrets.token_urlsafe(32)])
+    written = b".".join(map(_in_base64, parts))
+    return b".".join([written, _in_base64(hmac.digest(key, written, "sha256"))]).decode()
+
+
+def _in_base64(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 # How open the app is
