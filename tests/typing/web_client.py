@@ -15,7 +15,9 @@ from dify_async.models import (
     HumanInputForm,
     LoginStatus,
     Message,
+    Page,
     PauseReason,
+    RemoteFile,
     SavedMessage,
     UploadedFile,
     WebSite,
@@ -60,11 +62,17 @@ async def forms(web: WebAppClient) -> WorkflowResult:
         assert_type(form, PauseReason)
     assert_type(await web.forms.get("t"), HumanInputForm)
     token = await web.forms.upload_token("t")
-    scan = await web.forms.upload(InputFile("a.pdf"), token.upload_token)
+    scan = await web.forms.upload("a.pdf", token.upload_token)
     assert_type(scan, UploadedFile)
     async with web.workflows.resume(handle, "t", {"scan": scan}, "approve") as run:
         assert_type(run, EventStream[WorkflowEvent, WorkflowResult])
         return await run.result()
+
+
+async def files(web: WebAppClient) -> None:
+    fetched = await web.remote_files.upload("https://example.org/a.pdf")
+    assert_type(fetched, RemoteFile)
+    await web.workflows.run({"doc": fetched}, files=[fetched, await web.files.upload("b.pdf")])
 
 
 async def access(web: WebAppClient) -> None:
@@ -89,4 +97,14 @@ def blocking(web: sync.WebAppClient) -> None:
         assert_type(run, sync.EventStream[ChatEvent, ChatResult])
         assert_type(run.result(), ChatResult)
     assert_type(web.conversations.list(pinned=True).all(), list[Conversation])
+    assert_type(web.saved_messages.list().first_page(), Page[SavedMessage])
+    assert_type(web.messages.more_like_this("m"), CompletionResult)
+    token = web.forms.upload_token("t")
+    assert_type(web.forms.upload(b"x", token.upload_token, name="a.pdf"), UploadedFile)
+    with web.workflows.resume("r", "t", {}, "approve") as resumed:
+        assert_type(resumed.result(), WorkflowResult)
+    assert_type(web.workflows.run({}), WorkflowResult)
+    assert_type(web.auth.login("ada@example.org", "secret").data.access_token, str)
+    assert_type(web.app.site(), WebSite)
+    assert_type(web.passport, str | None)
     web.auth.logout()
