@@ -81,6 +81,7 @@ _HINTS: Final[dict[type[ApiError], str]] = {
     errors.WrongAppMode: "the key opens an app of another kind; client.app.info() tells which, and so does "
     "the address of a web app",
     errors.AppUnavailable: "publish the app in Dify first",
+    errors.FormClosed: "workflows.wait(handle, continue_on_pause=True) tells what became of the run",
     errors.RateLimited: "too many requests at once; lower max_concurrent, or raise the app's limit in Dify",
     errors.QuotaExceeded: "a quota is used up, so a retry does not help",
     errors.ProviderNotInitialized: "set up the model provider's credentials in Dify",

@@ -9,6 +9,7 @@ import attrs
 
 from dify_async._core import web_operations
 from dify_async._core.core import Core, Options
+from dify_async._core.identity import is_text
 from dify_async._core.operations import Operation
 from dify_async._core.passport import WebIdentity, told_token
 from dify_async._types import Json
@@ -267,8 +268,8 @@ class Auth:
 
 
 def _encoded(text: str, name: str) -> str:
-    if not isinstance(text, str):
-        raise ConfigurationError(f"the {name} is a text, not {type(text).__name__}")
+    if not is_text(text):  # Which is not shown.
+        raise ConfigurationError(f"the {name} is a text that is not empty")
     return base64.b64encode(text.encode()).decode()
 
 

@@ -342,6 +342,8 @@ async def test_what_is_no_text_is_refused_before_it_is_sent(office: Office) -> N
     async with a_client(office) as client:
         for call in (
             client.auth.login("ada@example.org", wrong),
+            client.auth.login("ada@example.org", ""),
+            client.auth.login("ada@example.org", "401837\ud800"),
             client.auth.login_with_code("ada@example.org", wrong, "t"),
             client.auth.check_password_reset("ada@example.org", wrong, "t"),
             client.auth.reset_password(wrong, "winter2027"),

@@ -493,6 +493,8 @@ def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
         (400, "not_completion_app", "the address of a web app"),
         (401, "web_sso_auth_required", "log in by client.auth.login(...)"),
         (401, "web_app_access_denied", "may not use this app"),
+        (412, "human_input_form_submitted", "workflows.wait(handle, continue_on_pause=True)"),
+        (412, "human_input_form_expired", "workflows.wait(handle, continue_on_pause=True)"),
     ],
 )
 def test_an_error_says_what_to_do(status: int, code: str, advice: str) -> None:
