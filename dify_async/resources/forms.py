@@ -8,6 +8,7 @@ import attrs
 
 from dify_async._core import operations, web_operations
 from dify_async._core.core import Core, Options
+from dify_async._core.identity import Secret
 from dify_async._core.passport import checked_token
 from dify_async._types import Json
 from dify_async.files import FileSource, InputFile
@@ -147,7 +148,7 @@ class WebForms(Forms):
             FileTooLarge: over the limit of the server.
         """
         token = checked_token(upload_token, "upload_token")
-        headers = {"Authorization": f"Bearer {token}", **(extra_headers or {})}
+        headers = {"Authorization": Secret(f"Bearer {token}"), **(extra_headers or {})}
         given = given_file(file, name, mime_type)
         return await self._core.call(
             web_operations.UPLOAD_FORM_FILE,
