@@ -168,6 +168,19 @@ async def test_waiting_goes_through_a_pause_that_somebody_else_ends(
     assert (result.status, result.outputs) == ("succeeded", {"x": 1})
 
 
+async def test_waiting_through_a_pause_goes_through_broken_streams_too(
+    either: Either, fake_dify: FakeDify
+) -> None:
+    handle, token = await paused(either)
+    fake_dify.faults.append(Cut(on="/events", at_byte=5, times=2))
+    waiting = asyncio.create_task(either.workflows.wait(handle, continue_on_pause=True))
+    assert await asyncio.to_thread(
+        fake_dify.wait_for, lambda: sum("/events" in request.path for request in fake_dify.requests) == 3
+    )
+    await either.forms.submit(token, {"comment": "fine"}, "approve")
+    assert (await waiting).outputs == {"x": 1}
+
+
 async def test_a_pause_is_told_once_while_it_is_waited_out(either: Either, fake_dify: FakeDify) -> None:
     handle, token = await paused(either)
     names: list[str] = []
