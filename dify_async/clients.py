@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from dify_async._core.core import Core, Options, Response
 from dify_async._core.identity import AppIdentity, checked_base_url
-from dify_async._core.passport import WebIdentity
+from dify_async._core.passport import WebIdentity, server_of
 from dify_async._core.transport import Settings, Transport
 from dify_async._types import Json
 from dify_async.resources.app import App
@@ -226,7 +226,8 @@ class WebAppClient(_Client):
         app_code: The last part of the web app's address, or the whole address. Default: `DIFY_APP_CODE`.
         user: The end user, any text of your own; the same text is the same visitor. Default: `DIFY_USER`.
             None is a new visitor, found again only by the passport. Private apps go by the login instead.
-        base_url: The server. Default: `DIFY_WEB_BASE_URL`, or Dify's cloud. `/api` is appended if missing.
+        base_url: The server. Default: `DIFY_WEB_BASE_URL`, the server in the web app's address, or Dify's
+            cloud. `/api` is appended if missing.
         passport: A passport of an earlier time: `client.passport`.
         login_token: A login of an earlier time, or of single sign-on: `client.login_token`.
         timeouts: The clocks of every call.
@@ -267,7 +268,7 @@ class WebAppClient(_Client):
         max_event_bytes: int = 64 * 2**20,
     ) -> None:
         settings = Settings(
-            base_url=checked_base_url(base_url, "DIFY_WEB_BASE_URL", WEB_CLOUD, "api"),
+            base_url=checked_base_url(base_url, "DIFY_WEB_BASE_URL", server_of(app_code) or WEB_CLOUD, "api"),
             timeouts=timeouts or Timeouts(),
             retry=retry or Retry(),
             max_concurrent=max_concurrent,

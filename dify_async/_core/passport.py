@@ -7,7 +7,7 @@ import copy
 import os
 import re
 from typing import Any, Final, TypeGuard
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -121,14 +121,31 @@ class WebIdentity:
 def checked_code(code: str | None) -> str:
     """Give the code of a web app: the last part of its address, which may be given whole."""
     found = code if code is not None else os.environ.get("DIFY_APP_CODE", "")
-    if isinstance(found, str) and "://" in found:
-        found = urlsplit(found).path.rstrip("/").rpartition("/")[2]
+    if (address := _address(code)) is not None:
+        found = address.path.rstrip("/").rpartition("/")[2]
     if not isinstance(found, str) or not _CODE.fullmatch(found):
         raise ConfigurationError(
             "the app code is the last part of the web app's address, as in https://udify.app/chat/CODE: "
             "give app_code= or set DIFY_APP_CODE"
         )
     return found
+
+
+def server_of(code: str | None) -> str | None:
+    """Give the server of a web app whose address is given whole: what stands before `/chat/CODE`."""
+    address = _address(code)
+    if address is None:
+        return None
+    before = address.path.rstrip("/").rsplit("/", 2)[0]
+    return f"{address.scheme}://{address.netloc}{before}"
+
+
+def _address(code: str | None) -> SplitResult | None:
+    found = code if code is not None else os.environ.get("DIFY_APP_CODE", "")
+    try:
+        return urlsplit(found) if isinstance(found, str) and "://" in found else None
+    except ValueError:
+        return None  # Refused as no code either.
 
 
 def told_token(core: Core, token: object, operation: Operation[Any]) -> Secret:

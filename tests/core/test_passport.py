@@ -368,7 +368,9 @@ def test_the_code_may_be_the_whole_address(given: str, code: str) -> None:
     assert WebAppClient(given).app_code == code
 
 
-@pytest.mark.parametrize("given", ["", "a b", "https://udify.app/", "../x", "ä"])
+@pytest.mark.parametrize(
+    "given", ["", "a b", "https://udify.app/", "../x", "ä", "https://[dify.test/chat/x", 7]
+)
 def test_what_is_no_code_is_refused(given: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="app code"):
         WebAppClient(given)
@@ -388,6 +390,25 @@ def test_the_address_and_the_code_come_from_the_environment(monkeypatch: pytest.
     assert (client.app_code, client.base_url) == (CODE, "https://dify.test/api")
     monkeypatch.delenv("DIFY_WEB_BASE_URL")
     assert WebAppClient().base_url == "https://udify.app/api"
+
+
+@pytest.mark.parametrize(
+    ("address", "base_url"),
+    [
+        (f"https://udify.app/chat/{CODE}", "https://udify.app/api"),
+        (f"http://dify.test:8080/workflow/{CODE}/", "http://dify.test:8080/api"),
+        (f"https://dify.test/sub/chat/{CODE}?theme=dark", "https://dify.test/sub/api"),
+    ],
+)
+def test_the_address_of_an_app_tells_its_server(
+    address: str, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert WebAppClient(address).base_url == base_url
+    assert WebAppClient(address, base_url="https://api.test").base_url == "https://api.test/api"
+    monkeypatch.setenv("DIFY_APP_CODE", address)
+    assert WebAppClient().base_url == base_url
+    monkeypatch.setenv("DIFY_WEB_BASE_URL", "https://other.test")
+    assert WebAppClient().base_url == "https://other.test/api"
 
 
 async def test_a_community_server_has_no_logins() -> None:
