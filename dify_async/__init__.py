@@ -17,8 +17,8 @@ from dify_async._version import __version__
 
 if TYPE_CHECKING:
     from dify_async import errors, events, models
-    from dify_async._core.core import Response
     from dify_async._core.pager import Pager
+    from dify_async._core.request import Response
     from dify_async._core.stream import EventStream
     from dify_async._probe import Probe, probe
     from dify_async._types import OMIT
@@ -58,7 +58,7 @@ _HOMES = {
     "Outcome": "batch",
     "Pager": "_core.pager",
     "Probe": "_probe",
-    "Response": "_core.core",
+    "Response": "_core.request",
     "Retry": "settings",
     "RunHandle": "models",
     "Timeouts": "settings",

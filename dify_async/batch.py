@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 import attrs
 
-from dify_async._core.core import counting_attempts
+from dify_async._core.attempts import counting_attempts
 from dify_async.errors import (
     ConfigurationError,
     DifyError,

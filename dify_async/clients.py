@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl as tls
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from dify_async._core.core import Core, Options, Response
+from dify_async._core.core import Core
 from dify_async._core.identity import AppIdentity, checked_base_url
 from dify_async._core.passport import WebIdentity, server_of
+from dify_async._core.request import Options, Response
 from dify_async._core.transport import Settings, Transport
 from dify_async._types import Json
 from dify_async.resources.app import App
@@ -33,14 +35,15 @@ CLOUD: Final = "https://api.dify.ai/v1"
 WEB_CLOUD: Final = "https://udify.app/api"
 
 
-class _Client:
+class _Client(ABC):
     """What all clients are: a way to a server, that is opened, asked and closed."""
 
     _core: Core
     _owns: bool
 
+    @abstractmethod
     def _set_up(self, transport: Transport, identity: Any, *, owns: bool) -> None:
-        raise NotImplementedError
+        """Make the resources of the client."""
 
     @property
     def user(self) -> str | None:
@@ -104,7 +107,7 @@ class _Client:
     def __enter__(self) -> None:
         raise TypeError("this client is asynchronous: use `async with`, or the client of dify_async.sync")
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None: ...  # noqa: B027 - `with` looks for it before it enters
 
     def __repr__(self) -> str:
         name = type(self).__name__

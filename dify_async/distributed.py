@@ -40,7 +40,7 @@ try:
 except ImportError as exc:
     raise ImportError("dify_async.distributed needs Dask: pip install 'dify-async[dask]'") from exc
 
-from dify_async._core.core import counting_attempts, note_attempts
+from dify_async._core.attempts import counting_attempts, note_attempts
 from dify_async._types import Json
 from dify_async.batch import Batch, Outcome, Rows
 from dify_async.clients import AppClient

@@ -8,19 +8,20 @@ import logging
 import random
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
 import attrs
 
+from dify_async._core.attempts import note_attempts
 from dify_async._core.body import written
-from dify_async._core.identity import Credentials, Identity, filled
+from dify_async._core.identity import Identity, filled
 from dify_async._core.multipart import Form, multipart
 from dify_async._core.operations import UPLOAD_FILE, ModelT, Operation
+from dify_async._core.request import Options, Request, Response
 from dify_async._core.retry import decide
 from dify_async._core.transport import USER_AGENT, Home, Transport, broken, checked_headers
 from dify_async._types import Json
@@ -38,8 +39,6 @@ T = TypeVar("T")
 ErrorT = TypeVar("ErrorT", bound=DifyError)
 ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
 
-_attempts: Final[ContextVar[list[int] | None]] = ContextVar("attempts", default=None)
-
 _PATH: Final = re.compile(r"[!-~]+")  # What stands in a request's line as it is.
 
 _NO_SECRET: Final = 5
@@ -52,64 +51,6 @@ _FOR_STREAMS: Final = {
     # A proxy that compresses waits for enough to compress.
     "Accept-Encoding": "identity",
 }
-
-
-@contextmanager
-def counting_attempts() -> Generator[list[int]]:
-    """Give a list whose one number says how often the run that is started in the block was sent."""
-    attempts = [0]
-    token = _attempts.set(attempts)
-    try:
-        yield attempts
-    finally:
-        _attempts.reset(token)
-
-
-def note_attempts(count: int) -> None:
-    """Say how often the run was sent, where that is being counted."""
-    counted = _attempts.get()
-    if counted is not None:
-        counted[0] = count
-
-
-@attrs.frozen
-class Response:
-    """An answer as it came: what `client.request(...)` gives."""
-
-    status: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
-
-    def json(self) -> Json:
-        """Parse the body; raise `ValueError` where it is no JSON."""
-        return parse_json(self.body)
-
-
-@attrs.frozen(kw_only=True)
-class Options:
-    """What every method takes besides its own arguments."""
-
-    timeout: float | Timeouts | None = None
-    extra_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
-    extra_body: Mapping[str, Json] | None = None
-
-
-@attrs.define(kw_only=True)
-class Request:
-    """A request, ready to be sent."""
-
-    asked: Asked
-    method: str
-    url: str
-    headers: dict[str, str]
-    data: bytes | Form | None = attrs.field(repr=False)
-    timeouts: Timeouts
-    options: Options
-    body: Json = attrs.field(default=None, repr=False)
-    """What `data` was written from, kept for a body with files that are yet to be uploaded."""
-    files: list[InputFile] = attrs.Factory(list[InputFile])
-    """Those files: `Core.ready` uploads them."""
-    credentials: Credentials = "own"
 
 
 @attrs.frozen

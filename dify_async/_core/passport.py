@@ -12,9 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from dify_async._core import web_operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
 from dify_async._core.identity import Credentials, Secret, checked_user
 from dify_async._core.operations import Operation
+from dify_async._core.request import Options
 from dify_async.errors import ConfigurationError, DecodeError, DifyError, LoginRequired, Unauthorized
 
 _RENEWABLE: Final = "unauthorized"

@@ -11,7 +11,8 @@ import aiohttp
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options, Request
+from dify_async._core.core import Core
+from dify_async._core.request import Options, Request
 from dify_async.errors import ApiError, DecodeError, EventTooLarge, TransportError
 from dify_async.events import (
     Event,

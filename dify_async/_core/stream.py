@@ -13,9 +13,10 @@ from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 import aiohttp
 import attrs
 
-from dify_async._core.core import Core, ErrorT, Options, Request
+from dify_async._core.core import Core, ErrorT
 from dify_async._core.operations import Operation
 from dify_async._core.recovery import PATIENCE, Recovery
+from dify_async._core.request import Options, Request
 from dify_async._core.transport import LEAVING, Home, broken
 from dify_async._wire.decode import decode_event
 from dify_async._wire.fold import Fold, is_repeated, text_of

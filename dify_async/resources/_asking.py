@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options, Request
+from dify_async._core.core import Core
 from dify_async._core.operations import ModelT, Operation
 from dify_async._core.pager import Pager
+from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream
 from dify_async._types import OMIT, Json, Omit
 from dify_async.errors import ConfigurationError, DecodeError

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
 from dify_async._core.pager import Pager
+from dify_async._core.request import Options
 from dify_async.models import AppFeedback, AppInfo, AppMeta, AppParameters, AppSite
 from dify_async.resources._asking import by_number, pages
 from dify_async.settings import Timeouts

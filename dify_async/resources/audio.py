@@ -8,7 +8,8 @@ from typing import Final
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
+from dify_async._core.request import Options
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import FileSource, InputFile

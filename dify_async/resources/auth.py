@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import attrs
 
 from dify_async._core import web_operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
 from dify_async._core.identity import is_text
 from dify_async._core.operations import Operation
 from dify_async._core.passport import WebIdentity, told_token
+from dify_async._core.request import Options
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.models import EmailCodeSent, Login, LoginStatus, ResetCheck

@@ -8,7 +8,8 @@ from typing import Literal
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options, Request
+from dify_async._core.core import Core
+from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import CompletionFold

@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias
 import attrs
 
 from dify_async._core import operations, web_operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
 from dify_async._core.pager import Pager
+from dify_async._core.request import Options
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.models import Conversation, ConversationVariable

@@ -9,8 +9,9 @@ from pathlib import Path
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options, Request
+from dify_async._core.core import Core
 from dify_async._core.download import saved_as
+from dify_async._core.request import Options, Request
 from dify_async.errors import ConfigurationError
 from dify_async.files import FileSource, InputFile
 from dify_async.models import UploadedFile

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from dify_async._core import operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
 from dify_async._core.recovery import following
+from dify_async._core.request import Options
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import Json
 from dify_async._wire.fold import Progress, WorkflowFold

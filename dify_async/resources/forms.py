@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import attrs
 
 from dify_async._core import operations, web_operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
 from dify_async._core.identity import Secret
 from dify_async._core.passport import checked_token
+from dify_async._core.request import Options
 from dify_async._types import Json
 from dify_async.files import FileSource, InputFile
 from dify_async.models import HumanInputForm, UploadedFile, UploadToken

@@ -8,9 +8,10 @@ from typing import Literal
 import attrs
 
 from dify_async._core import operations, web_operations
-from dify_async._core.core import Core, Options
+from dify_async._core.core import Core
 from dify_async._core.operations import Operation
 from dify_async._core.pager import Pager
+from dify_async._core.request import Options
 from dify_async.errors import ConfigurationError
 from dify_async.models import CompletionResult, Message, SavedMessage, SuggestedQuestions
 from dify_async.resources._asking import after_last, answered, before_first, pages

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from dify_async._core import operations, web_operations
-from dify_async._core.core import Core, Options, Request
+from dify_async._core.core import Core
 from dify_async._core.passport import WebIdentity
+from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import WorkflowFold
