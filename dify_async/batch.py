@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections import Counter, OrderedDict
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+)
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
@@ -148,16 +156,13 @@ class Batch(Generic[RowT, ResultT_co]):
         self._journal = journal
         self._ordered = ordered
         self._window = _Window(concurrency, adaptive=adaptive)
-        self._ready: asyncio.Queue[Outcome[ResultT_co] | None] = asyncio.Queue()
-        self._early: dict[int, Outcome[ResultT_co]] = {}  # Ordered: those that came before their turn.
-        self._next = 0
-        self._workers: list[asyncio.Task[None]] = []
-        self._working = 0
-        self._reading = asyncio.Lock()
-        self._taken = 0
+        self._ready: OrderedDict[int, Outcome[ResultT_co]] = OrderedDict()  # By index, as they came.
+        self._next = 0  # Ordered: whose turn it is.
+        self._news = asyncio.Event()  # For readers: there is an outcome, or there will be none any more.
+        self._feeder: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # The feeder, and one for each row on its way.
         self._rejected = 0
         self._stop: Exception | None = None
-        self._exhausted = False
 
     # Reading
 
@@ -172,14 +177,18 @@ class Batch(Generic[RowT, ResultT_co]):
         return self._window.running
 
     def __aiter__(self) -> AsyncIterator[Outcome[ResultT_co]]:
-        if not self._workers:
+        if self._feeder is None:
             raise TypeError(
                 "a batch is used in a block: async with client.workflows.run_many(...) as batch: ..."
             )
         return self
 
     async def __anext__(self) -> Outcome[ResultT_co]:
-        outcome = await self._next_outcome()
+        while (outcome := self._take()) is None:
+            if not self._tasks:
+                raise self._stop or StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
         self._window.give_back()
         self._totals.add(outcome)
         return outcome
@@ -188,60 +197,51 @@ class Batch(Generic[RowT, ResultT_co]):
         """Read all that is left."""
         return [outcome async for outcome in self]
 
-    async def _next_outcome(self) -> Outcome[ResultT_co]:
-        while True:
-            if self._next in self._early:
-                self._next += 1
-                return self._early.pop(self._next - 1)
-            if self._working == 0 and self._ready.empty():
-                if self._early:  # A row before them came to no outcome.
-                    return self._early.pop(min(self._early))
-                if self._stop is not None:
-                    raise self._stop
-                raise StopAsyncIteration
-            outcome = await self._ready.get()
-            if outcome is None:
-                continue  # A worker has ended.
-            if not self._ordered:
-                return outcome
-            self._early[outcome.index] = outcome
+    def _take(self) -> Outcome[ResultT_co] | None:
+        """Give the next outcome, where it is there."""
+        if not self._ready:
+            return None
+        if not self._ordered:
+            return self._ready.popitem(last=False)[1]
+        if self._next not in self._ready:
+            if self._tasks:
+                return None
+            self._next = min(self._ready)  # The rows before it came to no outcome.
+        self._next += 1
+        return self._ready.pop(self._next - 1)
 
     # Working
 
-    async def _lane(self) -> None:
+    async def _feed(self) -> None:
+        """Start rows, as long as there are places for them."""
+        index = 0
         try:
-            while await self._window.enter():
-                taken = await self._take()
-                if taken is None:
-                    self._window.leave()
-                    return
-                outcome = await self._outcome(*taken)
-                self._window.done(outcome)
-                self._judge(outcome)
-                self._ready.put_nowait(outcome)
+            while True:
+                await self._window.place()
+                row = await anext(self._rows)
+                key = str(index) if self._journal is None else self._journal.key_of(row)
+                self._window.enter()
+                self._start(self._follow(index, key, row))
+                index += 1
+        except StopAsyncIteration:
+            pass
+        except Exception as exc:  # noqa: BLE001 - the caller's own rows failed: told after what was started
+            self._end(exc)
+
+    async def _follow(self, index: int, key: str, row: RowT) -> None:
+        """See a row to its end."""
+        outcome: Outcome[Any] | None = None
+        try:
+            self._ready[index] = outcome = await self._outcome(index, key, row)
+            self._judge(outcome)
+            if self._journal is not None:
+                self._journal.note_ended(key, outcome.result, outcome.error)
         except Exception as exc:  # noqa: BLE001 - what no row should end in: told when all others are done
             self._end(exc)
         finally:
-            self._working -= 1
-            self._ready.put_nowait(None)
+            self._window.leave(outcome)
 
-    async def _take(self) -> tuple[int, str, RowT] | None:
-        async with self._reading:
-            if self._exhausted or self._stop is not None:
-                return None
-            try:
-                row = await anext(self._rows)
-                key = str(self._taken) if self._journal is None else self._journal.key_of(row)
-            except StopAsyncIteration:
-                self._end(None)
-                return None
-            except Exception as exc:  # noqa: BLE001 - the caller's own rows failed: told after what was started
-                self._end(exc)
-                return None
-            self._taken += 1
-            return self._taken - 1, key, row
-
-    async def _outcome(self, index: int, key: str, row: RowT) -> Outcome[ResultT_co]:
+    async def _outcome(self, index: int, key: str, row: RowT) -> Outcome[Any]:
         started = time.monotonic()
         result: Any = None
         error: DifyError | None = None
@@ -251,8 +251,6 @@ class Batch(Generic[RowT, ResultT_co]):
             except DifyError as exc:
                 error = exc
                 result = getattr(exc, "result", None) or getattr(exc, "partial", None)
-        if self._journal is not None:
-            self._journal.note_ended(key, result, error)
         return Outcome(
             index=index,
             key=key,
@@ -271,20 +269,29 @@ class Batch(Generic[RowT, ResultT_co]):
             self._end(outcome.error)
 
     def _end(self, reason: Exception | None) -> None:
+        """Start no other row, and raise this when those on their way were read."""
         self._stop = self._stop or reason
-        self._exhausted = True
-        self._window.close()
+        if self._feeder is not None:
+            self._feeder.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._news.set()
 
     # Entering and leaving
 
     async def __aenter__(self) -> Self:
-        if self._workers:
+        if self._feeder is not None:
             raise TypeError("a batch is entered once: ask the client for another")
         if self._journal is not None:
-            await asyncio.to_thread(self._journal.open)
-        lanes = self._window.most
-        self._working = lanes
-        self._workers = [asyncio.create_task(self._lane()) for _ in range(lanes)]
+            await _opened(self._journal)
+        self._feeder = self._start(self._feed())
         return self
 
     async def __aexit__(
@@ -294,14 +301,27 @@ class Batch(Generic[RowT, ResultT_co]):
 
     async def aclose(self) -> None:
         """Cancel what is on its way: what leaving the `async with` block does."""
-        self._exhausted = True
-        for worker in self._workers:
-            worker.cancel()
-        if self._workers:
-            await asyncio.wait(self._workers)
-        await self._rows.aclose()
-        if self._journal is not None:
-            self._journal.close()
+        for task in self._tasks:
+            task.cancel()
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            await self._rows.aclose()
+        finally:
+            if self._journal is not None:
+                self._journal.close()
+
+
+async def _opened(journal: Journal) -> None:
+    opening = asyncio.create_task(asyncio.to_thread(journal.open))
+    try:
+        await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread goes on, and would keep the file locked for nobody.
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            journal.close()
+        raise
 
 
 async def _each(rows: Rows[RowT]) -> AsyncGenerator[RowT]:
@@ -321,50 +341,38 @@ class _Window:
     """
 
     def __init__(self, most: int, *, adaptive: bool) -> None:
-        self.most = most
+        self._most = most
         self._adaptive = adaptive
         self._size: float = 1.0 if adaptive else most
         self._unread = 0
         self.running = 0
         """How many rows are on their way."""
-        self._closed = False
         self._changed = asyncio.Event()
         self._pace = _Pace()
         self._calm = 0  # Answers to wait for until the next halving: what was on its way shares one cause.
 
-    async def enter(self) -> bool:
-        """Wait for a place; False where there will be none any more."""
-        while not self._closed and (
-            self._unread + self.running >= self.most or self.running >= int(self._size)
-        ):
+    async def place(self) -> None:
+        """Wait for a place."""
+        while self._unread + self.running >= self._most or self.running >= int(self._size):
             self._changed.clear()
             await self._changed.wait()
-        if self._closed:
-            return False
+
+    def enter(self) -> None:
+        """Note that a row is on its way."""
         self.running += 1
-        return True
 
-    def leave(self) -> None:
-        """Give back a place that was not used."""
+    def leave(self, outcome: Outcome[Any] | None) -> None:
+        """Note that a row has come to its end, and has not been read yet if it has an outcome."""
         self.running -= 1
-        self._changed.set()
-
-    def done(self, outcome: Outcome[Any]) -> None:
-        """Note that a row has come to its end, and has not been read yet."""
-        self.running -= 1
-        self._unread += 1
-        if self._adaptive and outcome.attempts > 0:
-            self._learn(outcome)
+        if outcome is not None:
+            self._unread += 1
+            if self._adaptive and outcome.attempts > 0:
+                self._learn(outcome)
         self._changed.set()
 
     def give_back(self) -> None:
         """Note that an outcome was read."""
         self._unread -= 1
-        self._changed.set()
-
-    def close(self) -> None:
-        """Let nobody in any more."""
-        self._closed = True
         self._changed.set()
 
     def _learn(self, outcome: Outcome[Any]) -> None:
@@ -373,7 +381,7 @@ class _Window:
             self._pace.note(outcome.elapsed, self._size)
         self._calm -= 1
         if not overloaded and not self._pace.is_slow:
-            self._size = min(float(self.most), self._size + 1 / self._size)
+            self._size = min(float(self._most), self._size + 1 / self._size)
         elif self._calm <= 0:
             self._calm = 2 * int(self._size)
             self._size = max(1.0, self._size / 2)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import stat
 import sys
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError, RunPaused, StreamInterrupted, TransportError
@@ -19,16 +23,18 @@ from dify_async.models import RunHandle, RunStatus, UploadedFile, WorkflowResult
 if sys.platform == "win32":
     import msvcrt
 
-    def _claim(file: IO[bytes]) -> None:
+    def _claim(file: io.FileIO) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _claim(file: IO[bytes]) -> None:
+    def _claim(file: io.FileIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_BEGIN: Final = b'{"key": "'
+"""What each line begins with."""
 _GOOD: Final = {str(RunStatus.SUCCEEDED), str(RunStatus.PARTIAL_SUCCEEDED)}
 
 
@@ -40,23 +46,29 @@ class Journal:
 
     Args:
         path: The file; made where there is none.
+        user: The end user that rows are run for; the same row is another one for each of them.
 
     Raises:
         ConfigurationError: another process has it open, it cannot be written, or it is no journal.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], user: str | None) -> None:
         self.path = Path(path)
+        self._user = user
         self.on_the_way: dict[str, RunHandle] = {}
         """Runs that have begun, and of which no end was written, by key."""
-        self._done: dict[str, int] = {}  # Where in the file the good ends of rows are, by key.
+        self._done: dict[
+            str, tuple[int, int]
+        ] = {}  # The places and lengths of good ends in the file, by key.
         self._seen: Counter[str] = Counter()
-        self._file: IO[bytes] | None = None
+        self._file: io.FileIO | None = None
+        self._size = 0
 
     def open(self) -> None:
         """Lock the file, and read what is in it."""
         try:
-            self._file = file = self.path.open("a+b")
+            # Without a buffer: what could not be written must not be written later.
+            self._file = file = io.FileIO(self.path, "a+")
         except OSError as exc:
             raise ConfigurationError(
                 f"the journal {str(self.path)!r} cannot be opened: {exc.strerror}"
@@ -78,11 +90,16 @@ class Journal:
         """Give the key of the next row: of its content, so that rows may be moved, added and taken out.
 
         The second of two equal rows has a key of its own.
+
+        Raises:
+            ConfigurationError: a file in it cannot be known again.
         """
         try:
-            text = json.dumps(row, sort_keys=True, default=_told)
-        except (TypeError, ValueError):
-            text = repr(row)  # No request can be made of it either, as its outcome will tell.
+            text = json.dumps([self._user, row], sort_keys=True, default=_told)
+        except ConfigurationError:
+            raise
+        except (TypeError, ValueError, RecursionError):
+            text = ""  # No request can be made of it either, as its outcome will tell.
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self._seen[key] += 1
         return key if self._seen[key] == 1 else f"{key}-{self._seen[key]}"
@@ -95,6 +112,8 @@ class Journal:
         """Note that a row has come to its end; not where that is known, or its run still on its way."""
         if key in self._done or _is_on_the_way(error):
             return
+        if error is not None and key in self.on_the_way:
+            return  # The server was asked for the run, and did not tell.
         entry: dict[str, Json] = {"key": key, "status": type(error).__name__}
         if result is not None and result.status != RunStatus.RUNNING:
             entry |= {
@@ -114,8 +133,9 @@ class Journal:
         if key not in self._done:
             return None
         assert self._file is not None
-        self._file.seek(self._done[key])  # What is written goes to the end all the same.
-        entry = json.loads(self._file.readline())
+        place, length = self._done[key]
+        self._file.seek(place)  # What is written goes to the end all the same.
+        entry = json.loads(self._file.read(length))
         price = entry.get("total_price")
         return WorkflowResult(
             workflow_run_id=entry.get("run_id"),
@@ -129,33 +149,43 @@ class Journal:
     def _write(self, entry: dict[str, Json]) -> None:
         assert self._file is not None
         # In one piece and at once: what was written outlives the process, however it ends.
-        self._file.write(json.dumps(entry).encode() + b"\n")
-        self._file.flush()
+        line = rest = json.dumps(entry).encode() + b"\n"
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as exc:
+            with suppress(OSError):  # Else the next line would begin in the middle of this one.
+                self._file.truncate(self._size)
+            raise OSError(
+                exc.errno, f"the journal cannot be written: {exc.strerror}", str(self.path)
+            ) from exc
+        self._size += len(line)
 
-    def _read(self, file: IO[bytes]) -> None:
+    def _read(self, file: io.FileIO) -> None:
         file.seek(0)
-        end = 0
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
+        lines = io.BufferedReader(file)
+        for number, line in enumerate(lines, 1):
+            if not line.endswith(b"\n") and (line.startswith(_BEGIN) or _BEGIN.startswith(line)):
                 break  # Begun, and never ended.
-            self._take(line, number, end)
-            end += len(line)
-        file.truncate(end)
+            self._take(line, number, self._size)
+            self._size += len(line)
+        lines.detach()
+        file.truncate(self._size)
 
     def _take(self, line: bytes, number: int, place: int) -> None:
         try:
             entry = json.loads(line)
-            key, status = entry["key"], entry["status"]
+            key, status = str(entry["key"]), str(entry["status"])
             if status == "started":
                 self.on_the_way[key] = RunHandle.from_json(json.dumps(entry["handle"]))
                 return
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ConfigurationError(
                 f"line {number} of {str(self.path)!r} is no entry of a journal: give another file"
             ) from None
         self.on_the_way.pop(key, None)
         if status in _GOOD:
-            self._done[key] = place
+            self._done[key] = place, len(line)
 
 
 def _is_on_the_way(error: Exception | None) -> bool:
@@ -166,22 +196,36 @@ def _is_on_the_way(error: Exception | None) -> bool:
 
 
 def _told(value: object) -> Json:
-    """Give what stands for a file in a key."""
+    """Give what stands in a key for what is no JSON."""
     if isinstance(value, UploadedFile):
         return value.id
     if isinstance(value, InputFile):
-        source = value.source
-        if isinstance(source, bytes | bytearray):
-            source = hashlib.sha256(source).hexdigest()
-        where = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-        return [value.name, value.address, str(where)]
-    return str(value)
+        return [value.name, value.address or _known_by(value)]
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
+def _known_by(file: InputFile) -> str:
+    source: object = file.source
+    if isinstance(source, io.BytesIO):
+        source = source.getvalue()
+    if isinstance(source, bytes | bytearray):
+        return hashlib.sha256(source).hexdigest()
+    place = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
+    if not isinstance(place, str | os.PathLike):
+        raise ConfigurationError(
+            f"a journal cannot know the file {file.name!r} again: give its path or its bytes"
+        )
+    return os.fsdecode(place)
+
+
+def _lock(file: io.FileIO, path: Path) -> None:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise ConfigurationError(f"the journal {str(path)!r} is no file on disk: give another")
     try:
         _claim(file)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         raise ConfigurationError(
             f"the journal {str(path)!r} is in use by another batch; wait for its end, or give another file"
         ) from None
+    except OSError as exc:
+        raise ConfigurationError(f"the journal {str(path)!r} cannot be locked: {exc.strerror}") from exc

@@ -70,9 +70,10 @@ async def _content(file: InputFile) -> IO[bytes] | AsyncIterator[bytes]:
     if isinstance(source, (str, os.PathLike)):
         try:
             return await asyncio.to_thread(open, source, "rb")
-        except OSError as exc:
+        except (OSError, ValueError) as exc:  # The latter of a path that can be none.
             path = os.fspath(source)
-            raise ConfigurationError(f"the file {path!r} cannot be read: {exc.strerror}") from exc
+            reason = exc.strerror if isinstance(exc, OSError) else exc
+            raise ConfigurationError(f"the file {path!r} cannot be read: {reason}") from exc
     if file.spent:
         raise ConfigurationError(
             f"the source of {file.name!r} was read already and cannot be read again; "
@@ -81,6 +82,8 @@ async def _content(file: InputFile) -> IO[bytes] | AsyncIterator[bytes]:
     if isinstance(source, AsyncIterable):
         return _parts_of_iterable(file, source)
     assert source is not None
+    if getattr(source, "closed", False):
+        raise ConfigurationError(f"the file {file.name!r} is closed: it is read when its run starts")
     return _parts_of_file(file, source)
 
 

@@ -16,11 +16,11 @@ from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.fold import WorkflowFold
 from dify_async.batch import Batch, Rows
-from dify_async.errors import NotFound, RunFailed, RunPaused
+from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
 from dify_async.journal import Journal
-from dify_async.models import RunHandle, WorkflowLog, WorkflowResult, WorkflowRun
+from dify_async.models import RunHandle, RunStatus, WorkflowLog, WorkflowResult, WorkflowRun
 from dify_async.resources._asking import Form, answered, asked, by_number, pages, started, traced
 from dify_async.resources.following import StoredRuns
 from dify_async.settings import Timeouts
@@ -188,8 +188,8 @@ class Workflows(StoredRuns):
             ConfigurationError: an argument cannot be right.
         """
         form = Form(self._core, extra_headers) if check_inputs else None
-
-        book = Journal(journal) if journal is not None else None
+        user = self._core.identity.asked_user(operations.RUN_WORKFLOW.asked.operation)
+        book = Journal(journal, user) if journal is not None else None
 
         async def work(row: Mapping[str, Json], key: str) -> WorkflowResult:
             known = await self._known(book, key, timeout) if book is not None else None
@@ -219,8 +219,14 @@ class Workflows(StoredRuns):
             return await self.wait(handle, timeout=timeout)
         except RunPaused:
             raise
+        except StreamInterrupted:
+            # Its worker was killed, and it will say "running" for ever; unless the server could not be asked.
+            if (await self.get(handle.run_id, timeout=timeout)).status != RunStatus.RUNNING:
+                raise
         except (NotFound, RunFailed):
-            return None  # It is missing, like a row whose run failed while somebody was there.
+            pass  # It is missing, like a row whose run failed while somebody was there.
+        del book.on_the_way[key]
+        return None
 
     async def get(
         self,

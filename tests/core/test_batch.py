@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dify_async import AppClient, Outcome, Retry, errors
+from dify_async import AppClient, InputFile, Outcome, Retry, errors
 from dify_async.models import WorkflowResult
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
 from tests.faults import GONE
@@ -258,3 +259,57 @@ async def test_prices_of_nodes_are_summed(client: AppClient, fake_dify: FakeDify
     fake_dify.workflow = Workflow(nodes=[Node("LLM", tokens=5), Node("LLM 2", tokens=5)])
     result = await client.workflows.run({})
     assert result.total_price == Decimal("0.0")
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_two_may_read_one_batch(client: AppClient, concurrency: int, ordered: bool) -> None:
+    async with client.workflows.run_many(rows(12), concurrency=concurrency, ordered=ordered) as batch:
+        read = await asyncio.wait_for(asyncio.gather(batch.all(), batch.all()), timeout=10)
+    assert sorted(outcome.index for part in read for outcome in part) == list(range(12))
+
+
+async def test_a_batch_that_is_left_ends_for_all_who_read_it(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
+    async with client.workflows.run_many([{}] * 9, concurrency=2) as batch:
+        readers = [asyncio.create_task(batch.all()) for _ in range(3)]
+        assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 2)
+    assert await asyncio.wait_for(asyncio.gather(*readers), timeout=10) == [[], [], []]
+
+
+async def test_rows_that_do_not_come_are_not_in_flight_and_hold_no_end_up(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    async def two() -> AsyncIterator[dict[str, Any]]:
+        for row in rows(2):
+            yield row
+        await asyncio.Event().wait()
+
+    async with client.workflows.run_many(two(), concurrency=5) as batch:
+        await anext(batch)
+        await anext(batch)
+        assert batch.in_flight == 0
+    fake_dify.faults.append(Refuse(status=429, code="rate_limit_error", times=2))
+    async with client.workflows.run_many(two(), concurrency=5) as batch:
+        with pytest.raises(errors.QuotaExceeded):
+            await asyncio.wait_for(batch.all(), timeout=10)
+
+
+async def test_a_file_that_cannot_be_read_hurts_no_other_row(
+    client: AppClient, fake_dify: FakeDify, tmp_path: Path
+) -> None:
+    fake_dify.workflow = Workflow(outputs={"n": 1})
+    (tmp_path / "a.txt").write_bytes(b"a")
+    with (tmp_path / "a.txt").open("rb") as file:
+        closed = InputFile(file)
+    given = [{"f": InputFile("a\0b", name="a.txt")}, {"f": closed}, {"f": InputFile(tmp_path / "a.txt")}]
+    async with client.workflows.run_many(given, ordered=True) as batch:
+        outcomes = await batch.all()
+    assert [outcome.status for outcome in outcomes] == ["ConfigurationError"] * 2 + ["succeeded"]
+    assert "'a.txt' is closed" in str(outcomes[1].error)
+
+
+async def test_rows_need_an_end_user(fake_dify: FakeDify) -> None:
+    async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url) as client:
+        with pytest.raises(errors.ConfigurationError, match="needs an end user"):
+            client.workflows.run_many(rows(1))

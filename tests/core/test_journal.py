@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from dify_async import AppClient, InputFile, errors
-from dify_async.testing import Cut, FakeDify, Node, Refuse, Workflow
+from dify_async import AppClient, Batch, InputFile, errors
+from dify_async._core import recovery
+from dify_async.testing import Cut, Delay, FakeDify, Node, Refuse, Workflow
 from tests.faults import GONE
 
 
@@ -116,6 +121,19 @@ async def test_what_is_no_journal_is_left_alone(client: AppClient, path: Path) -
         await outputs(client, rows(1), path.parent)
 
 
+@pytest.mark.parametrize("content", [b"precious", b"[1, 2]", b'{"city": "Lisbon"}', b"\0" * 9])
+async def test_a_file_of_one_line_without_an_end_is_no_torn_journal(
+    client: AppClient, path: Path, content: bytes
+) -> None:
+    path.write_bytes(content)
+    with pytest.raises(errors.ConfigurationError, match="no entry of a journal"):
+        await outputs(client, rows(1), path)
+    assert path.read_bytes() == content
+    for device in ("/dev/null", "/dev/full"):
+        with pytest.raises(errors.ConfigurationError, match="is no file on disk"):
+            await outputs(client, rows(1), Path(device))
+
+
 async def test_files_in_rows_are_known_by_what_they_are(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
@@ -157,8 +175,126 @@ async def test_a_row_that_no_request_can_hold_hurts_no_other(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     odd: Any = {1: "a", "n": 2}
-    assert await outputs(client, [{"n": 1}, odd, {"n": 3}], path) == [1, "ConfigurationError", 3]
+    deep: Any = []
+    for _ in range(10_000):
+        deep = [deep]
+    given = [{"n": 1}, odd, {"n": deep}, {"n": 3}]
+    assert await outputs(client, given, path) == [1, "ConfigurationError", "ConfigurationError", 3]
     assert fake_dify.runs_started == 2
+
+
+async def test_files_that_cannot_be_known_again_are_refused(client: AppClient, path: Path) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"%PDF"
+
+    with pytest.raises(errors.ConfigurationError, match=r"cannot know the file 'a\.pdf' again"):
+        await outputs(client, [{"doc": InputFile(parts(), name="a.pdf")}], path)
+
+
+async def test_files_in_memory_are_known_by_their_bytes(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    fake_dify.workflow = Workflow(outputs={"n": 1})
+    files = [InputFile(BytesIO(content), name="a.pdf") for content in (b"one", b"two")]
+    await outputs(client, [{"doc": files[0]}], path)
+    await outputs(client, [{"doc": files[1]}], path)
+    assert fake_dify.runs_started == 2
+    assert await outputs(client, [{"doc": file} for file in reversed(files)], path) == [1, 1]
+    assert fake_dify.runs_started == 2
+
+
+async def test_the_same_row_is_another_one_for_each_end_user(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    assert await outputs(client, rows(2), path) == [0, 1]
+    assert await outputs(client.for_user("bob"), rows(2), path) == [0, 1]
+    assert [run.user for run in fake_dify.runs.values()] == ["ada", "ada", "bob", "bob"]
+
+
+async def test_a_full_disk_stops_the_batch_and_leaves_a_whole_journal(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    read: list[str] = []
+    # Room for the first row, for the start of the second, and for a part of its end.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"the journal cannot be written: .*runs\.jsonl"):
+            async with client.workflows.run_many(rows(5), concurrency=1, journal=path) as batch:
+                async for outcome in batch:
+                    read.append(outcome.status)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read == ["succeeded"] * 2, "a result that was paid for is given all the same"
+    assert [entry["status"] for entry in lines(path)] == ["started", "succeeded", "started"]
+    assert await outputs(client, rows(5), path) == list(range(5))
+    assert fake_dify.runs_started == 5, "the second is taken up by its id"
+
+
+async def lost(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
+    """Leave a run on its way, whose worker says nothing any more."""
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
+    detached = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, on_abandon="detach")
+    async with detached, detached.workflows.run_many(rows(1), journal=path):
+        while not path.exists() or "started" not in path.read_text():
+            await asyncio.sleep(0.01)
+    fake_dify.workflow = Workflow(outputs={"n": 9})
+
+
+async def test_a_refusal_to_tell_of_a_run_does_not_start_it_twice(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    await lost(client, fake_dify, path)
+    fake_dify.faults.append(Refuse(status=403, code="forbidden", on="GET /v1/workflow", times=2))
+    assert await outputs(client, rows(1), path) == ["Forbidden"]
+    (run,) = fake_dify.runs.values()
+    run.stop()
+    assert await outputs(client, rows(1), path) == [9], "it was asked for once more, and had been stopped"
+    assert [entry["status"] for entry in lines(path)] == ["started", "started", "succeeded"]
+
+
+async def test_a_run_without_a_sign_of_life_is_started_anew_where_the_server_knows_no_better(
+    client: AppClient, fake_dify: FakeDify, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "PATIENCE", 0.5)
+    await lost(client, fake_dify, path)
+    fake_dify.faults.append(Refuse(status=503, on="GET /v1/workflow", times=99))
+    assert await outputs(client, rows(1), path) == ["ServerError"]
+    fake_dify.faults.clear()
+    assert await outputs(client, rows(1), path) == [9]
+    assert fake_dify.runs_started == 2
+
+
+async def test_a_batch_that_is_cancelled_at_any_time_lets_go_of_its_journal(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
+    batches = [client.workflows.run_many(rows(2), journal=path) for _ in range(2)]
+
+    async def read(batch: Batch[Any, Any]) -> None:
+        async with batch:
+            await batch.all()
+
+    entering = asyncio.create_task(read(batches[0]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    while True:  # A thread may be opening it just now.
+        with suppress(errors.ConfigurationError):
+            async with client.workflows.run_many([], journal=path):
+                break
+    fake_dify.faults.append(Delay(on="/stop", seconds=0.5, times=2))
+    reading = asyncio.create_task(read(batches[1]))
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 2)
+    reading.cancel()
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: not fake_dify.faults)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    async with client.workflows.run_many([], journal=path) as batch:
+        assert await batch.all() == []
 
 
 KILLED: Final = """
