@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError, RunPaused, StreamInterrupted, TransportError
@@ -195,7 +195,7 @@ def _is_on_the_way(error: Exception | None) -> bool:
     return isinstance(error, StreamInterrupted | RunPaused)
 
 
-def _told(value: object) -> Json:
+def _told(value: Any) -> Json:
     """Give what stands in a key for what is no JSON."""
     if isinstance(value, UploadedFile):
         return value.id
@@ -205,17 +205,19 @@ def _told(value: object) -> Json:
 
 
 def _known_by(file: InputFile) -> str:
-    source: object = file.source
+    source = file.source
     if isinstance(source, io.BytesIO):
         source = source.getvalue()
     if isinstance(source, bytes | bytearray):
         return hashlib.sha256(source).hexdigest()
-    place = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
-    if not isinstance(place, str | os.PathLike):
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    name: object = getattr(source, "name", None)  # A number, where it was opened by its descriptor.
+    if not isinstance(name, str):
         raise ConfigurationError(
             f"a journal cannot know the file {file.name!r} again: give its path or its bytes"
         )
-    return os.fsdecode(place)
+    return name
 
 
 def _lock(file: io.FileIO, path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import Future
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -24,7 +27,8 @@ class Batch(Generic[RowT, ResultT_co]):
     print(batch.totals)
     ```
 
-    All that is said of the asynchronous `Batch` holds. Rows are read in a thread of their own.
+    All that is said of the asynchronous `Batch` holds. Rows are read in a thread of their own, unless they
+    are a list: what belongs to one thread, as a cursor of sqlite3 does, is made where the rows are.
     """
 
     def __init__(self, twin: AsyncBatch[RowT, ResultT_co]) -> None:
@@ -81,8 +85,33 @@ class Batch(Generic[RowT, ResultT_co]):
         self.close()
 
 
-async def read_in_threads(rows: Any) -> AsyncIterator[Any]:
+async def read_in_a_thread(rows: Iterable[RowT]) -> AsyncIterator[RowT]:
     """Give rows that may block while they are read, as a file does, without holding the loop up."""
-    end, iterator = object(), iter(rows)
-    while (row := await asyncio.to_thread(next, iterator, end)) is not end:
-        yield row
+    end: Any = object()
+    asked: SimpleQueue[Future[RowT] | None] = SimpleQueue()
+
+    def read() -> None:
+        iterator: Iterator[RowT] | None = None
+        while (row := asked.get()) is not None:
+            if not row.set_running_or_notify_cancel():
+                continue
+            try:
+                iterator = iterator or iter(rows)
+                row.set_result(next(iterator, end))
+            except Exception as exc:  # noqa: BLE001 - goes to who reads the batch
+                row.set_exception(exc)
+            except BaseException as exc:  # noqa: BLE001 - as it is, it would end the event loop
+                row.set_exception(RuntimeError(f"the rows ended by {exc!r}"))
+
+    # One thread for all of them, for some things belong to one. The process does not wait for it.
+    threading.Thread(target=read, name="dify-async-rows", daemon=True).start()
+    try:
+        while True:
+            future: Future[RowT] = Future()
+            asked.put(future)
+            row = await asyncio.wrap_future(future)
+            if row is end:
+                return
+            yield row
+    finally:
+        asked.put(None)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -33,7 +38,7 @@ def test_outcomes_are_read_in_a_loop(client: AppClient) -> None:
         outputs = [outcome.result.outputs for outcome in batch if outcome.result is not None]
     assert outputs == [{"n": number} for number in range(20)]
     assert batch.totals.ok == 20
-    assert not any("dify" in name for name in readers), "not in the thread of the event loop"
+    assert readers == {"dify-async-rows"}, "not in the thread of the event loop"
 
 
 def test_leaving_stops_what_is_on_its_way(client: AppClient, fake_dify: FakeDify) -> None:
@@ -61,3 +66,65 @@ def test_many_questions_and_completions(client: AppClient, fake_dify: FakeDify) 
     with client.completions.create_many([{}, {}]) as completions:
         assert [outcome.result.answer for outcome in completions if outcome.result] == ["Hello, world"] * 2
     assert completions.totals.statuses == {"succeeded": 2}
+
+
+def test_rows_are_all_read_in_one_thread(client: AppClient) -> None:
+    readers: set[int] = set()
+
+    class Rows:
+        def __iter__(self) -> Iterator[dict[str, Any]]:
+            with sqlite3.connect(":memory:") as db:  # Refuses other threads.
+                for (number,) in db.execute("select 0 union select 1 union select 2"):
+                    readers.add(threading.get_ident())
+                    yield {"n": number}
+
+    with client.workflows.run_many(Rows()) as one, client.workflows.run_many(Rows()) as other:
+        assert (len(one.all()), len(other.all())) == (3, 3)
+    assert len(readers) == 2
+    assert not readers & {threading.main_thread().ident}
+
+
+def test_rows_that_exit_are_an_error_and_not_the_end_of_all_calls(client: AppClient) -> None:
+    def rows() -> Iterator[dict[str, Any]]:
+        yield {}
+        sys.exit(3)
+
+    with client.workflows.run_many(rows()) as batch:
+        with pytest.raises(RuntimeError, match=r"SystemExit\(3\)"):
+            batch.all()
+        assert batch.totals.ok == 1
+    assert client.workflows.run({}).status == "succeeded"
+
+
+WAITING: Final = """
+import os
+from dify_async.sync import AppClient
+
+def rows():
+    yield {}
+    os.read(os.pipe()[0], 1)
+
+with AppClient() as client, client.workflows.run_many(rows()) as batch:
+    for outcome in batch:
+        print(outcome.status, flush=True)
+"""
+
+
+@pytest.mark.usefixtures("client")
+def test_rows_that_never_come_do_not_hold_ctrl_c_up(fake_dify: FakeDify) -> None:
+    settings = {"DIFY_API_KEY": fake_dify.api_key, "DIFY_BASE_URL": fake_dify.base_url, "DIFY_USER": "ada"}
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "succeeded\n"
+        process.send_signal(signal.SIGINT)
+        try:
+            _, said = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert said.endswith("KeyboardInterrupt\n")
