@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError, RunPaused, StreamInterrupted, TransportError
@@ -195,13 +195,15 @@ def _is_on_the_way(error: Exception | None) -> bool:
     return isinstance(error, StreamInterrupted | RunPaused)
 
 
-def _told(value: Any) -> Json:
+def _told(value: object) -> Json:
     """Give what stands in a key for what is no JSON."""
     if isinstance(value, UploadedFile):
         return value.id
     if isinstance(value, InputFile):
         return [value.name, value.address or _known_by(value)]
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, Json]", value))
+    return str(value)
 
 
 def _known_by(file: InputFile) -> str:
