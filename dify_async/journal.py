@@ -156,9 +156,7 @@ class Journal:
         except OSError as exc:
             with suppress(OSError):  # Else the next line would begin in the middle of this one.
                 self._file.truncate(self._size)
-            raise OSError(
-                exc.errno, f"the journal cannot be written: {exc.strerror}", str(self.path)
-            ) from exc
+            raise OSError(exc.errno, exc.strerror, str(self.path)) from exc
         self._size += len(line)
 
     def _read(self, file: io.FileIO) -> None:

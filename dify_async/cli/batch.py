@@ -15,7 +15,7 @@ import attrs
 from dify_async._types import Json
 from dify_async.batch import Batch, Outcome
 from dify_async.cli.columns import inputs_of, matched, read_columns
-from dify_async.cli.outcome import FAILED, SUCCEEDED, code_of, say
+from dify_async.cli.outcome import FAILED, SUCCEEDED, code_of, has_warned, say
 from dify_async.cli.progress import progress_on
 from dify_async.cli.report import Report
 from dify_async.cli.show import print_rows
@@ -43,7 +43,7 @@ class Job:
     @property
     def journal(self) -> Path | None:
         """What remembers which rows are done, beside their results."""
-        return self.output.with_name(f"{self.output.name}.journal") if self.output is not None else None
+        return Path(f"{self.output}.journal") if self.output is not None else None
 
 
 async def run_batch(client: AppClient, job: Job) -> int:
@@ -69,7 +69,8 @@ async def run_batch(client: AppClient, job: Job) -> int:
     try:
         await _work(batch, job.output, report, codes)
     except asyncio.CancelledError:
-        say(f"interrupted; runs on their way were stopped; {_how_to_go_on(job)}")
+        stopped = "" if has_warned() else "; runs on their way were stopped"
+        say(f"interrupted{stopped}; {_how_to_go_on(job)}")
         raise
     except DifyError as error:
         if not report.totals.rows:
@@ -112,18 +113,34 @@ def _conclude(report: Report, page: Path | None) -> None:
 
 
 def _check(job: Job) -> None:
+    _check_places(job)
     if job.output is None:
         if job.resume:
             raise ConfigurationError("--resume goes on with the results of before: give their file by -o")
         return
-    if job.output.resolve() == job.rows.resolve():
-        raise ConfigurationError("the results would be written over the rows: give another file by -o")
     assert job.journal is not None
     for path in (job.output, job.journal):
         if path.exists() and not job.resume:
             raise ConfigurationError(
                 f"{str(path)!r} is there already: --resume goes on with it; or give another file by -o"
             )
+    if job.output.exists() and not job.journal.exists():
+        raise ConfigurationError(
+            f"{str(job.output)!r} would be written anew, for there is no {str(job.journal)!r} that says how "
+            "it came about: give another file by -o"
+        )
+
+
+def _check_places(job: Job) -> None:
+    """Refuse to write one thing over another."""
+    if job.output is not None and job.output.is_dir():
+        raise ConfigurationError(f"{str(job.output)!r} is a folder: give a file by -o")
+    taken = {job.rows.resolve(): "the rows"}
+    for path, what in ((job.output, "results"), (job.journal, "journal"), (job.report, "report")):
+        if path is not None:
+            over = taken.setdefault(path.resolve(), f"the {what}")
+            if over != f"the {what}":
+                raise ConfigurationError(f"the {what} would be written over {over}: give another file")
 
 
 def _how_to_go_on(job: Job) -> str:
@@ -138,11 +155,11 @@ def _results(path: Path | None) -> Generator[IO[bytes]]:
         yield sys.stdout.buffer
         return
     try:
-        file = path.open("wb")
-    except OSError as exc:
-        raise ConfigurationError(f"the results cannot be written to {str(path)!r}: {exc.strerror}") from None
-    with file:
-        yield file
+        with path.open("wb") as file:
+            yield file
+    except OSError as exc:  # Also of the journal beside it.
+        place = exc.filename or str(path)
+        raise ConfigurationError(f"{place!r} cannot be written: {exc.strerror}") from None
 
 
 def _line(outcome: Outcome[WorkflowResult]) -> bytes:

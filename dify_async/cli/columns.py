@@ -80,20 +80,24 @@ def inputs_of(
     return {
         name: _value(row[column], form[name], folder)
         for name, column in columns.items()
-        if row.get(column) not in (None, "")
+        if not _is_empty(row.get(column))
     }
+
+
+def _is_empty(cell: Json) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
 def _value(cell: Json, field: InputField, folder: Path) -> Json:
     match field.kind:
         case "file" if isinstance(cell, str):
-            return _file(cell, field, folder)
+            return _file(cell.strip(), field, folder)
         case "file-list":
             places = cell.split(";") if isinstance(cell, str) else as_list(cell) or [cell]
             return [
                 _file(place.strip(), field, folder) if isinstance(place, str) else place
                 for place in places
-                if place not in (None, "")
+                if not _is_empty(place)
             ]
         case "checkbox" if isinstance(cell, str):
             return _SWITCHES.get(cell.strip().lower(), cell)
@@ -106,8 +110,10 @@ def _value(cell: Json, field: InputField, folder: Path) -> Json:
 
 
 def _file(place: str, field: InputField, folder: Path) -> Json:
-    if not place.startswith(("http://", "https://")):
-        return InputFile(folder / place)
+    if not place.lower().startswith(("http://", "https://")):
+        with suppress(ConfigurationError):
+            return InputFile(folder / place)
+        return place
     # Addresses need not tell what they lead to; then it is what the field takes.
     for kind in (None, (field.allowed_file_types or ["document"])[0]):
         with suppress(ConfigurationError):
@@ -117,7 +123,7 @@ def _file(place: str, field: InputField, folder: Path) -> Json:
 
 def _number(text: str) -> Json:
     for kind in (int, float):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             number = kind(text)
             return number if math.isfinite(number) else text
     return text

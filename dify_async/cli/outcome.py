@@ -62,9 +62,12 @@ def perform(work: Coroutine[Any, Any, int | None]) -> None:
         raise typer.Exit(code_of(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:
-        # Who read our output has gone, as `head` does. Python would complain of it once more at its end.
+    except OSError as error:
+        # Who read our output has gone, as `head` does, or its disk is full. Python would complain of it once
+        # more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            say(f"the output cannot be written: {error.strerror}")
         raise typer.Exit(FAILED) from None
     if code:
         raise typer.Exit(code)

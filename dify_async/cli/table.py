@@ -6,9 +6,10 @@ import codecs
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import attrs
 
@@ -49,7 +50,8 @@ class Table:
 
     def rows(self) -> Iterator[dict[str, Json]]:
         """Read the rows, one after the other: cells by column."""
-        return _rows(self.path, self.kind, self.encoding)
+        with _reading(self.path, self.encoding):
+            yield from _rows(self.path, self.kind, self.encoding)
 
 
 def read_table(path: Path, encoding: str | None = None) -> Table:
@@ -68,15 +70,26 @@ def read_table(path: Path, encoding: str | None = None) -> Table:
             f"rows come from a file whose name ends in {', '.join(_KINDS)}, not from {path.name!r}"
         )
     csv.field_size_limit(sys.maxsize)  # A document in a cell is no mistake.
-    try:
-        remark = None
+    remark = None
+    with _reading(path, encoding):
         if encoding is None:
             encoding, remark = _encoding_of(path)
-        columns: dict[str, None] = {}
-        count = 0
+    columns: dict[str, None] = {}
+    count = 0
+    with _reading(path, encoding):
         for row in _rows(path, kind, encoding):
             columns.update(dict.fromkeys(row))
             count += 1
+    if not count:
+        raise ConfigurationError(f"there are no rows in {path.name!r}")
+    return Table(path, kind, encoding, remark, tuple(columns), count)
+
+
+@contextmanager
+def _reading(path: Path, encoding: str | None) -> Generator[None]:
+    """Tell of a file that cannot be read, or has become another since it was looked through."""
+    try:
+        yield
     except OSError as exc:
         raise ConfigurationError(f"the file {str(path)!r} cannot be read: {exc.strerror}") from None
     except LookupError:
@@ -86,17 +99,18 @@ def read_table(path: Path, encoding: str | None = None) -> Table:
             f"the text of {path.name!r} is no {_NAMES.get(encoding or '', encoding)}: "
             "save it as UTF-8, or give --encoding"
         ) from None
-    if not count:
-        raise ConfigurationError(f"there are no rows in {path.name!r}")
-    return Table(path, kind, encoding, remark, tuple(columns), count)
 
 
 def _encoding_of(path: Path) -> tuple[str, str | None]:
     with path.open("rb") as file:
-        start = file.read(3)
+        start = file.read(4)
     for mark, encoding in _MARKS.items():
-        if start.startswith(mark):
+        if start.startswith(mark) and not start.endswith(b"\0\0"):  # UTF-32 begins like UTF-16.
             return encoding, f"{path.name} begins with a byte order mark; read as {_NAMES[encoding]}"
+    if b"\0" in start:
+        raise ConfigurationError(
+            f"{path.name!r} holds zero bytes, as UTF-16 and UTF-32 do: save it as UTF-8, or give --encoding"
+        )
     if _is_in(path, "utf-8"):
         return "utf-8", None
     # What Excel and WPS write in China. GB 18030 has all of GBK, and refuses most of what is neither.
@@ -124,14 +138,23 @@ def _rows(path: Path, kind: str, encoding: str) -> Iterator[dict[str, Json]]:
                         where = f"line {number} of {path.name!r}"
                         yield _object(_parsed(line, where), where)
             case _:
-                header = file.readline()
-                file.seek(0)
-                yield from _from_csv(csv.reader(file, delimiter=_delimiter(kind, header)), path.name)
+                delimiter = "\t" if kind == "tsv" else _delimiter(file)
+                # Strict, for a quote that is never closed would take all that follows into its cell.
+                yield from _from_csv(csv.reader(file, delimiter=delimiter, strict=True), path.name)
 
 
-def _delimiter(kind: str, header: str) -> str:
+def _delimiter(file: TextIO) -> str:
+    """Find what is between the cells of the header."""
+
+    def cells(delimiter: str) -> int:
+        file.seek(0)
+        rows = csv.reader(file, delimiter=delimiter)
+        return next((len(row) for row in rows if any(row)), 0)
+
     # Where a comma stands in numbers, spreadsheets put semicolons between cells.
-    return "\t" if kind == "tsv" else max(",;\t", key=header.count)
+    delimiter = max(",;\t", key=cells)
+    file.seek(0)
+    return delimiter
 
 
 def _from_csv(reader: Iterator[list[str]], name: str) -> Iterator[dict[str, Json]]:
@@ -145,17 +168,22 @@ def _from_csv(reader: Iterator[list[str]], name: str) -> Iterator[dict[str, Json
                 header = _header([cell.strip() for cell in cells], name)
                 continue
             number += 1
-            if len(cells) > len(header):
+            if any(cells[len(header) :]):
                 raise ConfigurationError(
                     f"row {number} of {name!r} has {len(cells)} cells, and the header {len(header)}: "
                     "a cell with the delimiter in it stands in quotes"
                 )
             yield dict(zip(header, cells, strict=False))
     except csv.Error as exc:
-        raise ConfigurationError(f"row {number + 1} of {name!r} is no CSV: {exc}") from None
+        raise ConfigurationError(
+            f"row {number + 1} of {name!r} is no CSV: {exc}. "
+            "A cell that begins with a quote ends with one, and a quote in it is written twice"
+        ) from None
 
 
 def _header(names: list[str], name: str) -> list[str]:
+    while not names[-1]:
+        names.pop()  # Spreadsheets may write columns that hold nothing.
     for column in names:
         if not column or names.count(column) > 1:
             what = f"has two columns {column!r}" if column else "has a column without a name"
@@ -174,7 +202,7 @@ def _from_json(text: str, name: str) -> Iterator[dict[str, Json]]:
 def _parsed(text: str, where: str) -> Json:
     try:
         return json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise ConfigurationError(f"{where} is no JSON: {exc}") from None
 
 

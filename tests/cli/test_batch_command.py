@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -211,20 +212,68 @@ def test_a_second_one_beside_it_is_refused(
         (["rows.csv", "--resume"], "give their file by -o"),
         (["rows.csv", "-o", "rows.csv"], "written over the rows"),
         (["rows.csv", "-o", "none/results.jsonl"], "cannot be opened: No such file"),
+        (["rows.csv", "-o", ""], "'.' is a folder"),
+        (["rows.csv", "-o", "kept.jsonl", "--resume"], "would be written anew"),
+        (["rows.csv", "--report", "./rows.csv"], "the report would be written over the rows"),
+        (["rows.csv", "-o", "r", "--report", "r"], "the report would be written over the results"),
+        (["rows.csv", "-o", "r", "--report", "r.journal"], "the report would be written over the journal"),
         (["rows.csv", "-c", "0"], "greater than or equal to 1"),
         (["rows.csv", "--encoding", "klingon"], "no encoding 'klingon'"),
         (["rows.csv", "--api-key", "app-wrong"], "401"),
     ],
 )
-@pytest.mark.usefixtures("rows")
 def test_what_is_refused_before_the_first_run(
-    dify: Command, fake_dify: FakeDify, arguments: list[str], sentence: str
+    dify: Command, fake_dify: FakeDify, rows: Path, arguments: list[str], sentence: str
 ) -> None:
+    rows.with_name("kept.jsonl").write_text("precious")
+    before = rows.read_text()
     fake_dify.workflow = Workflow(form=[*FORM[:2], Field("note")])
     done = dify("batch", *arguments)
     assert done.returncode == 2
     assert sentence in the_error(done)
     assert (done.stdout, fake_dify.runs_started) == ("", 0)
+    assert (rows.read_text(), rows.with_name("kept.jsonl").read_text()) == (before, "precious")
+
+
+def test_a_full_disk_is_told_and_can_be_gone_on_from(
+    dify: Command, environment: dict[str, str], fake_dify: FakeDify, rows: Path
+) -> None:
+    rows.write_text("city\n" + "".join(f"T {number}\n" for number in range(9)))
+    output = rows.with_name("results.jsonl")
+    command = shlex.join([*COMMAND, "batch", "rows.csv", "-c", "1", "-o", "results.jsonl"])
+    done = subprocess.run(
+        f"ulimit -f 2; {command}",
+        shell=True,
+        env={**os.environ, **environment},
+        cwd=rows.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert re.search(r"stopped: 'results.*' cannot be written: File too large; .* --resume", done.stderr)
+    assert dify("batch", "rows.csv", "-o", "results.jsonl", "--resume").returncode == 0
+    assert len(results(output)) == 9
+    assert fake_dify.runs_started <= 10
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_full_disk_behind_standard_output_is_told(environment: dict[str, str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "batch", "rows.csv"],
+            env={**os.environ, **environment},
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.endswith("dify-async: the output cannot be written: No space left on device\n")
 
 
 def test_a_column_that_is_missing_is_told_before_the_first_run(

@@ -76,6 +76,7 @@ def told(value: Any) -> Any:
         ("days", "soon", "soon"),
         ("days", "nan", "nan"),
         ("days", 4, 4),
+        ("days", "9" * 400, "9" * 400),
         ("long", "TRUE", True),
         ("long", "no", False),
         ("long", "maybe", "maybe"),
@@ -87,6 +88,10 @@ def told(value: Any) -> Any:
         ("doc", "https://example.com/q3.pdf", ("https://example.com/q3.pdf", "document")),
         ("doc", "https://example.com/?id=5", ("https://example.com/?id=5", "document")),
         ("doc", "https://", "https://"),
+        ("doc", " q3.pdf ", ("folder/q3.pdf", "document")),
+        ("doc", "HTTPS://example.com/q3.pdf", ("HTTPS://example.com/q3.pdf", "document")),
+        ("doc", "a\0b", "a\0b"),
+        ("doc", "/", "/"),
         ("doc", {"transfer_method": "remote_url"}, {"transfer_method": "remote_url"}),
         ("pics", "a.png; b.png;", [("folder/a.png", "image"), ("folder/b.png", "image")]),
         ("pics", ["a.png", None], [("folder/a.png", "image")]),
@@ -99,5 +104,5 @@ def test_cells_become_values(name: str, cell: Any, value: Any) -> None:
 
 
 def test_empty_cells_are_left_out() -> None:
-    columns = {"city": "a", "days": "b", "doc": "c"}
-    assert inputs_of({"a": "x", "b": "", "d": "y"}, columns, FORM.form, Path()) == {"city": "x"}
+    columns = {"city": "a", "days": "b", "doc": "c", "long": "e"}
+    assert inputs_of({"a": "x", "b": "", "d": "y", "e": " "}, columns, FORM.form, Path()) == {"city": "x"}

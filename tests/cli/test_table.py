@@ -51,6 +51,38 @@ def test_the_same_rows_in_every_form(tmp_path: Path, name: str, content: bytes, 
     assert remark is None or remark in (table.remark or "")
 
 
+@pytest.mark.parametrize(
+    ("content", "columns", "row"),
+    [
+        (b'"a,b";c\n1;2\n', ("a,b", "c"), {"a,b": "1", "c": "2"}),
+        (b'"a\nb";c\n1;2\n', ("a\nb", "c"), {"a\nb": "1", "c": "2"}),
+        (b"\n\na;b\n1,5;2\n", ("a", "b"), {"a": "1,5", "b": "2"}),
+        (b"a,b,,\n1,2,,\n", ("a", "b"), {"a": "1", "b": "2"}),
+        (b'a,b\n5" pipe,2,\n', ("a", "b"), {"a": '5" pipe', "b": "2"}),
+        (b"a,b\r1,2\r", ("a", "b"), {"a": "1", "b": "2"}),
+    ],
+)
+def test_what_spreadsheets_make_of_a_table(
+    tmp_path: Path, content: bytes, columns: tuple[str, ...], row: dict[str, str]
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    table = read_table(path)
+    assert (table.columns, list(table.rows())) == (columns, [row])
+
+
+def test_a_file_that_became_another_one_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("city\nx\n")
+    table = read_table(path)
+    path.write_bytes(b"city\n\xff\xff\n")
+    with pytest.raises(ConfigurationError, match="is no utf-8"):
+        list(table.rows())
+    path.unlink()
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+        list(table.rows())
+
+
 def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes("city\nSão Tomé\n".encode("cp1252"))
@@ -87,8 +119,13 @@ def test_a_row_may_be_shorter_than_the_header(tmp_path: Path) -> None:
             "row 2 of 'rows.csv' has 3 cells, and the header 2",
         ),
         ("rows.csv", b"city,city\na,b\n", "two columns 'city'"),
-        ("rows.csv", b"city,\na,b\n", "a column without a name"),
+        ("rows.csv", b"city,,note\na,b,c\n", "a column without a name"),
         ("rows.csv", b"city\n\xff\xff\n", "is no gb18030"),
+        ("rows.csv", "city\nx\n".encode("utf-16-le"), "holds zero bytes"),
+        ("rows.csv", "city\nx\n".encode("utf-32"), "holds zero bytes"),
+        ("rows.csv", b'city,note\n"Lisbon,x\nPorto,y\n', "row 1 of 'rows.csv' is no CSV: unexpected end"),
+        ("rows.csv", b'city\nx\n"a "b" c"\n', "row 2 of 'rows.csv' is no CSV: "),
+        ("rows.json", b"[" * 100_000, "is no JSON"),
         ("rows.csv", b"\xef\xbb\xbfcity\n\xff\xff\n", "is no UTF-8"),
         ("rows.json", b'{"city": "x"}', "no list of objects"),
         ("rows.json", b"[1]", "row 1 of 'rows.json' is no object"),

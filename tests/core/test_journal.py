@@ -219,7 +219,7 @@ async def test_a_full_disk_stops_the_batch_and_leaves_a_whole_journal(
     # Room for the first row, for the start of the second, and for a part of its end.
     resource.setrlimit(resource.RLIMIT_FSIZE, (700, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"the journal cannot be written: .*runs\.jsonl"):
+        with pytest.raises(OSError, match=r"File too large: .*runs\.jsonl"):
             async with client.workflows.run_many(rows(5), concurrency=1, journal=path) as batch:
                 async for outcome in batch:
                     read.append(outcome.status)
