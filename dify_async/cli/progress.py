@@ -15,6 +15,8 @@ from rich.text import Text
 
 from dify_async.batch import Batch, Outcome
 
+_LONG: Final = 400
+"""Characters of an error that are shown."""
 _LOG_EVERY: Final = 10.0
 """Seconds between two lines of the log that say how far it is."""
 
@@ -33,8 +35,9 @@ def progress_on(batch: Batch[Any, Any], rows: int, *, live: bool) -> Progress:
 
 
 def problem_of(outcome: Outcome[Any]) -> str:
-    """Say in a line what became of a row that is not ok."""
-    return f"row {outcome.index + 1} {outcome.status}: {' '.join(str(outcome.error).split())}"
+    """Say in a line what became of a row that is not ok; the results have all of it."""
+    why = " ".join(str(outcome.error).split())
+    return f"row {outcome.index + 1} {outcome.status}: {why if len(why) <= _LONG else f'{why[:_LONG]}...'}"
 
 
 class _State:

@@ -139,18 +139,23 @@ def _histogram(values: Sequence[float], unit: str) -> str:
     bars = "".join(
         f'<rect class="bar" x="{place * wide + 1:.1f}" y="{_HEIGHT * (1 - count / highest):.1f}" '
         f'width="{wide - 2:.1f}" height="{_HEIGHT * count / highest:.1f}">'
-        f"<title>{place * step:,.3g} to {(place + 1) * step:,.3g} {unit}: {count:,} rows</title></rect>"
+        f"<title>{_number(place * step)} to {_number((place + 1) * step)} {unit}: {count:,} rows"
+        "</title></rect>"
         for place, count in sorted(counts.items())
     )
     middle, most = _middle_and_most(values)
     marks = "".join(
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT}"/><text x="{x:.1f}" y="-4" '
-        f'text-anchor="{"end" if x > _WIDTH / 2 else "start"}">{name} {value:,.3g} {unit}</text>'
-        for name, value in (("median", middle), ("95 %", most))
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT}"/><text x="{x:.1f}" y="{y}" '
+        f'text-anchor="{"end" if x > _WIDTH / 2 else "start"}">{name} {_number(value)} {unit}</text>'
+        for name, value, y in (("median", middle, -4), ("95 %", most, -17))
         for x in [_WIDTH * value / max(values)]
     )
     return (
-        f'<svg viewBox="0 -18 {_WIDTH} {_HEIGHT + 36}" role="img" aria-label="rows by {unit}">{bars}{marks}'
+        f'<svg viewBox="0 -30 {_WIDTH} {_HEIGHT + 48}" role="img" aria-label="rows by {unit}">{bars}{marks}'
         f'<text x="0" y="{_HEIGHT + 14}">0</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{max(values):,.3g} {unit}</text></svg>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{_number(max(values))} {unit}</text></svg>'
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

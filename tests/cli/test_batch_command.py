@@ -319,6 +319,20 @@ def test_the_report_is_one_page_that_needs_no_other(dify: Command, fake_dify: Fa
     assert "days takes a number, not &#x27;&lt;b&gt;&amp;&#x27;" in page
 
 
+def test_the_report_stays_small_and_its_numbers_whole(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
+    wrong = "x" * 5000
+    rows.write_text("city,days\nx,1\n" + f"y,{wrong}\n" * 150)
+    fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", tokens=4321)])
+    done = dify("batch", "rows.csv", "-o", "results.jsonl", "--report", "report.html")
+    page = rows.with_name("report.html").read_text()
+    assert len(page) < 100_000
+    assert max(map(len, done.stderr.splitlines())) < 500
+    assert wrong in results(rows.with_name("results.jsonl"))["y"]["error"], "there it is whole"
+    picture = ET.fromstring(re.findall(r"<svg.*?</svg>", page)[2])
+    labels = [(text.get("y"), text.text) for text in picture.iter("text")]
+    assert labels[:2] == [("-4", "median 4,321 tokens"), ("-17", "95 % 4,321 tokens")], "not over each other"
+
+
 def test_a_report_that_cannot_be_written_costs_no_result(dify: Command, rows: Path) -> None:
     rows.write_text("city\nx\n")
     done = dify("batch", "rows.csv", "-o", "results.jsonl", "--report", "none/report.html")
