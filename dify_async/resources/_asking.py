@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from dify_async._core import operations
@@ -34,6 +34,8 @@ def asked(inputs: Mapping[str, Json], files: FileInputs | Omit, **fields: Json) 
         )
     body: dict[str, Json] = {"inputs": _given(inputs)}
     if files is not OMIT:
+        if isinstance(files, str | bytes) or not isinstance(files, Iterable):
+            raise ConfigurationError(f"files are a list of files, not {type(files).__name__}")
         body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
     return body | {name: value for name, value in fields.items() if value is not None}
 

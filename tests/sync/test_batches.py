@@ -52,7 +52,13 @@ def test_leaving_stops_what_is_on_its_way(client: AppClient, fake_dify: FakeDify
 
 def test_many_questions_and_completions(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=lambda query, _: [query.upper()])
-    rows: list[Any] = ["a", {"query": "b", "inputs": {"x": "y"}}, {"quary": "c"}, 5]
+    rows: list[Any] = [
+        "a",
+        {"query": "b", "inputs": {"x": "y"}},
+        {"quary": "c"},
+        5,
+        {"query": "d", "files": 5},
+    ]
     with client.chat.send_many(rows, ordered=True) as batch:
         outcomes = batch.all()
     assert [outcome.result.answer if outcome.result else None for outcome in outcomes] == [
@@ -60,8 +66,9 @@ def test_many_questions_and_completions(client: AppClient, fake_dify: FakeDify) 
         "B",
         None,
         None,
+        None,
     ]
-    assert [type(outcome.error) for outcome in outcomes[2:]] == [errors.ConfigurationError] * 2
+    assert [type(outcome.error) for outcome in outcomes[2:]] == [errors.ConfigurationError] * 3
     fake_dify.app = Completion()
     with client.completions.create_many([{}, {}]) as completions:
         assert [outcome.result.answer for outcome in completions if outcome.result] == ["Hello, world"] * 2
