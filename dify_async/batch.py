@@ -174,7 +174,7 @@ class Batch(Generic[RowT, ResultT_co]):
     @property
     def in_flight(self) -> int:
         """How many rows are on their way just now."""
-        return self._window.running
+        return self._window.running if self._tasks else 0  # Some may be cancelled before they begin.
 
     def __aiter__(self) -> AsyncIterator[Outcome[ResultT_co]]:
         if self._feeder is None:
