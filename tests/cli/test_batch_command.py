@@ -178,6 +178,20 @@ def test_what_was_interrupted_goes_on(
     assert fake_dify.runs_started == 10, "the one that was on its way was stopped, so it is started anew"
 
 
+def test_runs_that_could_not_be_stopped_are_not_said_to_be(
+    environment: dict[str, str], fake_dify: FakeDify, rows: Path
+) -> None:
+    fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", seconds=60)])
+    fake_dify.faults.append(Refuse(status=500, on="/stop", times=9))
+    with start(environment, rows.parent, "-o", "results.jsonl") as process:
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, 30)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "nothing was stopped" in said
+    assert "dify-async: interrupted; the same command with --resume does what is missing" in said
+
+
 def test_a_quota_stops_it_and_it_can_go_on(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
     fake_dify.faults.append(Refuse(status=429, code="rate_limit_error", times=9))
     rows.write_text("city\n" + "x\n" * 50)
