@@ -192,7 +192,7 @@ class Workflows(StoredRuns):
         book = Journal(journal, user) if journal is not None else None
 
         async def work(row: Mapping[str, Json], key: str) -> WorkflowResult:
-            known = await self._known(book, key, timeout) if book is not None else None
+            known = await self._known(book, key, timeout, extra_headers) if book is not None else None
             if known is not None:
                 return known
             if form is not None:
@@ -209,19 +209,24 @@ class Workflows(StoredRuns):
         return Batch(rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
 
     async def _known(
-        self, book: Journal, key: str, timeout: float | Timeouts | None
+        self,
+        book: Journal,
+        key: str,
+        timeout: float | Timeouts | None,
+        extra_headers: Mapping[str, str] | None,
     ) -> WorkflowResult | None:
         """Give what a journal knows of a row, be it that its run has to be waited for."""
         handle = book.on_the_way.get(key)
         if handle is None:
             return book.result_of(key)
         try:
-            return await self.wait(handle, timeout=timeout)
+            return await self.wait(handle, timeout=timeout, extra_headers=extra_headers)
         except RunPaused:
             raise
         except StreamInterrupted:
             # Its worker was killed, and it will say "running" for ever; unless the server could not be asked.
-            if (await self.get(handle.run_id, timeout=timeout)).status != RunStatus.RUNNING:
+            record = await self.get(handle.run_id, timeout=timeout, extra_headers=extra_headers)
+            if record.status != RunStatus.RUNNING:
                 raise
         except (NotFound, RunFailed):
             pass  # It is missing, like a row whose run failed while somebody was there.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self
 
 from dify_async.batch import Batch as AsyncBatch
-from dify_async.batch import Outcome, ResultT_co, RowT, Totals
+from dify_async.batch import Outcome, ResultT_co, Rows, RowT, Totals
 from dify_async.sync.bridge import Bridge, current
 
 
@@ -85,8 +85,15 @@ class Batch(Generic[RowT, ResultT_co]):
         self.close()
 
 
-async def read_in_a_thread(rows: Iterable[RowT]) -> AsyncIterator[RowT]:
-    """Give rows that may block while they are read, as a file does, without holding the loop up."""
+def unblocking(rows: Rows[RowT]) -> Rows[RowT]:
+    """Give rows that can be read without holding the loop up."""
+    # What is no list may block while it is read, as a file does.
+    if isinstance(rows, Iterable) and not isinstance(rows, Sequence | AsyncIterable):
+        return _read_in_a_thread(rows)
+    return rows
+
+
+async def _read_in_a_thread(rows: Iterable[RowT]) -> AsyncIterator[RowT]:
     end: Any = object()
     asked: SimpleQueue[Future[RowT] | None] = SimpleQueue()
 

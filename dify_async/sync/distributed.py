@@ -12,7 +12,7 @@ with map_runs(rows, client=AppClient("app-..."), dask="tcp://scheduler:8786") as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dify_async import distributed as aio
@@ -21,7 +21,7 @@ from dify_async.batch import Rows
 from dify_async.errors import ConfigurationError
 from dify_async.models import WorkflowResult
 from dify_async.settings import Timeouts
-from dify_async.sync.batch import Batch, read_in_threads
+from dify_async.sync.batch import Batch, unblocking
 from dify_async.sync.clients import AppClient
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def map_runs(
         raise ConfigurationError(f"client is an AppClient of dify_async.sync, not {type(client).__name__}")
     return Batch(
         aio.map_runs(
-            read_in_threads(rows) if isinstance(rows, Iterator) else rows,
+            unblocking(rows),
             client=client._twin,  # pyright: ignore[reportPrivateUsage]
             dask=dask,
             concurrency_total=concurrency_total,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dify_async._core.pager import Pager as AsyncPager
 from dify_async._core.stream import EventStream as AsyncEventStream
 from dify_async.batch import Batch as AsyncBatch
 from dify_async.batch import Rows, RowT
-from dify_async.sync.batch import Batch, read_in_a_thread
+from dify_async.sync.batch import Batch, unblocking
 from dify_async.sync.bridge import current
 from dify_async.sync.pager import Pager
 from dify_async.sync.stream import EventStream, ResultT_co
@@ -91,10 +91,7 @@ def blocking_batch(
 
     @functools.wraps(method)
     def batch(self: Any, /, rows: Rows[RowT], *args: P.args, **kwargs: P.kwargs) -> Batch[RowT, ResultT_co]:
-        # What is no list may block while it is read, as a file does.
-        if isinstance(rows, Iterable) and not isinstance(rows, Sequence | AsyncIterable):
-            rows = read_in_a_thread(rows)
-        return Batch(method(self._twin, rows, *args, **kwargs))
+        return Batch(method(self._twin, unblocking(rows), *args, **kwargs))
 
     return batch  # type: ignore[return-value] # that `rows` has a name is no harm
 
