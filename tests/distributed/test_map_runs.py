@@ -215,7 +215,7 @@ def test_without_await(fake_dify: FakeDify, cluster: Any) -> None:
                 outputs = [outcome.result.outputs["n"] for outcome in batch if outcome.result is not None]
             assert own.submit(int, 5).result() == 5, "a client that was given is left as it is"
         assert sorted(outputs) == list(range(12))
-        assert not any("dify" in name for name in readers), "not in the thread of the event loop"
+        assert readers == {"dify-async-rows"}, "not in the thread of the event loop"
         fake_dify.workflow = slow()
         with blocking_map_runs(rows(9), client=client, dask=cluster.scheduler_address, concurrency_total=3):
             assert fake_dify.wait_for(lambda: fake_dify.runs_started == 15)
