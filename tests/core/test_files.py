@@ -366,7 +366,7 @@ async def test_a_file_is_uploaded_once_for_each_end_user(client: AppClient, fake
     await asyncio.gather(*(bob.workflows.run({"doc": shared}) for _ in range(3)))
     async with bob.workflows.stream({"doc": shared}) as run:
         assert (await run.result()).outputs["doc"]["filename"] == "shared.csv"
-    await client.workflows.submit({"doc": shared})
+    await client.workflows.wait(await client.workflows.submit({"doc": shared}))
     await client.workflows.run({"doc": shared}, response_mode="blocking")
     assert sorted((file.user, file.content) for file in fake_dify.files.values()) == [
         ("ada", CONTENT),
