@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 from collections.abc import AsyncIterator
 from unittest.mock import Mock
 
@@ -29,6 +30,11 @@ if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).paramet
 
 def pytest_collection_finish() -> None:
     gc.freeze()  # Many tests look for garbage; it is in none of what was made so far.
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return 2 * (os.cpu_count() or 1)  # Half of its time a test waits for a clock.
 
 
 @pytest.fixture

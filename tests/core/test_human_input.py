@@ -175,7 +175,7 @@ async def test_waiting_through_a_pause_goes_through_broken_streams_too(
     fake_dify.faults.append(Cut(on="/events", at_byte=5, times=2))
     waiting = asyncio.create_task(either.workflows.wait(handle, continue_on_pause=True))
     assert await asyncio.to_thread(
-        fake_dify.wait_for, lambda: sum("/events" in request.path for request in fake_dify.requests) == 3
+        fake_dify.wait_for, lambda: sum("/events" in request.path for request in fake_dify.requests) >= 3
     )
     await either.forms.submit(token, {"comment": "fine"}, "approve")
     assert (await waiting).outputs == {"x": 1}
