@@ -231,7 +231,7 @@ def test_a_second_one_beside_it_is_refused(
         (["rows.csv", "--report", "./rows.csv"], "the report would be written over the rows"),
         (["rows.csv", "-o", "r", "--report", "r"], "the report would be written over the results"),
         (["rows.csv", "-o", "r", "--report", "r.journal"], "the report would be written over the journal"),
-        (["rows.csv", "-c", "0"], "greater than or equal to 1"),
+        (["rows.csv", "-c", "0"], "'--concurrency'"),
         (["rows.csv", "--encoding", "klingon"], "no encoding 'klingon'"),
         (["rows.csv", "--api-key", "app-wrong"], "401"),
     ],

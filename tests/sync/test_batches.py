@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Final
 
 import pytest
@@ -80,7 +81,7 @@ def test_rows_are_all_read_in_one_thread(client: AppClient) -> None:
 
     class Rows:
         def __iter__(self) -> Iterator[dict[str, Any]]:
-            with sqlite3.connect(":memory:") as db:  # Refuses other threads.
+            with closing(sqlite3.connect(":memory:")) as db:  # Refuses other threads.
                 for (number,) in db.execute("select 0 union select 1 union select 2"):
                     readers.add(threading.get_ident())
                     yield {"n": number}
