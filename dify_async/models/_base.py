@@ -46,6 +46,9 @@ class OpenEnum(enum.StrEnum):
         """Whether this version of the SDK knows the value."""
         return self._value_ in type(self)._value2member_map_
 
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self._value_,)  # Early releases of Python 3.11 would look for its name.
+
 
 @attrs.define(kw_only=True)
 class Received:
