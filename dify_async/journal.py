@@ -57,9 +57,8 @@ class Journal:
         self._user = user
         self.on_the_way: dict[str, RunHandle] = {}
         """Runs that have begun, and of which no end was written, by key."""
-        self._done: dict[
-            str, tuple[int, int]
-        ] = {}  # The places and lengths of good ends in the file, by key.
+        # The places and lengths of good ends in the file, by key.
+        self._done: dict[str, tuple[int, int]] = {}
         self._seen: Counter[str] = Counter()
         self._file: io.FileIO | None = None
         self._size = 0
