@@ -232,10 +232,7 @@ class FakeDify:
     @property
     def open_sockets(self) -> int:
         """How many connections are open."""
-        server = self._runner.server if self._runner is not None else None
-        # aiohttp also keeps the connections whose client has gone while their handler still runs.
-        open_now = [one for one in server.connections if one.transport is not None] if server else []
-        return len(open_now)
+        return len(self._transports())
 
     @property
     def base_url(self) -> str:
@@ -371,7 +368,17 @@ class FakeDify:
         finally:
             ready.set()
         await self._stopping.wait()
+        transports = self._transports()
         await self._runner.cleanup()
+        await asyncio.sleep(0)  # Who connected just now is met by then.
+        for transport in [*transports, *self._transports()]:
+            transport.abort()  # Closed in order, it would wait for a client that does not read.
+
+    def _transports(self) -> list[asyncio.Transport]:
+        server = self._runner.server if self._runner is not None else None
+        # aiohttp also keeps the connections whose client has gone while their handler still runs.
+        connections = server.connections if server is not None else []
+        return [one.transport for one in connections if one.transport is not None]
 
     def __enter__(self) -> Self:
         return self.start()

@@ -9,6 +9,7 @@ import time
 import uuid
 import weakref
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -277,3 +278,22 @@ async def test_nothing_is_left_of_one_that_has_ended() -> None:
     del dify
     gc.collect()
     assert [one() for one in ended] == [None] * 3
+
+
+async def test_it_ends_though_a_client_does_not_read(recwarn: pytest.WarningsRecorder) -> None:
+    body = json.dumps({"inputs": {}, "user": "ada", "response_mode": "streaming"}).encode()
+
+    async def ask_and_not_read() -> None:
+        with FakeDify(Workflow(nodes=[Node("Say", text=["x" * 100_000] * 200)])) as dify:
+            _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(dify.base_url).port, limit=1)
+            head = (
+                "POST /v1/workflows/run HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Authorization: Bearer {dify.api_key}\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            writer.write(head.encode() + body)
+            assert await asyncio.to_thread(dify.wait_for, lambda: any(run.over for run in dify.runs.values()))
+        writer.close()
+
+    await ask_and_not_read()
+    gc.collect()
+    assert not recwarn.list
