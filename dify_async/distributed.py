@@ -52,7 +52,7 @@ from dify_async.errors import (
     StreamInterrupted,
 )
 from dify_async.models import RunHandle, WorkflowResult
-from dify_async.resources._asking import Form
+from dify_async.resources._asking import Form, begun
 from dify_async.settings import Timeouts
 
 _PREFIX: Final = "dify_run"
@@ -154,7 +154,8 @@ class _Answer:
     attempts: int
 
 
-_UNWANTED: Final = DifyError("nobody waits for the row any more")
+def _unwanted() -> DifyError:
+    return DifyError("nobody waits for the row any more")
 
 
 class _Cluster:
@@ -295,7 +296,7 @@ class _Follower(WorkerPlugin):
 
     async def _answer(self, key: str, data: bytes) -> _Answer:
         if self._is_over:
-            return _Answer(None, _UNWANTED, attempts=0)
+            return _Answer(None, _unwanted(), attempts=0)
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -326,13 +327,11 @@ class _Follower(WorkerPlugin):
         async with self._places:
             states = await scheduler.get_task_status(keys=[key])
             if states[key] is None:  # Its first worker's answer came through, just before that was lost.
-                raise _UNWANTED
+                raise _unwanted()
             async with stream as run:
                 try:
-                    async for _ in run:
-                        if run.handle is not None:
-                            await scheduler.set_metadata(keys=[key], value=run.handle.to_json())
-                            break
+                    if (told := await begun(run)) is not None:
+                        await scheduler.set_metadata(keys=[key], value=told.to_json())
                     return await run.result()
                 except asyncio.CancelledError:
                     if self._is_moving:
@@ -345,7 +344,7 @@ def _followed(name: str, data: bytes) -> _Answer:
     worker = get_worker()
     follower: Any = worker.plugins.get(name)
     if follower is None:
-        return _Answer(None, _UNWANTED, attempts=0)
+        return _Answer(None, _unwanted(), attempts=0)
     key = worker.get_current_task()
     secede()  # A worker bears more runs than it has threads.
     return follower.answer(key, data)  # type: ignore[no-any-return]

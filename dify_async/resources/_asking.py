@@ -80,13 +80,21 @@ async def answered(core: Core, operation: Operation[ModelT], request: Request) -
     return core.decoded(operation.answer, response, request.asked)
 
 
+async def begun(run: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle | None:
+    """Read until a run has told its id; None where it ends before."""
+    async for _ in run:
+        if run.handle is not None:
+            return run.handle
+    return None
+
+
 async def started(stream: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle:
     """Start a run, and leave it alone as soon as it has told its id."""
     async with stream as run:
-        async for _ in run:
-            if run.handle is not None:
-                run.detach()
-                return run.handle
+        handle = await begun(run)
+        if handle is not None:
+            run.detach()
+            return handle
         result = await run.result()  # Raises, for no run ends well without having begun.
     raise DecodeError(f"the run ended as {result.status} without an id")
 

@@ -21,7 +21,7 @@ from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
 from dify_async.journal import Journal
 from dify_async.models import RunHandle, RunStatus, WorkflowLog, WorkflowResult, WorkflowRun
-from dify_async.resources._asking import Form, answered, asked, by_number, pages, started, traced
+from dify_async.resources._asking import Form, answered, asked, begun, by_number, pages, started, traced
 from dify_async.resources.following import StoredRuns
 from dify_async.settings import Timeouts
 
@@ -199,11 +199,8 @@ class Workflows(StoredRuns):
                 await form.check(row)
             stream = self.stream(row, timeout=timeout, extra_headers=extra_headers, extra_body=extra_body)
             async with stream as run:
-                if book is not None:
-                    async for _ in run:
-                        if run.handle is not None:
-                            book.note_started(key, run.handle)
-                            break
+                if book is not None and (handle := await begun(run)) is not None:
+                    book.note_started(key, handle)
                 return await run.result()
 
         return Batch(rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
