@@ -47,7 +47,7 @@ async def probe(
         TransportError: nothing answers there.
     """
     address = checked_base_url(base_url, "DIFY_BASE_URL", CLOUD, "v1")
-    clocks = Timeouts(connect=timeout, first_byte=timeout, total=timeout)
+    clocks = Timeouts(connect=timeout, read=timeout, total=timeout)
     transport = Transport(
         Settings(base_url=address, timeouts=clocks, retry=Retry(attempts=1), proxy=proxy, ssl=ssl)
     )

@@ -5,7 +5,7 @@ DifyError
 ├── TransportError                         no answer
 │   ├── ConnectionFailed                   no connection, or one that broke
 │   ├── ConnectTimeout                     the clock `connect`
-│   ├── FirstByteTimeout                   the clock `first_byte`
+│   ├── ReadTimeout                   the clock `read`
 │   ├── IdleTimeout                        the clock `idle`
 │   ├── TotalTimeout                       the clock `total`
 │   └── OutcomeUnknown                     a run that may have started, and cannot be found again
@@ -41,7 +41,7 @@ DifyError
 │   ├── RunStopped                         the run was stopped
 │   └── RunPaused                          the run waits for a person
 ├── StreamInterrupted                      the stream ended without its last event
-├── EventTooLarge                          an event or a body over the ceiling
+├── TooLarge                          an event or a body over the ceiling
 └── DecodeError                            a 2xx answer that is not what it should be
 
 All of them pickle, and name the operation and the server's version where they are known. None of them
@@ -71,9 +71,7 @@ __all__ = [
     "ConversationCompleted",
     "DecodeError",
     "DifyError",
-    "EventTooLarge",
     "FileTooLarge",
-    "FirstByteTimeout",
     "Forbidden",
     "FormClosed",
     "GatewayError",
@@ -89,12 +87,14 @@ __all__ = [
     "ProviderNotInitialized",
     "QuotaExceeded",
     "RateLimited",
+    "ReadTimeout",
     "RunFailed",
     "RunPaused",
     "RunRejected",
     "RunStopped",
     "ServerError",
     "StreamInterrupted",
+    "TooLarge",
     "TotalTimeout",
     "TransportError",
     "Unauthorized",
@@ -165,8 +165,8 @@ class ConnectTimeout(TransportError):
     """No connection within `Timeouts.connect` seconds."""
 
 
-class FirstByteTimeout(TransportError):
-    """No answer within `Timeouts.first_byte` seconds after the request was sent."""
+class ReadTimeout(TransportError):
+    """No answer within `Timeouts.read` seconds after the request was sent."""
 
 
 class IdleTimeout(TransportError):
@@ -391,7 +391,7 @@ class StreamInterrupted(DifyError):
         """What had come of the answer."""
 
 
-class EventTooLarge(DifyError):
+class TooLarge(DifyError):
     """An event or a body is over the ceiling, `max_event_bytes` of the client."""
 
     def __init__(

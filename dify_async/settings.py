@@ -37,10 +37,10 @@ class Timeouts:
 
     connect: float = attrs.field(default=10, validator=_seconds)
     """Name look-up, TCP and TLS. Raises `ConnectTimeout`."""
-    first_byte: float = attrs.field(default=60, validator=_seconds)
+    read: float = attrs.field(default=60, validator=_seconds)
     """From the end of the request to the answer, and between two parts of it; for all but runs.
 
-    Raises `FirstByteTimeout`."""
+    Raises `ReadTimeout`."""
     idle: float = attrs.field(default=330, validator=_seconds)
     """Silence of a streamed run, from the request on; pings count as signs of life. Raises `IdleTimeout`.
 

@@ -17,7 +17,6 @@ import aiohttp
 import attrs
 
 from dify_async._core.attempts import note_attempts
-from dify_async._core.body import written
 from dify_async._core.identity import Identity, filled
 from dify_async._core.multipart import Form, multipart
 from dify_async._core.operations import UPLOAD_FILE, ModelT, Operation
@@ -25,10 +24,11 @@ from dify_async._core.request import Options, Request, Response
 from dify_async._core.retry import decide
 from dify_async._core.transport import USER_AGENT, Home, Transport, broken, checked_headers
 from dify_async._types import Json
-from dify_async._wire.decode import decode_model
-from dify_async._wire.generate import Misfit
-from dify_async._wire.outcomes import failure
-from dify_async._wire.refusals import Asked, refusal
+from dify_async._wire.api_errors import Asked, error_from_response
+from dify_async._wire.body import written
+from dify_async._wire.decoding.codegen import StructureError
+from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import ConfigurationError, DecodeError, DifyError, TotalTimeout, Unauthorized
 from dify_async.files import InputFile
 from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
@@ -165,7 +165,7 @@ class Core:
         request = self.prepare(
             operation, ids=ids, query=query, body=body, file=file, form=form, secrets=secrets, options=options
         )
-        response = await self.exchange(request, harmless=operation.repeat == "always", retry=retry)
+        response = await self.exchange(request, idempotent=operation.repeat == "always", retry=retry)
         return self.decoded(operation.answer, response, request.asked)
 
     async def perform(
@@ -178,7 +178,7 @@ class Core:
     ) -> Response:
         """Perform an operation that answers with no JSON."""
         request = self.prepare(operation, ids=ids, body=body, options=options)
-        return await self.exchange(request, harmless=operation.repeat == "always")
+        return await self.exchange(request, idempotent=operation.repeat == "always")
 
     async def request(
         self, method: str, path: str, *, query: Mapping[str, Any] | None, body: Json, options: Options
@@ -194,7 +194,7 @@ class Core:
             )
         asked = Asked(f"{method} {path.partition('?')[0]}")
         request = self._request(method, path, asked, query, body, None, options)
-        return await self.exchange(request, harmless=method not in {"POST", "PATCH"})
+        return await self.exchange(request, idempotent=method not in {"POST", "PATCH"})
 
     def for_user(self, user: str | None) -> Core:
         """Give the same for another end user: for None and the own one, this."""
@@ -226,7 +226,7 @@ class Core:
         self,
         request: Request,
         *,
-        harmless: bool,
+        idempotent: bool,
         take: Callable[[aiohttp.ClientResponse], Awaitable[bytes]] | None = None,
         retry: Retry | None = None,
     ) -> Response:
@@ -234,16 +234,16 @@ class Core:
 
         Args:
             request: What is sent.
-            harmless: Whether it does no harm twice.
+            idempotent: Whether it does no harm twice.
             take: Reads the body of a 2xx answer, where it goes elsewhere than into memory.
             retry: When it is sent again, if not as the client says.
 
         Raises:
             TransportError: no answer came.
             ApiError: the answer is not 2xx.
-            EventTooLarge: the body is over the ceiling.
+            TooLarge: the body is over the ceiling.
         """
-        clock = None if request.asked.starts_run else request.timeouts.first_byte
+        clock = None if request.asked.starts_run else request.timeouts.read
 
         async def once(attempt: int, headers: dict[str, str]) -> Response:
             home = await self.transport.home()
@@ -267,7 +267,7 @@ class Core:
                 return await self.repeated(
                     lambda attempt: self._admitted(request, functools.partial(once, attempt)),
                     request.asked,
-                    harmless=harmless,
+                    idempotent=idempotent,
                     retry=retry,
                 )
         except TimeoutError:
@@ -344,14 +344,14 @@ class Core:
 
     def _check(self, asked: Asked, answer: aiohttp.ClientResponse, body: bytes) -> None:
         if not 200 <= answer.status < 300:
-            raise refusal(asked, answer.status, answer.headers, body)
+            raise error_from_response(asked, answer.status, answer.headers, body)
 
     async def repeated(
         self,
         once: Callable[[int], Awaitable[T]],
         asked: Asked,
         *,
-        harmless: bool,
+        idempotent: bool,
         retry: Retry | None = None,
     ) -> T:
         """Do something until it succeeds, or fails for good: the one loop of retries."""
@@ -371,7 +371,7 @@ class Core:
                     error,
                     attempt=attempt,
                     elapsed=time.monotonic() - started,
-                    harmless=harmless,
+                    idempotent=idempotent,
                     chance=random.random(),  # noqa: S311 - spreads callers, guards nothing
                 )
                 if wait is None:
@@ -384,7 +384,7 @@ class Core:
         """Give the model that an answer holds."""
         try:
             return decode_model(model, response.body)
-        except Misfit as misfit:
+        except StructureError as misfit:
             text = f"the answer is not what it should be: {misfit}"
         except ValueError:
             text = f"JSON was asked for and {_described(response, response.body)} came"
@@ -409,7 +409,7 @@ class Core:
 
     def accepted(self, result: ResultT, asked: Asked, **known: Any) -> ResultT:
         """Give back the result of a run that succeeded; raise what became of any other."""
-        error = failure(result, **known)
+        error = error_from_result(result, **known)
         if error is not None:
             raise self.explain(error, asked)
         return result

@@ -12,8 +12,8 @@ from typing import Final, Generic, Literal, TypeVar
 import attrs
 
 from dify_async._core.identity import Credentials
+from dify_async._wire.api_errors import Asked
 from dify_async._wire.blocking import BlockingMessage, BlockingRun
-from dify_async._wire.refusals import Asked
 from dify_async.events import Event
 from dify_async.models import (
     AppFeedbackPage,

@@ -13,7 +13,7 @@ import attrs
 from dify_async._core import operations
 from dify_async._core.core import Core
 from dify_async._core.request import Options, Request
-from dify_async.errors import ApiError, DecodeError, EventTooLarge, TransportError
+from dify_async.errors import ApiError, DecodeError, TooLarge, TransportError
 from dify_async.events import (
     Event,
     WorkflowFinished,
@@ -35,7 +35,9 @@ _ONCE: Final = Retry(attempts=1)
 _GOES_ON: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
 
 
-def following(core: Core, run_id: str, *, snapshot: bool, through_pauses: bool, options: Options) -> Request:
+def following(
+    core: Core, run_id: str, *, snapshot: bool, continue_on_pause: bool, options: Options
+) -> Request:
     """Make the request that follows a run; the core is that of the end user who started it."""
     return core.prepare(
         operations.FOLLOW_RUN,
@@ -43,7 +45,7 @@ def following(core: Core, run_id: str, *, snapshot: bool, through_pauses: bool, 
         query={
             "include_state_snapshot": snapshot or None,
             # The Web API has no such word.
-            "continue_on_pause": (through_pauses and core.identity.names_user) or None,
+            "continue_on_pause": (continue_on_pause and core.identity.names_user) or None,
         },
         options=options,
     )
@@ -56,7 +58,7 @@ class Recovery:
     core: Core
     run_id: str
     timeouts: Timeouts
-    through_pauses: bool = False
+    continue_on_pause: bool = False
     alive_at: float
     """When the run last showed a sign of progress, by the loop's clock. Pings are none."""
     has_record: bool = True
@@ -107,18 +109,18 @@ class Recovery:
             self.core,
             self.run_id,
             snapshot=True,
-            through_pauses=self.through_pauses,
+            continue_on_pause=self.continue_on_pause,
             options=Options(timeout=self.timeouts),
         )
         try:
             # An API that restarts may hold a connection for minutes before it answers.
-            return await self.core.open(request, silence=self.timeouts.first_byte)
+            return await self.core.open(request, silence=self.timeouts.read)
         except ApiError as error:
             # What is no id at all is answered by a 500, whatever the server's state.
             self._may_attach = _may_pass(error) and (error.status != 500 or _is_uuid(self.run_id))
             if not self._may_attach and not self.has_record:
                 self.refused = error
-        except (TransportError, DecodeError, EventTooLarge):
+        except (TransportError, DecodeError, TooLarge):
             pass
         return None
 
@@ -133,7 +135,7 @@ class Recovery:
         except ApiError as error:
             self.refused = None if _may_pass(error) else error
             return None
-        except (TransportError, DecodeError, EventTooLarge):
+        except (TransportError, DecodeError, TooLarge):
             return None
         # Which form a pause is for is told by a snapshot alone; it may be one that was submitted just now.
         is_unclear = record.status == RunStatus.PAUSED and self._may_attach

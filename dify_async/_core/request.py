@@ -9,7 +9,7 @@ import attrs
 from dify_async._core.identity import Credentials
 from dify_async._core.multipart import Form
 from dify_async._types import Json
-from dify_async._wire.refusals import Asked
+from dify_async._wire.api_errors import Asked
 from dify_async.files import InputFile
 from dify_async.models._base import parse_json
 from dify_async.settings import Timeouts

@@ -7,9 +7,9 @@ from dify_async.errors import (
     ConnectionFailed,
     ConnectTimeout,
     DifyError,
-    FirstByteTimeout,
     QuotaExceeded,
     RateLimited,
+    ReadTimeout,
 )
 from dify_async.settings import Retry
 
@@ -27,7 +27,7 @@ _WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504, *range(520, 530)})
 
 
 def decide(
-    retry: Retry, error: DifyError, *, attempt: int, elapsed: float, harmless: bool, chance: float
+    retry: Retry, error: DifyError, *, attempt: int, elapsed: float, idempotent: bool, chance: float
 ) -> float | None:
     """Give the seconds to wait before the next try, or None to let the error stand.
 
@@ -36,10 +36,10 @@ def decide(
         error: What the try ended with.
         attempt: Which try that was, from 1.
         elapsed: Seconds since the first try began.
-        harmless: Whether the request does no harm twice (`Operation.repeat`).
+        idempotent: Whether the request does no harm twice (`Operation.repeat`).
         chance: A number between 0 and 1, drawn at random.
     """
-    if attempt >= retry.attempts or not _may_repeat(error, harmless=harmless):
+    if attempt >= retry.attempts or not _may_repeat(error, idempotent=idempotent):
         return None
     wait = chance * min(retry.cap, retry.base * 2.0 ** (attempt - 1))
     asked = error.retry_after if isinstance(error, ApiError) else None
@@ -49,13 +49,13 @@ def decide(
     return wait if elapsed + wait <= retry.total else None
 
 
-def _may_repeat(error: DifyError, *, harmless: bool) -> bool:
+def _may_repeat(error: DifyError, *, idempotent: bool) -> bool:
     if isinstance(error, RateLimited):
         return error.code not in _BY_THE_MINUTE or error.retry_after is not None
     if isinstance(error, (ConnectionFailed, ConnectTimeout)) and not error.may_have_started:
         return True
-    if not harmless:
+    if not idempotent:
         return False
     if isinstance(error, ApiError):
         return error.status in _WORTH_ANOTHER_TRY and not isinstance(error, QuotaExceeded)
-    return isinstance(error, (ConnectionFailed, ConnectTimeout, FirstByteTimeout))
+    return isinstance(error, (ConnectionFailed, ConnectTimeout, ReadTimeout))

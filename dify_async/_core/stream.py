@@ -18,18 +18,18 @@ from dify_async._core.operations import Operation
 from dify_async._core.recovery import PATIENCE, Recovery
 from dify_async._core.request import Options, Request
 from dify_async._core.transport import LEAVING, Home, broken
-from dify_async._wire.decode import decode_event
-from dify_async._wire.fold import Fold, is_repeated, text_of
-from dify_async._wire.refusals import stream_refusal
+from dify_async._wire.api_errors import error_from_event
+from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.results import Fold, is_repeated, text_of
 from dify_async._wire.sse import EventParser
 from dify_async.errors import (
     ConfigurationError,
     DecodeError,
     DifyError,
-    EventTooLarge,
     OutcomeUnknown,
     RunRejected,
     StreamInterrupted,
+    TooLarge,
     TransportError,
 )
 from dify_async.events import ErrorEvent, Event, UnknownEvent
@@ -55,7 +55,7 @@ class Run:
     """Whether it is looked for when its stream breaks off: runs of workflows and chatflows are stored."""
     is_stored: bool = False
     """Whether it is looked for from the start: nothing is requested but what finds it."""
-    through_pauses: bool = False
+    continue_on_pause: bool = False
     """Whether a pause is not the end."""
     once_open: Callable[[], Awaitable[None]] | None = None
     """What is done when the stream is open, and before anything of it is read."""
@@ -132,7 +132,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         return RunHandle(run_id=self.run_id, task_id=self.task_id, user=self._run.user, kind=self._run.kind)
 
     @property
-    def so_far(self) -> ResultT_co:
+    def partial_result(self) -> ResultT_co:
         """What the result would be if nothing more came; asked for at any time, and never raising."""
         return self._fold.result(self.handle)
 
@@ -238,7 +238,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             return self._failure is not None
         try:
             await self._receive(answer)
-        except EventTooLarge as exc:
+        except TooLarge as exc:
             self._fail(exc)
         return True
 
@@ -337,7 +337,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 run_id=run_id,
                 has_record=self._core.identity.names_user,
                 timeouts=self._run.request.timeouts,
-                through_pauses=self._run.through_pauses,
+                continue_on_pause=self._run.continue_on_pause,
                 alive_at=asyncio.get_running_loop().time(),
             )
 
@@ -387,7 +387,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _error_of_stream(self, event: ErrorEvent) -> DifyError:
         if event.code:
-            return stream_refusal(
+            return error_from_event(
                 event, may_have_started=True, handle=self.handle, partial=self._fold.result(self.handle)
             )
         reason = "the server refused the run, mostly for an input that is missing or does not fit"
@@ -445,8 +445,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         try:
             async with asyncio.timeout_at(self._deadline):
                 self._run = attrs.evolve(self._run, request=await self._core.ready(request))
-                harmless = not self._run.is_ours
-                self._answer = await self._core.repeated(self._post, request.asked, harmless=harmless)
+                idempotent = not self._run.is_ours
+                self._answer = await self._core.repeated(self._post, request.asked, idempotent=idempotent)
                 if self._run.once_open is not None:
                     await self._run.once_open()
         except TimeoutError:
@@ -475,7 +475,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             async with asyncio.timeout(LEAVING):
                 await self._learn_task_id()
                 if progress.task_id is not None and not progress.complete:
-                    timeouts = Timeouts(connect=LEAVING, first_byte=LEAVING)
+                    timeouts = Timeouts(connect=LEAVING, read=LEAVING)
                     ids = {"task_id": progress.task_id}
                     await self._core.call(self._run.stop, ids=ids, options=Options(timeout=timeouts))
                     problem = None

@@ -26,16 +26,16 @@ from yarl import URL
 from dify_async._core.fork import in_forked_children
 from dify_async._core.identity import Secret
 from dify_async._version import __version__
-from dify_async._wire.refusals import Asked
+from dify_async._wire.api_errors import Asked
 from dify_async.errors import (
     ConfigurationError,
     ConnectionFailed,
     ConnectTimeout,
     DifyError,
-    EventTooLarge,
-    FirstByteTimeout,
     IdleTimeout,
     OutcomeUnknown,
+    ReadTimeout,
+    TooLarge,
     TransportError,
 )
 from dify_async.files import InputFile
@@ -289,7 +289,7 @@ class Transport:
                 parts.append(part)
                 size += len(part)
                 if size > limit:
-                    raise EventTooLarge(limit)  # noqa: TRY301 - closed below, as for all else
+                    raise TooLarge(limit)  # noqa: TRY301 - closed below, as for all else
         except BaseException:
             answer.close()
             raise
@@ -390,7 +390,7 @@ def _meaning(exc: Exception, *, streamed: bool) -> tuple[type[TransportError], s
         case aiohttp.SocketTimeoutError() if streamed:
             return IdleTimeout, "not a byte, nor a ping, within Timeouts.idle seconds", True
         case aiohttp.SocketTimeoutError():
-            return FirstByteTimeout, "no answer within Timeouts.first_byte seconds", True
+            return ReadTimeout, "no answer within Timeouts.read seconds", True
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return ConnectionFailed, f"TLS failed: {_reason(exc)}; a CA of your own goes into ssl=", False
         case aiohttp.ClientHttpProxyError():

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import attrs
 
-from dify_async._wire.fold import result_of_run
+from dify_async._wire.results import result_of_run
 from dify_async.events import WorkflowFinishedData
 from dify_async.models import (
     ChatResult,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 from typing import Final
 
-from dify_async.errors import EventTooLarge
+from dify_async.errors import TooLarge
 
 PING: Final = b""
 """What `feed` gives for a ping: an event without data."""
@@ -35,7 +35,7 @@ class EventParser:
         """Take what was received; give the data of each event that it completes, `PING` for a ping.
 
         Raises:
-            EventTooLarge: an event is larger than the limit, whether or not it is complete.
+            TooLarge: an event is larger than the limit, whether or not it is complete.
         """
         if self._fresh:
             data = self._without_bom(data)
@@ -79,7 +79,7 @@ class EventParser:
 
     def _check(self, size: int) -> None:
         if size > self._limit:
-            raise EventTooLarge(self._limit)
+            raise TooLarge(self._limit)
 
     def _without_bom(self, data: bytes) -> bytes:
         data = bytes(self._tail) + data

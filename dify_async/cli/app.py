@@ -234,7 +234,7 @@ def watch(
     run_id: Annotated[str, typer.Argument(help="The run's id, as `run --detach` prints it.")],
     as_json: AsJson = False,
     as_events: AsEvents = False,
-    through_pauses: Annotated[
+    continue_on_pause: Annotated[
         bool, typer.Option("--through-pauses", help="Go on where the run waits for a person.")
     ] = False,
     api_key: ApiKey = None,
@@ -251,7 +251,7 @@ def watch(
         api_key,
         base_url,
         user,
-        lambda client: watch_run(client, run_id, shown, through_pauses=through_pauses),
+        lambda client: watch_run(client, run_id, shown, continue_on_pause=continue_on_pause),
     )
 
 

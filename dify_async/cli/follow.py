@@ -53,10 +53,10 @@ async def run_workflow(client: AppClient, given: Sequence[str], shown: Shown, *,
         raise
 
 
-async def watch_run(client: AppClient, run_id: str, shown: Shown, *, through_pauses: bool) -> None:
+async def watch_run(client: AppClient, run_id: str, shown: Shown, *, continue_on_pause: bool) -> None:
     """Follow a run that was started before; leave it alone whatever happens here."""
     try:
-        await follow(client.workflows.attach(run_id, continue_on_pause=through_pauses), shown)
+        await follow(client.workflows.attach(run_id, continue_on_pause=continue_on_pause), shown)
     except asyncio.CancelledError:
         say(f"interrupted; the run {run_id} was left alone")
         raise

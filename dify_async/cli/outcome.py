@@ -42,7 +42,7 @@ def code_of(error: DifyError) -> int:
             return FAILED
         case errors.TransportError() | errors.StreamInterrupted() | errors.ServerError():
             return UNREACHABLE
-        case errors.DecodeError() | errors.EventTooLarge():
+        case errors.DecodeError() | errors.TooLarge():
             return UNREACHABLE
         case _:
             return REFUSED

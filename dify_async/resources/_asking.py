@@ -73,7 +73,7 @@ async def answered(core: Core, operation: Operation[ModelT], request: Request) -
     """Give an answer in one piece."""
     async with core.slot():
         try:
-            response = await core.exchange(request, harmless=False)
+            response = await core.exchange(request, idempotent=False)
         except asyncio.CancelledError:
             _log.warning("%s: left in blocking mode, so it goes on", request.asked.operation)
             raise

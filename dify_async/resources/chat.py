@@ -12,7 +12,7 @@ from dify_async._core.core import Core
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.fold import ChatFold
+from dify_async._wire.results import ChatFold
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
@@ -427,6 +427,6 @@ class WebConversation:
     def _catch_up(self) -> None:
         """Take the ids that the last answer has told by now."""
         if self._last is not None:
-            told = self._last.so_far
+            told = self._last.partial_result
             self._conversation_id = told.conversation_id or self._conversation_id
             self._message_id = told.message_id or self._message_id

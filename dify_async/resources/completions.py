@@ -12,7 +12,7 @@ from dify_async._core.core import Core
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.fold import CompletionFold
+from dify_async._wire.results import CompletionFold
 from dify_async.batch import Batch, Rows
 from dify_async.events import CompletionEvent
 from dify_async.files import FileInputs

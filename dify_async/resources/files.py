@@ -82,10 +82,10 @@ class Files:
         Raises:
             NotFound: there is no such file in any message.
             Forbidden: it is of another app.
-            EventTooLarge: it is larger than `max_event_bytes` of the client: use `save_preview`.
+            TooLarge: it is larger than `max_event_bytes` of the client: use `save_preview`.
         """
         request = self._preview(file_id, Options(timeout=timeout, extra_headers=extra_headers))
-        response = await self._core.exchange(request, harmless=True)
+        response = await self._core.exchange(request, idempotent=True)
         return response.body
 
     async def save_preview(
@@ -116,7 +116,7 @@ class Files:
         """
         request = self._preview(file_id, Options(timeout=timeout, extra_headers=extra_headers))
         target = Path(path)
-        await self._core.exchange(request, harmless=True, take=saved_as(target))
+        await self._core.exchange(request, idempotent=True, take=saved_as(target))
         return target
 
     def _preview(self, file_id: str, options: Options) -> Request:

@@ -12,7 +12,7 @@ from dify_async._core.passport import WebIdentity
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.fold import WorkflowFold
+from dify_async._wire.results import WorkflowFold
 from dify_async.errors import ConfigurationError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, FileSource, InputFile

@@ -14,12 +14,12 @@ from dify_async._core.pager import Pager
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.fold import WorkflowFold
+from dify_async._wire.results import WorkflowFold
 from dify_async.batch import Batch, Rows
+from dify_async.batch.journal import Journal
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
-from dify_async.journal import Journal
 from dify_async.models import RunHandle, RunStatus, WorkflowLog, WorkflowResult, WorkflowRun
 from dify_async.resources._asking import Form, answered, asked, begun, by_number, pages, started, traced
 from dify_async.resources.following import StoredRuns
@@ -213,7 +213,7 @@ class Workflows(StoredRuns):
         extra_headers: Mapping[str, str] | None,
     ) -> WorkflowResult | None:
         """Give what a journal knows of a row, be it that its run has to be waited for."""
-        handle = book.on_the_way.get(key)
+        handle = book.in_flight.get(key)
         if handle is None:
             return book.result_of(key)
         try:
@@ -227,7 +227,7 @@ class Workflows(StoredRuns):
                 raise
         except (NotFound, RunFailed):
             pass  # It is missing, like a row whose run failed while somebody was there.
-        del book.on_the_way[key]
+        del book.in_flight[key]
         return None
 
     async def get(

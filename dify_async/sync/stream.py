@@ -56,9 +56,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         return self._twin.handle
 
     @property
-    def so_far(self) -> ResultT_co:
+    def partial_result(self) -> ResultT_co:
         """What the result would be if nothing more came; asked for at any time, and never raising."""
-        return self._twin.so_far
+        return self._twin.partial_result
 
     def detach(self) -> None:
         """Leave the run alone from now on, however the stream is left."""

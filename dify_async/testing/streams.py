@@ -47,7 +47,7 @@ async def live(
     task: FakeRun | FakeGeneration,
     queue: asyncio.Queue[EventJson],
     *,
-    through_pauses: bool = False,
+    continue_on_pause: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """Give events as they come, pings in between, and what comes after the last: nothing, for a while."""
     while True:
@@ -57,7 +57,7 @@ async def live(
             yield PING
             continue
         yield written(for_web(event) if call.on_web else event)
-        if task.is_last(event) and not (through_pauses and event["event"] == "workflow_paused"):
+        if task.is_last(event) and not (continue_on_pause and event["event"] == "workflow_paused"):
             await asyncio.sleep(_lingering(call, task, event))
             return
 

@@ -24,7 +24,7 @@ from recordings import FOLDER, Recording, load
 from dify_async import models
 from dify_async._core import operations, web_operations
 from dify_async._core.operations import Operation
-from dify_async._wire.decode import decode_model
+from dify_async._wire.decoding.hooks import decode_model
 from dify_async.models._base import Received
 
 OPERATIONS = [

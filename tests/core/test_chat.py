@@ -64,7 +64,7 @@ async def test_the_text_comes_piece_by_piece(either: Either, fake_dify: FakeDify
     fake_dify.app = Chat(answer=["a", "b", "c"])
     async with either.chat.stream("Hi?") as run:
         assert [text async for text in run.text] == ["a", "b", "c"]
-        assert run.so_far.answer == (await run.result()).answer == "abc"
+        assert run.partial_result.answer == (await run.result()).answer == "abc"
 
 
 async def test_steps_of_an_agent_are_kept_in_their_last_state(either: Either, fake_dify: FakeDify) -> None:

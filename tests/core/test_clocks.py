@@ -58,14 +58,14 @@ async def test_connect(deaf_address: str) -> None:
 
 async def test_first_byte(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Delay(on="/info", seconds=30))
-    async with a_client(fake_dify, first_byte=0.2) as client:
-        with pytest.raises(errors.FirstByteTimeout, match=r"Timeouts\.first_byte"):
+    async with a_client(fake_dify, read=0.2) as client:
+        with pytest.raises(errors.ReadTimeout, match=r"Timeouts\.read"):
             await client.app.info()
 
 
 async def test_first_byte_is_not_for_runs(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.6)], outputs={"x": 1})
-    async with a_client(fake_dify, first_byte=0.2) as client:
+    async with a_client(fake_dify, read=0.2) as client:
         streamed = await client.workflows.run({})
         blocking = await client.workflows.run({}, response_mode="blocking")
     assert streamed.outputs == blocking.outputs == {"x": 1}
@@ -102,7 +102,7 @@ async def test_pings_alone_keep_a_stream_alive(fake_dify: FakeDify) -> None:
 async def test_twenty_seconds_of_nothing_but_pings_are_no_silence(fake_dify: FakeDify) -> None:
     fake_dify.ping_every = 0.1
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=20)], outputs={"x": 1})
-    async with a_client(fake_dify, idle=0.3, first_byte=0.3) as client:
+    async with a_client(fake_dify, idle=0.3, read=0.3) as client:
         started = time.monotonic()
         handle = await client.workflows.submit({})
         results = await asyncio.gather(client.workflows.run({}), client.workflows.wait(handle))
@@ -165,7 +165,7 @@ async def test_waiting_for_a_slot_is_on_no_clock(fake_dify: FakeDify) -> None:
     assert [result.outputs for result in results] == [{"x": 1}] * 4
 
 
-@pytest.mark.parametrize("settings", [{"idle": 0}, {"connect": -1}, {"total": "5"}, {"first_byte": True}])
+@pytest.mark.parametrize("settings", [{"idle": 0}, {"connect": -1}, {"total": "5"}, {"read": True}])
 def test_clocks_are_checked_when_they_are_made(settings: dict[str, float]) -> None:
     with pytest.raises(errors.ConfigurationError, match="number of seconds above 0"):
         Timeouts(**settings)
@@ -192,5 +192,5 @@ async def test_an_endless_body_is_bounded(fake_dify: FakeDify) -> None:
     body = {"inputs": {}, "user": "ada", "response_mode": "streaming"}
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, max_event_bytes=20_000)
     async with client:
-        with pytest.raises(errors.EventTooLarge):
+        with pytest.raises(errors.TooLarge):
             await client.request("POST", "/workflows/run", json=body)

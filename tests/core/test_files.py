@@ -466,7 +466,7 @@ async def test_a_file_over_the_ceiling_is_saved_all_the_same(
     async with AppClient(
         fake_dify.api_key, user="ada", base_url=fake_dify.base_url, max_event_bytes=1000
     ) as client:
-        with pytest.raises(errors.EventTooLarge):
+        with pytest.raises(errors.TooLarge):
             await client.files.preview(stored.id)
         await client.files.save_preview(stored.id, str(tmp_path / "a.png"))
     assert (tmp_path / "a.png").read_bytes() == CONTENT

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from dify_async import AppClient, EventStream, errors
-from dify_async._wire.fold import LINGER
+from dify_async._wire.results import LINGER
 from tests import recordings
 
 AT_ONCE = 0.05

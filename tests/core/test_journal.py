@@ -316,7 +316,7 @@ async def test_a_process_that_is_killed_at_any_point_is_taken_up_again(
         nodes=[Node("One", seconds=0.02)], outputs=lambda inputs: {"n": inputs["n"]}
     )
     settings = {"DIFY_API_KEY": fake_dify.api_key, "DIFY_BASE_URL": fake_dify.base_url, "DIFY_USER": "ada"}
-    on_the_way = 0
+    in_flight = 0
     for until in (1, 9, 20):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", KILLED, str(path), stdout=PIPE, env={**os.environ, **settings}
@@ -326,8 +326,8 @@ async def test_a_process_that_is_killed_at_any_point_is_taken_up_again(
             await process.stdout.readline()
         process.send_signal(signal.SIGKILL)
         await process.communicate()
-        on_the_way += 4
+        in_flight += 4
     assert await outputs(client, rows(40), path) == list(range(40))
     succeeded = [entry["key"] for entry in lines(path) if entry["status"] == "succeeded"]
     assert len(set(succeeded)) == len(succeeded) == 40, "one success for each row"
-    assert fake_dify.runs_started <= 40 + on_the_way
+    assert fake_dify.runs_started <= 40 + in_flight

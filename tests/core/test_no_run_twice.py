@@ -1,4 +1,4 @@
-"""Whatever goes wrong at whatever moment: a run is started once at most, and what is harmless is repeated.
+"""Whatever goes wrong at whatever moment: a run is started once at most, and what is idempotent is repeated.
 
 Each operation meets each fault twice: the connection that a second try would make is broken too.
 """

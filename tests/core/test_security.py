@@ -510,7 +510,7 @@ async def test_an_answer_without_bounds_is_cut_off(tmp_path: Path, answer: str, 
     headers, parts = BODIES[body]
     head = b"HTTP/1.1 %d X\r\nContent-Type: %b\r\n%b\r\n" % (status, kind.encode(), headers)
     async with sending(head, parts) as (address, left), a_client(address, max_event_bytes=MIB) as client:
-        with peak_below(8), pytest.raises(errors.EventTooLarge) as caught:
+        with peak_below(8), pytest.raises(errors.TooLarge) as caught:
             await CALLS[call][1](client, tmp_path)
         async with asyncio.timeout(5):
             await left.wait()
@@ -532,7 +532,7 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 async def test_an_event_without_an_end_is_cut_off(part: bytes) -> None:
     parts = itertools.repeat(part * (2**16 // len(part)))
     async with sending(STREAM, parts) as (address, left), a_client(address, max_event_bytes=MIB) as client:
-        with peak_below(8), pytest.raises(errors.EventTooLarge):
+        with peak_below(8), pytest.raises(errors.TooLarge):
             await client.workflows.run({})
         async with asyncio.timeout(5):
             await left.wait()
@@ -785,7 +785,7 @@ def test_settings_that_are_refused_show_no_secrets(wrong: dict[str, Any]) -> Non
 
 async def test_a_clock_that_runs_out_shows_no_secrets() -> None:
     headers = {"X-Proxy-Token": PASSWORD}
-    clocks = Timeouts(first_byte=0.1, idle=0.1)
+    clocks = Timeouts(read=0.1, idle=0.1)
     async with (
         sending(b"HTTP/1.1 200 OK\r\n") as (address, _),
         a_client(address, headers=headers, timeouts=clocks) as client,

@@ -148,7 +148,7 @@ async def test_a_limiter_holds_every_run(fake_dify: FakeDify) -> None:
 async def test_an_event_over_the_ceiling_is_told(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 5000])])
     async with a_client(fake_dify, max_event_bytes=3000) as client:
-        with pytest.raises(errors.EventTooLarge) as caught:
+        with pytest.raises(errors.TooLarge) as caught:
             await client.workflows.run({})
     assert caught.value.limit == 3000
     assert caught.value.operation == "POST /workflows/run"
@@ -196,7 +196,7 @@ async def test_an_event_over_the_ceiling_before_a_break_is_told_with_its_call(fa
     fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 5000])])
     fake_dify.faults.append(Cut(after_events=3))
     async with a_client(fake_dify, max_event_bytes=3000, on_abandon="detach") as client:
-        with pytest.raises(errors.EventTooLarge) as caught:
+        with pytest.raises(errors.TooLarge) as caught:
             async with client.workflows.stream({}) as run:
                 # All has come, and the connection has broken, before the first event is asked for.
                 assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.open_sockets == 0)

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dify_async import AppClient, events
-from dify_async._wire.decode import decode_event
-from dify_async._wire.fold import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
-from dify_async._wire.outcomes import failure
-from dify_async._wire.refusals import stream_refusal
+from dify_async._wire.api_errors import error_from_event
+from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
+from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import Event, UnknownEvent
 from dify_async.testing import FakeDify, Refuse
@@ -164,7 +164,7 @@ OF_A_CHATFLOW: list[dict[str, Any]] = [
 
 
 def folds() -> list[Any]:
-    return [WorkflowFold(), WorkflowFold(through_pauses=True), ChatFold(), CompletionFold()]
+    return [WorkflowFold(), WorkflowFold(continue_on_pause=True), ChatFold(), CompletionFold()]
 
 
 @fuzzed
@@ -178,9 +178,9 @@ def test_any_events_have_a_result(sent: list[dict[str, Any]]) -> None:
             fold.add(event)
         result = fold.result()
         assert pickle.loads(pickle.dumps(result)) == result or "nan" in repr(result).lower()
-        assert failure(result) is None or str(failure(result))
+        assert error_from_result(result) is None or str(error_from_result(result))
         error = fold.progress.error
-        assert error is None or str(stream_refusal(error))
+        assert error is None or str(error_from_event(error))
 
 
 @fuzzed

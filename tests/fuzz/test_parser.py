@@ -9,9 +9,9 @@ import httpx_sse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dify_async._wire.decode import decode_event
+from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.sse import PING, EventParser
-from dify_async.errors import EventTooLarge
+from dify_async.errors import TooLarge
 from tests.wire.test_sse import BOM, LINE_ENDS, at_each_cut, by_the_book, cut, cuts, parsed, singly
 
 fuzzed = settings.get_profile("fuzz")
@@ -137,7 +137,7 @@ def test_nothing_is_held_or_given_beyond_the_ceiling(data: bytes, limit: int, pl
                 assert all(len(event) <= limit for event in parser.feed(piece))
                 assert len(parser._tail) <= max(limit + 1, len(BOM)), "one line end may follow"
             parser.close()
-        except EventTooLarge:
+        except TooLarge:
             pass
         assert len(parser._tail) <= limit + 1 + max(map(len, pieces), default=0)
 
@@ -151,7 +151,7 @@ def test_no_cut_changes_what_is_too_large(data: bytes, limit: int, places: list[
     for pieces in [[data], singly(data), cut(data, places)]:
         try:
             found = parsed(pieces, limit)
-        except EventTooLarge:
+        except TooLarge:
             assert too_large
         else:
             assert not too_large

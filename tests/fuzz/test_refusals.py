@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from dify_async._wire.decode import decode_event
-from dify_async._wire.refusals import Asked, refusal, stream_refusal
+from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
+from dify_async._wire.decoding.hooks import decode_event
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 from tests.wire.test_refusals import CODES, CONTEXT, HANDLE, RESULT
@@ -98,7 +98,7 @@ def travelled(error: ApiError) -> ApiError:
 @fuzzed
 @given(asked=asked, status=st.integers(100, 599), headers=headers, body=bodies)
 def test_any_answer_is_an_error(asked: Asked, status: int, headers: dict[str, str], body: bytes) -> None:
-    error = travelled(refusal(asked, status, CIMultiDictProxy(CIMultiDict(headers)), body))
+    error = travelled(error_from_response(asked, status, CIMultiDictProxy(CIMultiDict(headers)), body))
     assert isinstance(error, ApiError)
     assert error.status == status
     assert len(str(error)) <= LONGEST
@@ -113,7 +113,9 @@ def test_any_answer_is_an_error(asked: Asked, status: int, headers: dict[str, st
 @fuzzed_less
 @given(status=st.just(302) | st.integers(100, 599), body=bodies, start=st.sampled_from(["", "https://"]))
 def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes, start: str) -> None:
-    error = travelled(refusal(Asked("GET /x"), status, CIMultiDict({header: start + "x" * 5000}), body))
+    error = travelled(
+        error_from_response(Asked("GET /x"), status, CIMultiDict({header: start + "x" * 5000}), body)
+    )
     assert len(str(error)) <= LONGEST
 
 
@@ -121,14 +123,14 @@ def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes,
 @given(value=times)
 @example(value="9" * 400)
 def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
-    seconds = refusal(Asked("GET /x"), 429, CIMultiDict({"Retry-After": value}), b"").retry_after
+    seconds = error_from_response(Asked("GET /x"), 429, CIMultiDict({"Retry-After": value}), b"").retry_after
     assert seconds is None or 0 <= seconds < math.inf
 
 
 @fuzzed
 @given(status=st.integers(100, 599), words=refusals)
 def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) -> None:
-    error = refusal(Asked("GET /x"), status, {}, json.dumps(words).encode())
+    error = error_from_response(Asked("GET /x"), status, {}, json.dumps(words).encode())
     assert error.code == words.get("code")
     if words.get("message"):
         assert error.message == words["message"]
@@ -141,7 +143,7 @@ def test_any_error_of_a_stream_is_an_error(fields: dict[str, Any], more: dict[st
     event = decode_event(json.dumps({"event": "error", **fields, **more}).encode())
     assert event is not None
     if isinstance(event, ErrorEvent) and event.code:
-        error = travelled(stream_refusal(event, handle=HANDLE, partial=RESULT, **CONTEXT))
+        error = travelled(error_from_event(event, handle=HANDLE, partial=RESULT, **CONTEXT))
         assert isinstance(error, ApiError)
         assert isinstance(error.status, int)
         assert error.status == (event.status if type(event.status) is int else 500)

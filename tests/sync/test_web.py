@@ -18,7 +18,7 @@ def test_a_conversation_remembers(fake_dify: FakeDify) -> None:
         talk = web.chat.conversation()
         first = talk.send("one")
         with talk.stream("two") as run:
-            assert "".join(run.text) == run.so_far.answer == run.result().answer == "Hello, world"
+            assert "".join(run.text) == run.partial_result.answer == run.result().answer == "Hello, world"
         assert talk.conversation_id == first.conversation_id
         assert list(fake_dify.messages.values())[-1].parent_message_id == first.message_id
         assert web.passport is not None

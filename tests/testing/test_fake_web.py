@@ -58,7 +58,7 @@ async def passport(dify: FakeDify, user: str) -> str:
     return token
 
 
-def refusal(answer: tuple[int, str, bytes]) -> tuple[int, str]:
+def error_from_response(answer: tuple[int, str, bytes]) -> tuple[int, str]:
     return answer[0], json.loads(answer[2])["code"]
 
 
@@ -143,13 +143,13 @@ async def test_a_passport_ends(fake_dify: FakeDify) -> None:
     await asyncio.sleep(0.1)
     headers = {"X-App-Passport": token}
     answer = await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)
-    assert refusal(answer) == (401, "unauthorized")
+    assert error_from_response(answer) == (401, "unauthorized")
     fake_dify.passport_seconds = None
     assert (await web(fake_dify, "GET", "/api/meta", as_="eve"))[0] == 200
     token = await passport(fake_dify, "eve")
     fake_dify.revoke_passports()
     headers = {"X-App-Passport": token}
-    assert refusal(await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)) == (
+    assert error_from_response(await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)) == (
         401,
         "unauthorized",
     )
@@ -160,7 +160,7 @@ async def test_a_site_is_switched_off_or_moved(fake_dify: FakeDify, attribute: s
     headers = {"X-App-Passport": await passport(fake_dify, "ada")}
     setattr(fake_dify, attribute, False if attribute == "site_enabled" else "another")
     answer = await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)
-    assert refusal(answer) == (400, "bad_request")
+    assert error_from_response(answer) == (400, "bad_request")
 
 
 # Logins
@@ -168,7 +168,10 @@ async def test_a_site_is_switched_off_or_moved(fake_dify: FakeDify, attribute: s
 
 @pytest.mark.parametrize("path", ["login", "email-code-login", "email-code-login/validity", "forgot-password", "forgot-password/validity", "forgot-password/resets"])  # fmt: skip
 async def test_a_community_server_knows_no_logins(fake_dify: FakeDify, path: str) -> None:
-    assert refusal(await web(fake_dify, "POST", f"/api/{path}", as_=None, json={})) == (404, "not_found")
+    assert error_from_response(await web(fake_dify, "POST", f"/api/{path}", as_=None, json={})) == (
+        404,
+        "not_found",
+    )
 
 
 async def test_a_community_server_tells_so(fake_dify: FakeDify) -> None:
@@ -176,7 +179,7 @@ async def test_a_community_server_tells_so(fake_dify: FakeDify) -> None:
     features = json.loads(body)
     assert (len(features), features["webapp_auth"]["enabled"]) == (20, False)
     path = f"/api/webapp/permission?appId={fake_dify.app_id}"
-    assert refusal(await web(fake_dify, "GET", path)) == (500, "unknown")
+    assert error_from_response(await web(fake_dify, "GET", path)) == (500, "unknown")
     _, _, body = await web(fake_dify, "GET", f"/api/login/status?app_code={fake_dify.app_code}", as_=None)
     assert json.loads(body) == {"logged_in": True, "app_logged_in": False}
     _, _, body = await web(fake_dify, "GET", f"/api/login/status?app_code={fake_dify.app_code}")
@@ -214,16 +217,16 @@ async def test_a_private_app_asks_for_a_login(fake_dify: FakeDify) -> None:
     private(fake_dify)
     for headers in ({}, {"X-App-Passport": "xx"}, {"X-App-Passport": public}):
         answer = await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)
-        assert refusal(answer) == (401, "web_sso_auth_required")
-    assert refusal(await enter(fake_dify, None)) == (401, "web_sso_auth_required")
-    assert refusal(await enter(fake_dify, "nope")) == (401, "unauthorized")
+        assert error_from_response(answer) == (401, "web_sso_auth_required")
+    assert error_from_response(await enter(fake_dify, None)) == (401, "web_sso_auth_required")
+    assert error_from_response(await enter(fake_dify, "nope")) == (401, "unauthorized")
     for wrong in ({"password": "wrong2026"}, {"email": "eve@example.org"}):
-        assert refusal(await log_in(fake_dify, **wrong)) == (401, "authentication_failed")
+        assert error_from_response(await log_in(fake_dify, **wrong)) == (401, "authentication_failed")
     for wrong in ({"password": "short"}, {"email": "nobody"}):
-        assert refusal(await log_in(fake_dify, **wrong)) == (400, "invalid_param")
+        assert error_from_response(await log_in(fake_dify, **wrong)) == (400, "invalid_param")
     plain = {"email": ACCOUNT, "password": "not base64!"}
     answer = await web(fake_dify, "POST", "/api/login", as_=None, json=plain)
-    assert refusal(answer) == (401, "authentication_failed")
+    assert error_from_response(answer) == (401, "authentication_failed")
 
     login = token_in(await log_in(fake_dify))
     headers = {"X-App-Passport": json.loads((await enter(fake_dify, login))[2])["access_token"]}
@@ -235,10 +238,10 @@ async def test_a_private_app_asks_for_a_login(fake_dify: FakeDify) -> None:
     fake_dify.denied.add(ACCOUNT)
     assert json.loads((await web(fake_dify, "GET", path, as_=None, headers=headers))[2]) == {"result": False}
     answer = await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)
-    assert refusal(answer) == (401, "web_app_access_denied")
+    assert error_from_response(answer) == (401, "web_app_access_denied")
     fake_dify.access_mode = "public"
     answer = await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)
-    assert refusal(answer) == (401, "unauthorized")
+    assert error_from_response(answer) == (401, "unauthorized")
 
 
 async def test_a_code_by_mail_logs_in(fake_dify: FakeDify) -> None:
@@ -246,7 +249,7 @@ async def test_a_code_by_mail_logs_in(fake_dify: FakeDify) -> None:
     answer = await web(
         fake_dify, "POST", "/api/email-code-login", as_=None, json={"email": "eve@example.org"}
     )
-    assert refusal(answer) == (401, "authentication_failed")
+    assert error_from_response(answer) == (401, "authentication_failed")
     _, _, body = await web(fake_dify, "POST", "/api/email-code-login", as_=None, json={"email": ACCOUNT})
     given = {"email": ACCOUNT, "code": coded(fake_dify.codes[ACCOUNT]), "token": json.loads(body)["data"]}
     path = "/api/email-code-login/validity"
@@ -256,7 +259,7 @@ async def test_a_code_by_mail_logs_in(fake_dify: FakeDify) -> None:
         ({"email": "eve@example.org"}, 400, "invalid_email"),
         ({"token": "x"}, 500, "unknown"),
     ):
-        assert refusal(await web(fake_dify, "POST", path, as_=None, json={**given, **wrong})) == (
+        assert error_from_response(await web(fake_dify, "POST", path, as_=None, json={**given, **wrong})) == (
             status,
             code,
         )
@@ -271,7 +274,7 @@ async def test_a_code_by_mail_logs_in(fake_dify: FakeDify) -> None:
 
 async def test_a_single_sign_on_is_another_login(fake_dify: FakeDify) -> None:
     private(fake_dify, "sso_verified")
-    assert refusal(await enter(fake_dify, token_in(await log_in(fake_dify)))) == (
+    assert error_from_response(await enter(fake_dify, token_in(await log_in(fake_dify)))) == (
         401,
         "web_sso_auth_required",
     )
@@ -280,7 +283,7 @@ async def test_a_single_sign_on_is_another_login(fake_dify: FakeDify) -> None:
     _, _, body = await web(fake_dify, "GET", path, as_=None)
     assert json.loads(body) == {"accessMode": "sso_verified"}
     answer = await web(fake_dify, "GET", "/api/webapp/access-mode", as_=None)
-    assert refusal(answer) == (400, "invalid_param")
+    assert error_from_response(answer) == (400, "invalid_param")
 
 
 async def test_a_password_is_reset(fake_dify: FakeDify) -> None:
@@ -292,11 +295,11 @@ async def test_a_password_is_reset(fake_dify: FakeDify) -> None:
     _, _, body = await step("", email=ACCOUNT)
     first = json.loads(body)["data"]
     code = fake_dify.codes[ACCOUNT]
-    assert refusal(await step("/validity", email=ACCOUNT, code=code, token="x")) == (
+    assert error_from_response(await step("/validity", email=ACCOUNT, code=code, token="x")) == (
         400,
         "invalid_or_expired_token",
     )
-    assert refusal(await step("/validity", email=ACCOUNT, code="no", token=first)) == (
+    assert error_from_response(await step("/validity", email=ACCOUNT, code="no", token=first)) == (
         400,
         "email_code_error",
     )
@@ -304,9 +307,12 @@ async def test_a_password_is_reset(fake_dify: FakeDify) -> None:
     checked = json.loads(body)
     assert (checked["is_valid"], checked["email"], checked["token"] != first) == (True, ACCOUNT, True)
     new = {"new_password": "winter2027", "password_confirm": "winter2027"}
-    assert refusal(await step("/resets", token=first, **new)) == (400, "invalid_or_expired_token")
+    assert error_from_response(await step("/resets", token=first, **new)) == (400, "invalid_or_expired_token")
     mistyped = {**new, "password_confirm": "winter2028"}
-    assert refusal(await step("/resets", token=checked["token"], **mistyped)) == (400, "password_mismatch")
+    assert error_from_response(await step("/resets", token=checked["token"], **mistyped)) == (
+        400,
+        "password_mismatch",
+    )
     assert json.loads((await step("/resets", token=checked["token"], **new))[2]) == {"result": "success"}
     assert (await log_in(fake_dify, "winter2027"))[0] == 200
 
@@ -316,7 +322,9 @@ async def test_a_code_is_not_to_be_guessed(fake_dify: FakeDify) -> None:
     _, _, body = await web(fake_dify, "POST", "/api/forgot-password", as_=None, json={"email": ACCOUNT})
     given = {"email": ACCOUNT, "code": "no", "token": json.loads(body)["data"]}
     seen = [
-        refusal(await web(fake_dify, "POST", "/api/forgot-password/validity", as_=None, json=given))
+        error_from_response(
+            await web(fake_dify, "POST", "/api/forgot-password/validity", as_=None, json=given)
+        )
         for _ in range(6)
     ]
     assert seen == [(400, "email_code_error")] * 5 + [(429, "email_password_reset_limit")]
@@ -374,7 +382,10 @@ async def test_nodes_are_told_without_their_contents(fake_dify: FakeDify) -> Non
 async def test_a_chatflow_must_know_the_conversation(fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.silence = CHATFLOW, 0
     unknown = said(conversation_id=str(uuid.uuid4()))
-    assert refusal(await web(fake_dify, "POST", "/api/chat-messages", **unknown)) == (404, "not_found")
+    assert error_from_response(await web(fake_dify, "POST", "/api/chat-messages", **unknown)) == (
+        404,
+        "not_found",
+    )
     unknown["json"]["response_mode"] = "streaming"
     _, _, body = await web(fake_dify, "POST", "/api/chat-messages", **unknown)
     assert order(body) == ["error"]
@@ -388,7 +399,7 @@ async def test_the_history_has_its_threads(fake_dify: FakeDify) -> None:
     path = f"/api/messages?conversation_id={first['conversation_id']}"
     data = json.loads((await web(fake_dify, "GET", path))[2])["data"]
     assert [one["parent_message_id"] for one in data] == [None, first["id"]]
-    assert refusal(await web(fake_dify, "GET", path, as_="eve")) == (404, "not_found")
+    assert error_from_response(await web(fake_dify, "GET", path, as_="eve")) == (404, "not_found")
 
 
 async def test_a_message_is_stopped_without_a_body(fake_dify: FakeDify) -> None:
@@ -442,7 +453,7 @@ async def test_questions_are_suggested(fake_dify: FakeDify) -> None:
     assert json.loads((await web(fake_dify, "GET", path))[2]) == {"data": ["And then?"]}
     fake_dify.app = Chat()
     disabled = (403, "app_suggested_questions_after_answer_disabled")
-    assert refusal(await web(fake_dify, "GET", path)) == disabled
+    assert error_from_response(await web(fake_dify, "GET", path)) == disabled
     assert fake_dify.model_calls == 1
 
 
@@ -456,12 +467,12 @@ async def test_more_of_the_same_is_answered(fake_dify: FakeDify) -> None:
     assert fake_dify.runs_started == 2
     with pytest.raises(aiohttp.ClientPayloadError):
         await web(fake_dify, "GET", f"{path}?response_mode=streaming")
-    assert refusal(await web(fake_dify, "GET", path)) == (400, "invalid_param")
+    assert error_from_response(await web(fake_dify, "GET", path)) == (400, "invalid_param")
     fake_dify.app = Completion(more=None)
     disabled = (403, "app_more_like_this_disabled")
-    assert refusal(await web(fake_dify, "GET", f"{path}?response_mode=blocking")) == disabled
+    assert error_from_response(await web(fake_dify, "GET", f"{path}?response_mode=blocking")) == disabled
     fake_dify.app = Chat()
-    assert refusal(await web(fake_dify, "GET", f"{path}?response_mode=blocking")) == (
+    assert error_from_response(await web(fake_dify, "GET", f"{path}?response_mode=blocking")) == (
         400,
         "not_completion_app",
     )
@@ -484,7 +495,7 @@ async def test_messages_are_saved(fake_dify: FakeDify) -> None:
     page = json.loads((await web(fake_dify, "GET", f"/api/saved-messages?last_id={ids[1]}"))[2])
     assert [one["id"] for one in page["data"]] == [ids[0]]
     answer = await web(fake_dify, "GET", f"/api/saved-messages?last_id={uuid.uuid4()}")
-    assert (refusal(answer), json.loads(answer[2])["message"]) == ((400, "invalid_param"), "")
+    assert (error_from_response(answer), json.loads(answer[2])["message"]) == ((400, "invalid_param"), "")
     for message_id in (ids[0], str(uuid.uuid4())):
         assert (await web(fake_dify, "DELETE", f"/api/saved-messages/{message_id}"))[0] == 204
     assert fake_dify.saved == ids[1:]
@@ -510,8 +521,8 @@ async def test_files_are_fetched(fake_dify: FakeDify) -> None:
     keys = {"id", "name", "size", "extension", "url", "mime_type", "created_by", "created_at"}
     assert (status, file.keys(), file["name"], file["size"]) == (201, keys, "a b.pdf", 5)
     answer = await web(fake_dify, "POST", "/api/remote-files/upload", json={"url": "https://example.org/"})
-    assert refusal(answer) == (400, "remote_file_upload_error")
-    assert refusal(await web(fake_dify, "GET", "/api/remote-files/x")) == (500, "unknown")
+    assert error_from_response(answer) == (400, "remote_file_upload_error")
+    assert error_from_response(await web(fake_dify, "GET", "/api/remote-files/x")) == (500, "unknown")
 
 
 async def test_audio_is_heard_and_spoken(fake_dify: FakeDify) -> None:
@@ -522,7 +533,7 @@ async def test_audio_is_heard_and_spoken(fake_dify: FakeDify) -> None:
     assert json.loads(body) == {"text": "good evening"}
     assert [file.user for file in fake_dify.heard] == ["ada"]
     answer = await web(fake_dify, "POST", "/api/text-to-audio", json={"message_id": "nope"})
-    assert refusal(answer) == (400, "invalid_param")
+    assert error_from_response(answer) == (400, "invalid_param")
     assert (await web(fake_dify, "POST", "/api/text-to-audio", json={"text": "x"}))[1] == "audio/mpeg"
 
 
@@ -568,10 +579,10 @@ async def test_a_run_goes_on_as_the_real_one(fake_dify: FakeDify) -> None:
 async def test_events_are_those_of_ones_own_runs(fake_dify: FakeDify) -> None:
     run_id = await paused(fake_dify, ASKING_CHATFLOW)
     path = f"/api/workflow/{run_id}/events"
-    assert refusal(await web(fake_dify, "GET", path, as_="eve")) == (404, "not_found")
-    assert refusal(await web(fake_dify, "GET", "/api/workflow/nope/events")) == (500, "unknown")
+    assert error_from_response(await web(fake_dify, "GET", path, as_="eve")) == (404, "not_found")
+    assert error_from_response(await web(fake_dify, "GET", "/api/workflow/nope/events")) == (500, "unknown")
     fake_dify.mode = "chat"
-    assert refusal(await web(fake_dify, "GET", path)) == (400, "invalid_param")
+    assert error_from_response(await web(fake_dify, "GET", path)) == (400, "invalid_param")
 
 
 async def test_forms_are_given_files(fake_dify: FakeDify) -> None:
@@ -588,7 +599,7 @@ async def test_forms_are_given_files(fake_dify: FakeDify) -> None:
     bearer = f"bearer {given['upload_token']}"
     for authorization, status in ((None, 401), ("Bearer x", 400), ("Bearer hitl_upload_x", 403)):
         answer = await uploaded(authorization, **upload(("file", "a.txt", "text/plain", b"x")))
-        assert refusal(answer) == (status, "invalid_upload_token")
+        assert error_from_response(answer) == (status, "invalid_upload_token")
     status, _, body = await uploaded(bearer, **upload(("file", "a.txt", "text/plain", b"x")))
     assert (status, json.loads(body)["name"]) == (201, "a.txt")
     fake_dify.remote_files["https://example.org/b.txt"] = ("text/plain", b"xy")
@@ -596,11 +607,11 @@ async def test_forms_are_given_files(fake_dify: FakeDify) -> None:
     status, _, body = await uploaded(bearer, data=form)
     assert (status, "source_url" in json.loads(body)) == (201, False)
     form = aiohttp.FormData({"url": ""}, default_to_multipart=True)
-    assert refusal(await uploaded(bearer, data=form)) == (400, "invalid_param")
+    assert error_from_response(await uploaded(bearer, data=form)) == (400, "invalid_param")
     assert [file.user for file in fake_dify.files.values()] == ["ada", "ada"]
     await web(fake_dify, "POST", f"/api/form/human_input/{token}", as_=None, **filled())
     answer = await uploaded(bearer, **upload(("file", "a.txt", "text/plain", b"x")))
-    assert refusal(answer) == (412, "human_input_form_submitted")
+    assert error_from_response(answer) == (412, "human_input_form_submitted")
 
 
 async def test_forms_are_filled_in_with_files(fake_dify: FakeDify) -> None:
@@ -614,7 +625,7 @@ async def test_forms_are_filled_in_with_files(fake_dify: FakeDify) -> None:
     path = f"/api/form/human_input/{token}"
     foreign = {**scan, "upload_file_id": str(uuid.uuid4())}
     answer = await web(fake_dify, "POST", path, as_=None, **filled(inputs={"scan": foreign, "more": []}))
-    assert refusal(answer) == (400, "invalid_form_data")
+    assert error_from_response(answer) == (400, "invalid_form_data")
     await web(fake_dify, "POST", path, as_=None, **filled(inputs={"scan": scan, "more": [scan]}))
     (run,) = fake_dify.runs.values()
     assert run.form_inputs["scan"]["related_id"] == scan["upload_file_id"]

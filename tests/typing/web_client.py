@@ -34,7 +34,7 @@ async def chats(client: AppClient, web: WebAppClient) -> None:
         async for event in run:
             if isinstance(event, TtsMessage):
                 assert_type(event.sound, bytes)
-        assert_type(run.so_far, ChatResult)
+        assert_type(run.partial_result, ChatResult)
     talk = web.chat.conversation()
     assert_type(await talk.send("Hi?"), ChatResult)
     assert_type(talk.last_message_id, str | None)

@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from recordings import load, matching, streams
 
 from dify_async import events, models
-from dify_async._wire import decode
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decode import Misfit, decode_event, decode_model
-from dify_async._wire.fold import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
-from dify_async._wire.outcomes import failure
+from dify_async._wire.decoding import hooks as decode
+from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
+from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
+from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import (
@@ -461,7 +461,7 @@ def test_a_container_in_the_wrong_place_is_told_by_its_path(kind: type[Received]
                 assert event.problem.startswith(told), f"{place}: {event.problem}"
                 assert event.raw == place.json(value)
             else:
-                with pytest.raises(Misfit) as caught:
+                with pytest.raises(StructureError) as caught:
                     decoded(kind, place.json(value))
                 assert str(caught.value).startswith(told), str(place)
 
@@ -478,7 +478,7 @@ def test_a_wrong_item_of_a_list_is_told_by_its_path(kind: type[Received]) -> Non
                 assert event.problem is not None
                 assert event.problem.startswith(told), f"{place}: {event.problem}"
             else:
-                with pytest.raises(Misfit) as caught:
+                with pytest.raises(StructureError) as caught:
                     decoded(kind, place.json([value]))
                 assert str(caught.value).startswith(told), str(place)
 
@@ -1101,7 +1101,7 @@ def test_the_blocking_answer_of_the_document_of_2024_is_read() -> None:
 
 
 def test_a_blocking_answer_without_data_does_not_fit() -> None:
-    with pytest.raises(Misfit, match="data should be there and is null"):
+    with pytest.raises(StructureError, match="data should be there and is null"):
         decoded(BlockingRun, {"task_id": "t"})
 
 
@@ -1293,7 +1293,7 @@ def test_a_body_that_is_no_json_is_a_value_error(kind: type[Received], body: byt
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"7", b'"text"', b"true"])
 def test_a_body_that_is_no_object_does_not_fit(body: bytes) -> None:
-    with pytest.raises(Misfit, match="it should be an object and is "):
+    with pytest.raises(StructureError, match="it should be an object and is "):
         decode_model(AppInfo, body)
 
 
@@ -1414,7 +1414,7 @@ def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
             fold.add(event)
         result = fold.result()
         assert pickle.loads(pickle.dumps(result)) == result or "nan" in repr(result)
-        error = failure(result)
+        error = error_from_result(result)
         assert error is None or str(error)
 
 

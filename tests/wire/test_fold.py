@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decode import decode_event, decode_model
-from dify_async._wire.fold import LINGER, ChatFold, CompletionFold, Progress, WorkflowFold, text_of
-from dify_async._wire.outcomes import failure
-from dify_async._wire.refusals import stream_refusal
+from dify_async._wire.decoding.hooks import decode_event, decode_model
+from dify_async._wire.results import LINGER, ChatFold, CompletionFold, Progress, WorkflowFold, text_of
+from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import BadRequest, RunFailed, RunPaused, RunStopped, ServerError
 from dify_async.events import ErrorEvent, Event, UnknownEvent
 from dify_async.models import (
@@ -516,7 +516,7 @@ def run(status: str, error: str | None = None, **fields: Any) -> WorkflowResult:
     ids=["succeeded", "partly", "completion", "chat", "chatflow"],
 )
 def test_good_results_are_no_failures(result: Any) -> None:
-    assert failure(result) is None
+    assert error_from_result(result) is None
 
 
 @pytest.mark.parametrize("in_chat", [False, True], ids=["workflow", "chatflow"])
@@ -544,7 +544,7 @@ def test_bad_results_are_failures(
     ended: WorkflowResult, error: type[RunFailed], words: str, in_chat: bool
 ) -> None:
     result = ChatResult(answer="a", run=ended) if in_chat else ended
-    found = failure(result, node_id="n", server_version="1.14.2")
+    found = error_from_result(result, node_id="n", server_version="1.14.2")
     assert found is not None
     assert type(found) is error
     assert words in str(found)
@@ -553,7 +553,7 @@ def test_bad_results_are_failures(
 
 
 def test_long_words_are_cut_in_the_error_and_whole_in_the_result() -> None:
-    found = failure(run("failed", "x" * 10_000))
+    found = error_from_result(run("failed", "x" * 10_000))
     assert found is not None
     assert len(str(found)) < 400
     assert str(found).endswith("...")
@@ -572,7 +572,7 @@ def test_long_words_are_cut_in_the_error_and_whole_in_the_result() -> None:
 def test_an_error_event_with_a_code_becomes_its_error(fields: dict[str, Any], kind: type) -> None:
     error = event("error", **fields)
     assert isinstance(error, ErrorEvent)
-    found = stream_refusal(error, operation="POST /chat-messages", may_have_started=True)
+    found = error_from_event(error, operation="POST /chat-messages", may_have_started=True)
     assert isinstance(found, kind)
     assert (found.code, found.message) == (fields["code"], fields.get("message", ""))
     assert found.may_have_started
@@ -597,7 +597,7 @@ def test_a_text_for_a_position_does_not_break_the_answer() -> None:
 
 def test_a_number_for_the_error_of_a_run_does_not_break_its_error() -> None:
     result = folded(WorkflowFold(), finished("failed", error=7))
-    assert isinstance(failure(result), RunFailed)
+    assert isinstance(error_from_result(result), RunFailed)
 
 
 @pytest.mark.parametrize(
@@ -607,4 +607,4 @@ def test_a_number_for_the_error_of_a_run_does_not_break_its_error() -> None:
 def test_an_error_event_with_other_types_becomes_an_error(fields: dict[str, Any]) -> None:
     error = event("error", code="invalid_param", **fields)
     assert isinstance(error, ErrorEvent)
-    assert "invalid_param" in str(stream_refusal(error))
+    assert "invalid_param" in str(error_from_event(error))

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dify_async._wire.decode import decode_event
-from dify_async._wire.fold import ChatFold, Fold, WorkflowFold
+from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.results import ChatFold, Fold, WorkflowFold
 from dify_async._wire.sse import EventParser
 from dify_async.events import Event, NodeFinished, NodeStarted
 from tests import recordings

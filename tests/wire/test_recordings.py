@@ -14,11 +14,11 @@ import attrs
 import pytest
 from recordings import Recording, load, streams
 
+from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decode import converter, decode_event, decode_model
-from dify_async._wire.fold import ChatFold, CompletionFold, WorkflowFold, text_of
-from dify_async._wire.outcomes import failure
-from dify_async._wire.refusals import Asked, refusal, stream_refusal
+from dify_async._wire.decoding.hooks import converter, decode_event, decode_model
+from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, text_of
+from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import RunFailed, RunPaused, RunStopped
 from dify_async.events import (
@@ -299,8 +299,8 @@ def test_an_error_in_a_stream_is_the_one_of_blocking_mode(streamed: str, blockin
     event = folded(streamed).progress.error
     assert event is not None
     answer = load(blocking)
-    one = stream_refusal(event)
-    two = refusal(Asked("POST /chat-messages"), answer.status, answer.headers, answer.body)
+    one = error_from_event(event)
+    two = error_from_response(Asked("POST /chat-messages"), answer.status, answer.headers, answer.body)
     assert (type(one), one.status, one.code, one.message) == (type(two), two.status, two.code, two.message)
 
 
@@ -394,9 +394,9 @@ def test_a_run_is_a_failure_or_none_by_its_end(name: str, status: str, error: ty
     assert run.partial is (status == "partial-succeeded")
     assert (run.paused is not None) is (status == "paused")
     if error is None:
-        assert failure(result) is None
+        assert error_from_result(result) is None
         return
-    found = failure(result, operation="POST /workflows/run", server_version="1.14.2")
+    found = error_from_result(result, operation="POST /workflows/run", server_version="1.14.2")
     assert found is not None
     assert type(found) is error
     assert found.result is result
@@ -422,7 +422,7 @@ def test_the_words_of_a_failed_run_are_kept_and_shown() -> None:
     result = folded("wf_llm_badrequest_streaming").result()
     assert isinstance(result, WorkflowResult)
     assert result.error is not None
-    assert result.error[:40] in str(failure(result))
+    assert result.error[:40] in str(error_from_result(result))
 
 
 @pytest.mark.parametrize("name", [name for name, (status, _) in ENDS.items() if status == "stopped"])
@@ -476,7 +476,7 @@ def test_a_refused_input_ends_the_stream_without_a_run(name: str) -> None:
         result = fold.result()
         assert result.status == RunStatus.FAILED
         assert result.error == progress.error.message
-        assert isinstance(failure(result), RunFailed)
+        assert isinstance(error_from_result(result), RunFailed)
 
 
 def test_an_answer_that_broke_off_with_an_error_is_kept_as_far_as_it_came() -> None:

@@ -16,8 +16,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from recordings import load, matching
 
 from dify_async import errors
-from dify_async._wire.decode import decode_event
-from dify_async._wire.refusals import Asked, refusal, stream_refusal
+from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
+from dify_async._wire.decoding.hooks import decode_event
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent
 from dify_async.models import ChatResult, RunHandle, WorkflowResult
@@ -31,7 +31,7 @@ def refused(
 ) -> ApiError:
     """Give the error for an answer with headers as aiohttp has them."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return refusal(asked, status, CIMultiDictProxy(CIMultiDict(headers or {})), data, now=NOW)
+    return error_from_response(asked, status, CIMultiDictProxy(CIMultiDict(headers or {})), data, now=NOW)
 
 
 def coded(status: int, code: str | None, message: str = "Words of the server.") -> ApiError:
@@ -141,7 +141,9 @@ def test_a_code_becomes_its_error(kind: type[ApiError], status: int, code: str) 
 
 @each_code
 def test_an_error_in_a_stream_has_the_same_class(kind: type[ApiError], status: int, code: str) -> None:
-    error = stream_refusal(ErrorEvent(status=status, code=code, message="m"), operation="POST /chat-messages")
+    error = error_from_event(
+        ErrorEvent(status=status, code=code, message="m"), operation="POST /chat-messages"
+    )
     assert type(error) is kind
     assert (error.status, error.code, error.message) == (status, code, "m")
     assert error.operation == "POST /chat-messages"
@@ -499,7 +501,7 @@ def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
 )
 def test_an_error_says_what_to_do(status: int, code: str, advice: str) -> None:
     assert advice in str(coded(status, code))
-    assert advice in str(stream_refusal(ErrorEvent(status=status, code=code)))
+    assert advice in str(error_from_event(ErrorEvent(status=status, code=code)))
 
 
 @pytest.mark.parametrize(
@@ -531,7 +533,7 @@ def test_an_error_that_explains_itself_has_no_advice(code: str) -> None:
 
 
 def test_an_error_event_without_a_status_is_the_server_s() -> None:
-    error = stream_refusal(ErrorEvent(code="brand_new", message=""))
+    error = error_from_event(ErrorEvent(code="brand_new", message=""))
     assert type(error) is errors.ServerError
     assert error.status == 500
     assert str(error) == "the stream ended with an error: 500 brand_new"
@@ -754,7 +756,7 @@ ATTRIBUTES: list[tuple[type[DifyError], dict[str, Any]]] = [
 
 
 def made(kind: type[DifyError]) -> tuple[DifyError, dict[str, Any]]:
-    if issubclass(kind, errors.EventTooLarge):
+    if issubclass(kind, errors.TooLarge):
         return kind(7, **CONTEXT), {"limit": 7}
     attributes = next(found for family, found in ATTRIBUTES if issubclass(kind, family))
     return kind("something happened", **attributes, **CONTEXT), attributes
@@ -849,7 +851,7 @@ headers = st.dictionaries(
 def test_every_refusal_is_an_error_that_keeps_its_status(
     status: int, body: bytes, headers: dict[str, str], starts_run: bool
 ) -> None:
-    error = refusal(Asked("GET /x", starts_run=starts_run), status, CIMultiDict(headers), body)
+    error = error_from_response(Asked("GET /x", starts_run=starts_run), status, CIMultiDict(headers), body)
     assert isinstance(error, ApiError)
     assert error.status == status
     assert len(str(error)) < 1000
@@ -862,7 +864,7 @@ def test_every_refusal_is_an_error_that_keeps_its_status(
 def test_every_error_of_a_stream_is_an_error(fields: dict[str, Any]) -> None:
     event = decode_event(json.dumps({"event": "error", **fields}).encode())
     if isinstance(event, ErrorEvent) and event.code:
-        error = stream_refusal(event)
+        error = error_from_event(event)
         assert isinstance(error, ApiError)
         assert len(str(error)) < 1000
         assert str(pickle.loads(pickle.dumps(error))) == str(error)

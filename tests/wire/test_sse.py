@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dify_async._wire.sse import PING, EventParser
-from dify_async.errors import EventTooLarge
+from dify_async.errors import TooLarge
 
 MIB = 2**20
 BOM = b"\xef\xbb\xbf"
@@ -257,7 +257,7 @@ FITS = b"data: " + b"x" * (LIMIT - 6)
 def test_an_event_over_the_ceiling_is_refused(pieces: int) -> None:
     data = FITS + b"x\n\n"
     size = -(-len(data) // pieces)
-    with pytest.raises(EventTooLarge) as caught:
+    with pytest.raises(TooLarge) as caught:
         parsed([data[at : at + size] for at in range(0, len(data), size)], LIMIT)
     assert caught.value.limit == LIMIT
     assert "max_event_bytes=100" in str(caught.value)
@@ -265,12 +265,12 @@ def test_an_event_over_the_ceiling_is_refused(pieces: int) -> None:
 
 def test_an_event_over_the_ceiling_is_refused_before_its_end() -> None:
     parser = EventParser(LIMIT)
-    with pytest.raises(EventTooLarge):
+    with pytest.raises(TooLarge):
         parser.feed(FITS + b"x")
 
 
 def test_an_event_over_the_ceiling_is_refused_among_small_ones() -> None:
-    with pytest.raises(EventTooLarge):
+    with pytest.raises(TooLarge):
         parsed([b"data: a\n\n" + FITS + b"x\n\ndata: b\n\n"], LIMIT)
 
 

@@ -157,7 +157,7 @@ async def events(call: Call) -> web.StreamResponse:
         raise Refused(404, "not_found", "Workflow run not found")
     if call.fake.mode not in {"workflow", "advanced-chat"}:
         raise Refused(400, "invalid_param", "Invalid app mode")
-    through_pauses = not call.on_web and call.flag("continue_on_pause")
+    continue_on_pause = not call.on_web and call.flag("continue_on_pause")
     if run.over and run.status != "paused":
         # Written by another serialiser than the live events (recording: `human_events_after_finish`).
         last = {"event": "workflow_finished", "task_id": run.id, "workflow_run_id": run.id}
@@ -167,9 +167,9 @@ async def events(call: Call) -> web.StreamResponse:
     first = [PING]
     if call.flag("include_state_snapshot"):
         first += [written(for_web(event)) for event in run.snapshot()]
-        if run.status == "paused" and not through_pauses:
+        if run.status == "paused" and not continue_on_pause:
             return await stream(call, first=first)
-    return await stream(call, live(call, run, queue, through_pauses=through_pauses), first=first)
+    return await stream(call, live(call, run, queue, continue_on_pause=continue_on_pause), first=first)
 
 
 async def detail(call: Call) -> web.Response:

@@ -21,6 +21,7 @@ from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 import attrs
 
 from dify_async._core.attempts import counting_attempts
+from dify_async.batch.journal import Journal
 from dify_async.errors import (
     ConfigurationError,
     DifyError,
@@ -29,7 +30,6 @@ from dify_async.errors import (
     RunRejected,
     ServerError,
 )
-from dify_async.journal import Journal
 from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
 
 RowT = TypeVar("RowT")

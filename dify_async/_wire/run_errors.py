@@ -13,7 +13,9 @@ _SHOWN: Final = 300
 _STOP_WORDS: Final = ("user requested stop", "stopped by user")
 
 
-def failure(result: WorkflowResult | ChatResult | CompletionResult, **context: Any) -> RunFailed | None:
+def error_from_result(
+    result: WorkflowResult | ChatResult | CompletionResult, **context: Any
+) -> RunFailed | None:
     """Give the error of a run that did not succeed, not even in part; `context` goes to it.
 
     What was stopped is `RunStopped` also where the server calls that a failure: two ways of stopping race in

@@ -7,7 +7,7 @@ What the wire may bring, and what becomes of it:
   `datetime`, the `Decimal`
 - a primitive of another type than expected: passed through as it is
 - a text that an enum does not know: a member of its own
-- a container where a primitive belongs, or the other way round: `Misfit`, with the path to it
+- a container where a primitive belongs, or the other way round: `StructureError`, with the path to it
 
 Decoding is the hot path of a stream. Stock cattrs calls a function per field; our hook for attrs classes is
 one function per class, which `generate.py` writes.
@@ -28,7 +28,7 @@ import attrs
 import cattrs
 import orjson
 
-from dify_async._wire.generate import Hook, Misfit, hook_of_class
+from dify_async._wire.decoding.codegen import Hook, StructureError, hook_of_class
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import Account, InputField
 from dify_async.models._base import OpenEnum, Received, as_object, parse_json
@@ -43,7 +43,7 @@ _log = logging.getLogger("dify_async")
 
 def _primitive(value: Any, expected: str) -> Any:
     if value.__class__ in (dict, list):
-        raise Misfit(expected, value)
+        raise StructureError(expected, value)
     return value
 
 
@@ -113,7 +113,7 @@ def _mapping(value: Any, _: Any) -> Any:
             return {}
     found = as_object(value)
     if found is None:
-        raise Misfit("an object", value)
+        raise StructureError("an object", value)
     return found
 
 
@@ -126,12 +126,12 @@ def _list(kind: Any) -> Hook:
 
     def structure(value: Any, _: Any) -> Any:
         if value.__class__ is not list:
-            raise Misfit("a list", value)
+            raise StructureError("a list", value)
         if inner is Any:
             return value
         try:
             return [hook(item, inner) for item in value if item is not None]
-        except Misfit as misfit:
+        except StructureError as misfit:
             raise misfit.within("[]") from None
 
     return structure
@@ -203,7 +203,7 @@ def decode_model(kind: type[ModelT], payload: bytes) -> ModelT:
 
     Raises:
         ValueError: the body is no JSON.
-        Misfit: it is JSON of another shape.
+        StructureError: it is JSON of another shape.
     """
     hook = converter.get_structure_hook(kind)
     model: Any = hook(parse_json(payload), kind)
@@ -220,7 +220,7 @@ def decode_event(payload: bytes) -> Event | None:
     try:
         data = orjson.loads(payload)
         event = _event_hooks[data["event"]](data, None)
-    except (ValueError, TypeError, KeyError, Misfit):
+    except (ValueError, TypeError, KeyError, StructureError):
         event = _rare_event(payload)
     if event is not None:
         event._payload = payload
@@ -251,7 +251,7 @@ def _rare_event(payload: bytes) -> Any:
     hook = _event_hooks.setdefault(name, converter.get_structure_hook(kind))
     try:
         return hook(data, None)
-    except Misfit as misfit:
+    except StructureError as misfit:
         if name not in _misfits_told:
             _misfits_told.add(name)
             _log.warning(
@@ -263,6 +263,6 @@ def _rare_event(payload: bytes) -> Any:
 def _unknown_event(data: dict[str, Any], *, problem: str | None) -> UnknownEvent:
     try:
         event: UnknownEvent = converter.structure({**data, "problem": problem}, UnknownEvent)
-    except Misfit:
+    except StructureError:
         return UnknownEvent(event=data["event"], problem=problem)
     return event

@@ -39,7 +39,7 @@ Hook: TypeAlias = Callable[[Any, Any], Any]
 """What cattrs calls: with a value and the type it should become."""
 
 
-class Misfit(Exception):
+class StructureError(Exception):
     """A value is not of the shape that its field has."""
 
     def __init__(self, expected: str, value: object, path: str = "") -> None:
@@ -48,8 +48,8 @@ class Misfit(Exception):
         self.value = value
         self.path = path
 
-    def within(self, name: str) -> Misfit:
-        return Misfit(self.expected, self.value, f"{name}.{self.path}" if self.path else name)
+    def within(self, name: str) -> StructureError:
+        return StructureError(self.expected, self.value, f"{name}.{self.path}" if self.path else name)
 
     def __str__(self) -> str:
         kind = type(self.value).__name__
@@ -90,15 +90,20 @@ def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset
         hook_of: Gives the hooks of its fields.
         apart: Classes with hooks of their own, which are not to be written out in this one.
     """
-    scope: dict[str, Any] = {"make": object.__new__, "Misfit": Misfit, "first": _first_of, "second": _second}
+    scope: dict[str, Any] = {
+        "make": object.__new__,
+        "StructureError": StructureError,
+        "first": _first_of,
+        "second": _second,
+    }
     scope["misfit_among"] = functools.partial(_misfit_among, _slots(cls, hook_of))
     lines = [
         "def structure(data0, _):",
         " if data0.__class__ is not dict:",
-        "  raise Misfit('an object', data0)",
+        "  raise StructureError('an object', data0)",
         " try:",
         *(f"  {line}" for line in _lines(cls, (), hook_of, apart, scope)),
-        " except Misfit:",
+        " except StructureError:",
         "  raise misfit_among(data0) from None",
         " return new0",
     ]
@@ -186,10 +191,10 @@ def _maker_of_default(field: attrs.Attribute[Any]) -> Callable[[], Any]:
 
 
 def _refuse_absence() -> Any:
-    raise Misfit("there", None)
+    raise StructureError("there", None)
 
 
-def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> Misfit:
+def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> StructureError:
     """Find the field that does not fit, once it is known that one does not."""
     for slot in slots:
         value = _first_of(data, slot.keys)
@@ -198,7 +203,7 @@ def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> Misfit:
                 slot.hook(value, slot.kind)
             elif not slot.nullable:
                 slot.absent()
-        except Misfit as misfit:
+        except StructureError as misfit:
             return misfit.within(slot.name)
     raise AssertionError("no field misfits")
 

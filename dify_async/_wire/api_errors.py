@@ -125,7 +125,7 @@ class Asked:
     """What no error tells, should the server send it back: passwords, tokens, headers of the call."""
 
 
-def refusal(
+def error_from_response(
     asked: Asked, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None
 ) -> ApiError:
     """Give the error that an answer means."""
@@ -163,7 +163,7 @@ def refusal(
     )
 
 
-def stream_refusal(event: ErrorEvent, **context: Any) -> ApiError:
+def error_from_event(event: ErrorEvent, **context: Any) -> ApiError:
     """Give the error that an `error` event with a code means; `context` goes to its constructor."""
     # The decoder lets through what is of another type, such as a number for the text.
     status = event.status if type(event.status) is int else 500

@@ -55,7 +55,7 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str], user: str | None) -> None:
         self.path = Path(path)
         self._user = user
-        self.on_the_way: dict[str, RunHandle] = {}
+        self.in_flight: dict[str, RunHandle] = {}
         """Runs that have begun, and of which no end was written, by key."""
         # The places and lengths of good ends in the file, by key.
         self._done: dict[str, tuple[int, int]] = {}
@@ -111,7 +111,7 @@ class Journal:
         """Note that a row has come to its end; not where that is known, or its run still on its way."""
         if key in self._done or _is_on_the_way(error):
             return
-        if error is not None and key in self.on_the_way:
+        if error is not None and key in self.in_flight:
             return  # The server was asked for the run, and did not tell.
         entry: dict[str, Json] = {"key": key, "status": type(error).__name__}
         if result is not None and result.status != RunStatus.RUNNING:
@@ -174,13 +174,13 @@ class Journal:
             entry = json.loads(line)
             key, status = str(entry["key"]), str(entry["status"])
             if status == "started":
-                self.on_the_way[key] = RunHandle.from_json(json.dumps(entry["handle"]))
+                self.in_flight[key] = RunHandle.from_json(json.dumps(entry["handle"]))
                 return
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ConfigurationError(
                 f"line {number} of {str(self.path)!r} is no entry of a journal: give another file"
             ) from None
-        self.on_the_way.pop(key, None)
+        self.in_flight.pop(key, None)
         if status in _GOOD:
             self._done[key] = place, len(line)
 

@@ -140,9 +140,9 @@ class Fold(Protocol[ResultT_co]):
 class WorkflowFold:
     """The events of a workflow's run, or those of a chatflow that tell of its run."""
 
-    def __init__(self, progress: Progress | None = None, *, through_pauses: bool = False) -> None:
+    def __init__(self, progress: Progress | None = None, *, continue_on_pause: bool = False) -> None:
         self.progress = progress or Progress()
-        self._through_pauses = through_pauses
+        self._continue_on_pause = continue_on_pause
         self._workflow_id: str | None = None
         self._price: Decimal | None = None
         self._last: WorkflowFinished | WorkflowPaused | None = None
@@ -227,7 +227,7 @@ class WorkflowFold:
     def _paused(self, event: WorkflowPaused) -> None:
         self.progress.seen |= {(event.event, str(reason.form_id)) for reason in event.data.reasons}
         self.progress.run_id = event.workflow_run_id or event.data.workflow_run_id
-        if not self._through_pauses:
+        if not self._continue_on_pause:
             self._end(event)
 
     def _finished(self, event: WorkflowFinished) -> None:
