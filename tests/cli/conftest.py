@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dify_async.testing import FakeDify
-from tests.cli.terminal import COMMAND, Command
+from tests.support.command import COMMAND, Command
 
 
 @pytest.fixture

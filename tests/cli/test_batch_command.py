@@ -15,8 +15,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import COMMAND, Command, on_a_terminal, the_error
-from tests.faults import GONE
+from tests.support.command import COMMAND, Command, on_a_terminal, the_error
+from tests.support.faults import GONE
 
 FORM = [
     Field("city", required=True, max_length=10),

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import COMMAND, Command, interrupted, on_a_terminal, the_error
-from tests.faults import GONE
+from tests.support.command import COMMAND, Command, interrupted, on_a_terminal, the_error
+from tests.support.faults import GONE
 
 FORM = [
     Field("city", required=True),

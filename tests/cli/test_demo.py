@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.cli.terminal import COMMAND, on_a_terminal
+from tests.support.command import COMMAND, on_a_terminal
 
 
 def test_without_a_terminal_it_is_plain_text() -> None:

@@ -11,7 +11,6 @@ import pytest
 from distributed import LocalCluster
 
 from dify_async.testing import FakeDify, Node, Workflow
-from tests.core.conftest import nothing_left_behind  # noqa: F401 - a fixture for all tests here too
 
 _SETTINGS = {
     # The places of a lost worker are given back after 30 seconds; no test wants to wait so long.

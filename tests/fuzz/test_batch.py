@@ -21,7 +21,7 @@ class Broken(Exception):
     """What no row should end in."""
 
 
-@settings.get_profile("fuzz")
+@settings()
 @given(
     count=SMALL,
     concurrency=st.integers(1, 6),

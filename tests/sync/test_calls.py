@@ -21,7 +21,7 @@ from dify_async import InputFile, Retry, RunHandle, errors, events
 from dify_async.sync import AppClient, EventStream, probe
 from dify_async.sync.bridge import current
 from dify_async.testing import Cut, Delay, FakeDify, Field, Node, Refuse, StoredFile, Workflow
-from tests.faults import GONE
+from tests.support.faults import GONE
 
 
 @pytest.fixture
