@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import pytest
 from dify_async import AppClient, Retry, Timeouts, errors
 from dify_async.testing import Delay, FakeDify, Node, Silence, Workflow
 from tests.support.clients import NO_RETRY, app_client
+from tests.support.clock import frozen_time
 
 
 def client_with(dify: FakeDify, **timeouts: float) -> AppClient:
@@ -41,10 +41,15 @@ def deaf_address() -> Iterator[str]:
 async def test_connect(deaf_address: str) -> None:
     settings = Timeouts(connect=0.3)
     async with app_client(deaf_address, timeouts=settings, retry=NO_RETRY) as client:
-        started = time.monotonic()
-        with pytest.raises(errors.ConnectTimeout, match=r"Timeouts\.connect") as caught:
-            await client.app.info()
-    assert time.monotonic() - started < 3
+        with frozen_time() as clock:
+            task = asyncio.create_task(client.app.info())
+            await clock.settle()
+            clock.advance(0.29)
+            await clock.settle()
+            assert not task.done()
+            clock.advance(0.02)
+            with pytest.raises(errors.ConnectTimeout, match=r"Timeouts\.connect") as caught:
+                await clock.at_once(task)
     assert not caught.value.may_have_started
 
 
@@ -67,11 +72,19 @@ async def test_first_byte_is_not_for_runs(fake_dify: FakeDify) -> None:
 async def test_idle_at_each_stage(fake_dify: FakeDify, after: int) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("A", text=["x"])])
     fake_dify.faults.append(Silence(after_events=after))
-    started = time.monotonic()
     async with client_with(fake_dify, idle=0.3) as client:
-        with pytest.raises(errors.IdleTimeout, match=r"Timeouts\.idle") as caught:
-            await client.workflows.run({})
-    assert 0.25 < time.monotonic() - started < 3
+        with frozen_time() as clock:
+            async with client.workflows.stream({}) as run:
+                for _ in range(after):
+                    await anext(run)
+                result = asyncio.create_task(run.result())
+                await clock.settle()
+                clock.advance(0.29)
+                await clock.settle()
+                assert not result.done()
+                clock.advance(0.02)
+                with pytest.raises(errors.IdleTimeout, match=r"Timeouts\.idle") as caught:
+                    await clock.at_once(result)
     assert caught.value.may_have_started
     assert (caught.value.handle is None) == (after == 0)
 
@@ -84,23 +97,25 @@ async def test_idle_before_the_headers(fake_dify: FakeDify) -> None:
     assert fake_dify.runs_started == 0
 
 
-async def test_pings_alone_keep_a_stream_alive(fake_dify: FakeDify) -> None:
-    fake_dify.ping_every = 0.1
-    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=1.5)], outputs={"x": 1})
-    async with client_with(fake_dify, idle=0.5) as client:
-        assert (await client.workflows.run({})).outputs == {"x": 1}
-
-
-async def test_twenty_seconds_of_nothing_but_pings_are_no_silence(fake_dify: FakeDify) -> None:
-    fake_dify.ping_every = 0.1
-    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=20)], outputs={"x": 1})
-    async with client_with(fake_dify, idle=0.3, read=0.3) as client:
-        started = time.monotonic()
+@pytest.mark.parametrize("how", ["stream", "attach"])
+async def test_twenty_seconds_of_nothing_but_pings_are_no_silence(fake_dify: FakeDify, how: str) -> None:
+    fake_dify.ping_every = 0.005
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=2)], outputs={"x": 1})
+    async with client_with(fake_dify, idle=3, read=3) as client:
         handle = await client.workflows.submit({})
-        results = await asyncio.gather(client.workflows.run({}), client.workflows.wait(handle))
-    assert [result.outputs for result in results] == [{"x": 1}] * 2
-    assert not any(result.gap for result in results)
-    assert time.monotonic() - started > 19
+        with frozen_time() as clock:
+
+            def pinged() -> None:
+                clock.advance(0.6)  # Several pings may come in one read.
+
+            if how == "stream":
+                stream = client.workflows.stream({}, on_ping=pinged)
+            else:
+                stream = client.workflows.attach(handle, on_ping=pinged)
+            async with stream as run:
+                result = await run.result()
+            assert clock.elapsed > 20
+    assert (result.outputs, result.gap) == ({"x": 1}, False)
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads the timers of sockets from Linux")
@@ -127,11 +142,23 @@ async def test_an_idle_run_is_stopped(fake_dify: FakeDify) -> None:
 async def test_total(fake_dify: FakeDify, mode: str) -> None:
     fake_dify.ping_every = 0.05
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
-    started = time.monotonic()
     async with client_with(fake_dify, total=0.4) as client:
-        with pytest.raises(errors.TotalTimeout, match=r"Timeouts\.total = 0\.4") as caught:
-            await client.workflows.run({}, response_mode=mode)  # type: ignore[arg-type]
-    assert 0.3 < time.monotonic() - started < 3
+        with frozen_time() as clock:
+            if mode == "streaming":
+                run = await client.workflows.stream({}).__aenter__()
+                await anext(run)
+                task = asyncio.create_task(run.result())
+            else:
+                task = asyncio.create_task(client.workflows.run({}, response_mode="blocking"))
+                assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
+            clock.advance(0.39)
+            await clock.settle()
+            assert not task.done()
+            clock.advance(0.02)
+            with pytest.raises(errors.TotalTimeout, match=r"Timeouts\.total = 0\.4") as caught:
+                await clock.at_once(task)
+            if mode == "streaming":
+                await run.__aexit__(None, None, None)
     assert caught.value.may_have_started
     assert (caught.value.handle is not None) == (mode == "streaming")
 
@@ -144,11 +171,20 @@ async def test_total_of_one_call_stops_its_run(client: AppClient, fake_dify: Fak
 
 
 async def test_waiting_for_a_slot_is_on_no_clock(fake_dify: FakeDify) -> None:
-    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.3)], outputs={"x": 1})
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     timeouts = Timeouts(idle=0.6, total=0.7)
     async with app_client(fake_dify, max_concurrent=1, timeouts=timeouts) as client:
-        results = await asyncio.gather(*(client.workflows.run({}) for _ in range(4)))
-    assert [result.outputs for result in results] == [{"x": 1}] * 4
+        with frozen_time() as clock:
+            async with client.workflows.stream({}, timeout=Timeouts()) as first:
+                await anext(first)
+                fake_dify.workflow = Workflow(outputs={"x": 1})
+                waiting = [asyncio.create_task(client.workflows.run({})) for _ in range(3)]
+                await clock.settle()
+                clock.advance(60)
+                await clock.settle()
+                assert not any(task.done() for task in waiting)
+            results = await clock.at_once(asyncio.gather(*waiting))
+    assert [result.outputs for result in results] == [{"x": 1}] * 3
 
 
 @pytest.mark.parametrize("settings", [{"idle": 0}, {"connect": -1}, {"total": "5"}, {"read": True}])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,9 +14,9 @@ from aiohttp import web
 from dify_async import AppClient, EventStream, errors
 from dify_async._wire.results import LINGER
 from tests.support import recordings
-
-AT_ONCE = 0.05
-"""Seconds."""
+from tests.support.clients import app_client
+from tests.support.clock import frozen_time
+from tests.support.servers import serve
 
 
 @attrs.define
@@ -27,7 +26,7 @@ class Replayer:
     base_url: str = ""
     body: bytes = b""
     ends: bool = False
-    last_event_at: float = 0.0
+    sent: asyncio.Event = attrs.Factory(asyncio.Event)
     gone: asyncio.Event = attrs.Factory(asyncio.Event)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -35,8 +34,8 @@ class Replayer:
         await response.prepare(request)
         most, _, last = self.body.rstrip(b"\n").rpartition(b"\n\n")
         await response.write(most + b"\n\n")
-        self.last_event_at = time.monotonic()
         await response.write(last + b"\n\n")
+        self.sent.set()
         if self.ends:
             await response.write_eof()
             return response
@@ -50,13 +49,8 @@ class Replayer:
 @pytest.fixture
 async def replayer() -> AsyncIterator[Replayer]:
     replayer = Replayer()
-    server = web.Server(replayer.answer, handler_cancellation=True)  # type: ignore[arg-type]
-    runner = web.ServerRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    replayer.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield replayer
-    await runner.cleanup()
+    async with serve(replayer.answer, handler_cancellation=True) as replayer.base_url:
+        yield replayer
 
 
 def stream_of(client: AppClient, kind: str) -> EventStream[Any, Any]:
@@ -65,15 +59,10 @@ def stream_of(client: AppClient, kind: str) -> EventStream[Any, Any]:
     return client.chat.stream("Hi?") if kind == "chat" else client.completions.stream({})
 
 
-async def seconds_to_the_result(replayer: Replayer, kind: str) -> float:
-    async with AppClient("app-x", user="ada", base_url=replayer.base_url) as client:
-        async with stream_of(client, kind) as run:
-            with contextlib.suppress(errors.ApiError, errors.RunFailed):  # An end that the server told.
-                await run.result()
-        took = time.monotonic() - replayer.last_event_at
-        if not replayer.ends:
-            await asyncio.wait_for(replayer.gone.wait(), 1)  # Its socket is closed.
-    return took
+async def ended(run: EventStream[Any, Any]) -> None:
+    """Wait for the end of a run, good or not."""
+    with contextlib.suppress(errors.ApiError, errors.RunFailed):
+        await run.result()
 
 
 @pytest.mark.parametrize(
@@ -89,8 +78,11 @@ async def seconds_to_the_result(replayer: Replayer, kind: str) -> float:
 )
 async def test_the_result_is_there_at_the_last_event(replayer: Replayer, kind: str, name: str) -> None:
     replayer.body = recordings.load(name).body
-    # The machine may be busy once, and not three times.
-    assert min([await seconds_to_the_result(replayer, kind) for _ in range(3)]) < AT_ONCE
+    with frozen_time() as clock:
+        async with app_client(replayer.base_url) as client:
+            async with stream_of(client, kind) as run:
+                await clock.at_once(ended(run))
+            await clock.at_once(replayer.gone.wait())  # Its socket is closed.
 
 
 @pytest.mark.parametrize(
@@ -101,6 +93,18 @@ async def test_a_message_is_over_with_its_body_or_a_second_of_silence(
     replayer: Replayer, kind: str, name: str
 ) -> None:
     replayer.body, replayer.ends = recordings.load(name).body, True
-    assert min([await seconds_to_the_result(replayer, kind) for _ in range(3)]) < AT_ONCE
-    replayer.ends = False
-    assert LINGER <= await seconds_to_the_result(replayer, kind) < 2 * LINGER
+    with frozen_time() as clock:
+        async with app_client(replayer.base_url) as client:
+            async with stream_of(client, kind) as run:
+                await clock.at_once(ended(run))
+            replayer.ends = False
+            replayer.sent.clear()
+            async with stream_of(client, kind) as run:
+                over = asyncio.create_task(ended(run))
+                await clock.at_once(replayer.sent.wait())
+                while not over.done():
+                    await clock.settle()
+                    clock.advance(LINGER / 10)
+                await over
+            await clock.at_once(replayer.gone.wait())
+    assert LINGER <= clock.elapsed < 2 * LINGER

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -15,6 +14,7 @@ from dify_async.events import WorkflowEvent
 from dify_async.models import WorkflowResult
 from dify_async.testing import Delay, FakeDify, Node, Silence, Workflow
 from tests.support.clients import app_client
+from tests.support.clock import frozen_time
 
 SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
 
@@ -118,11 +118,15 @@ async def test_leaving_takes_two_seconds_at_most(
     fake_dify.faults.append(Delay(on="/stop", seconds=60))
     task = asyncio.create_task(client.workflows.run({}))
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
-    task.cancel()
-    started = time.monotonic()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert 1.5 < time.monotonic() - started < 2.5
+    with frozen_time() as clock:
+        task.cancel()
+        assert await asyncio.to_thread(fake_dify.wait_for, lambda: "stop" in fake_dify.requests[-1].path)
+        clock.advance(1.5)
+        await clock.settle()
+        assert not task.done()
+        clock.advance(1)
+        with pytest.raises(asyncio.CancelledError):
+            await clock.at_once(task)
     assert "nothing was stopped: no answer in time" in caplog.text
 
 
@@ -130,11 +134,13 @@ async def test_leaving_without_a_task_id_stops_nothing_and_says_so(
     client: AppClient, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake_dify.faults.append(Silence(after_events=0))
-    started = time.monotonic()
-    with caplog.at_level(logging.WARNING, "dify_async"):
-        async with client.workflows.stream({}):
-            pass
-    assert time.monotonic() - started < 2.5
+    stream = client.workflows.stream({})
+    with caplog.at_level(logging.WARNING, "dify_async"), frozen_time() as clock:
+        await stream.__aenter__()
+        left = asyncio.create_task(stream.__aexit__(None, None, None))
+        await clock.settle()
+        clock.advance(2.5)
+        await clock.at_once(left)
     assert not any("stop" in request.path for request in fake_dify.requests)
     assert "nothing was stopped" in caplog.text
 
@@ -234,18 +240,27 @@ WAYS = [
 async def test_a_run_that_is_left_at_any_moment_is_stopped_once_or_left_alone(
     fake_dify: FakeDify, leave: Callable[[AppClient, float], Awaitable[None]], policy: str
 ) -> None:
-    steps = [Node(f"Step {number}", seconds=0.02, text=["a"]) for number in range(20)]
-    fake_dify.workflow = Workflow(nodes=[*steps, Node("Slow", seconds=60)])
-    fake_dify.faults += [Delay(seconds=0.1, times=15), Delay(seconds=0.3, times=10)]
+    # Time passes by the pings of one more run: on a busy machine, as slowly as the server works.
+    fake_dify.ping_every = 0.01
+    fake_dify.workflow = SLOW
     moments = [random.Random(number).uniform(0.001, 0.5) for number in range(50)]
+    with frozen_time() as clock:
 
-    async def timed(moment: float) -> float:
-        started = time.monotonic()
-        await leave(client, moment)
-        return time.monotonic() - started - moment
+        async def timed(moment: float) -> float:
+            started = clock.now
+            await leave(client, moment)
+            return clock.now - started - moment
 
-    async with app_client(fake_dify, on_abandon=policy) as client:
-        late = await asyncio.gather(*(timed(moment) for moment in moments))
+        async with app_client(fake_dify, on_abandon=policy) as client:
+            async with client.workflows.stream({}, on_ping=lambda: clock.advance(0.01)) as pacemaker:
+                await anext(pacemaker)
+                passing = asyncio.create_task(pacemaker.result())
+                steps = [Node(f"Step {number}", seconds=0.02, text=["a"]) for number in range(20)]
+                fake_dify.workflow = Workflow(nodes=[*steps, Node("Slow", seconds=60)])
+                fake_dify.faults += [Delay(seconds=0.1, times=15), Delay(seconds=0.3, times=10)]
+                late = await asyncio.gather(*(timed(moment) for moment in moments))
+                passing.cancel()
+                await asyncio.wait([passing])
     # What a second cancellation left to itself ends by the client's own end.
     assert max(late) < 2.5
     stops = [run.stop_calls for run in fake_dify.runs.values()]

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
+import aiohttp
 import attrs
 import pytest
 
 from dify_async import AppClient, InputFile, Retry, WebAppClient, errors
 from dify_async.models import WorkflowResult
 from dify_async.testing import Chat, Completion, FakeDify, Field, Node, Refuse, Workflow
+from tests.support.clients import app_client
+from tests.support.clock import frozen_time
 from tests.support.front import Break, Front, Stage, front_of
 
 WORKFLOW = Workflow(
@@ -251,32 +253,41 @@ async def test_there_is_one_layer_of_retries_within_one_budget(clients: Clients,
     assert len(fake_dify.requests) == 3
 
     fake_dify.faults[:] = [Refuse(status=429, on="/info", headers={"Retry-After": "7"}, times=99)]
-    patient = AppClient(
-        fake_dify.api_key, base_url=fake_dify.base_url, retry=Retry(attempts=9, base=0.01, total=5)
-    )
-    started = time.monotonic()
+    patient = app_client(fake_dify, retry=Retry(attempts=9, base=0.01, total=5))
     async with patient:
-        with pytest.raises(errors.RateLimited) as caught:
-            await patient.app.info()
+        with frozen_time() as clock, pytest.raises(errors.RateLimited) as caught:
+            await clock.at_once(patient.app.info())  # A wait that goes over the budget is not begun.
     assert caught.value.retry_after == 7
-    assert time.monotonic() - started < 1, "a wait that goes over the budget is not begun"
     assert len(fake_dify.requests) == 4
 
 
 async def test_many_that_were_refused_together_come_back_spread(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=100))
-    arrived: list[float] = []
-    note = fake_dify.note
+    sent: list[float] = []
+    refused: list[int] = []
 
-    def timed(*seen: object) -> None:
-        arrived.append(time.monotonic())
-        note(*seen)  # type: ignore[arg-type]
+    async def note_start(*_: object) -> None:
+        sent.append(asyncio.get_running_loop().time())
 
-    fake_dify.note = timed  # type: ignore[method-assign, assignment]
+    async def note_answer(*seen: Any) -> None:
+        refused.append(seen[2].response.status)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(note_start)
+    trace.on_request_end.append(note_answer)
     retry = Retry(attempts=2, base=1.0)
-    async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, retry=retry) as client:
-        await asyncio.gather(*(client.workflows.run({}) for _ in range(100)))
-    again = sorted(arrived)[100:]
-    tenths = {int((moment - again[0]) * 10) for moment in again}
+    async with app_client(fake_dify, retry=retry, trace_configs=[trace]) as client:
+        with frozen_time() as clock:
+            runs = asyncio.gather(*(client.workflows.run({}) for _ in range(100)))
+            while len(refused) < 100:
+                await asyncio.to_thread(fake_dify.wait_for, lambda: len(refused) == 100)
+            await clock.settle()
+            for _ in range(11):
+                clock.advance(0.1)
+                await clock.settle()
+            await clock.at_once(runs)
+    again = sorted(sent)[100:]
+    tenths = {round((moment - clock.began) * 10) for moment in again}
+    assert len(again) == 100
     assert len(tenths) >= 6, "spread over a second"
     assert fake_dify.runs_started == 100

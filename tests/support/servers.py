@@ -14,9 +14,17 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Yield the URL of a server that answers every request by `handler`."""
-    runner = web.ServerRunner(web.Server(handler))  # type: ignore[arg-type]
+async def serve(
+    handler: Handler, tls: ssl.SSLContext | None = None, *, handler_cancellation: bool = False
+) -> AsyncIterator[str]:
+    """Yield the URL of a server that answers every request by `handler`.
+
+    Args:
+        handler: What answers.
+        tls: For HTTPS.
+        handler_cancellation: Cancel the handler when its client disconnects.
+    """
+    runner = web.ServerRunner(web.Server(handler, handler_cancellation=handler_cancellation))  # type: ignore[arg-type]
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
