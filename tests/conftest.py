@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 import os
+import signal
 from collections.abc import AsyncIterator
 from unittest.mock import Mock
 
@@ -42,6 +43,11 @@ _FUZZING = settings(
 settings.register_profile("quick", _FUZZING, max_examples=100, derandomize=True)
 settings.register_profile("thorough", _FUZZING, max_examples=2000)
 settings.load_profile("quick")
+
+
+# Under `nohup make test &` this process ignores Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

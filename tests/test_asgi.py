@@ -22,6 +22,7 @@ from dify_async import AppClient, events
 from dify_async.asgi import EventStreamResponse
 from dify_async.testing import Cut, Delay, FakeDify, Field, Node, Refuse, Workflow
 from tests.support.faults import GONE
+from tests.support.limits import HANGS_AFTER
 
 QUICK = Workflow(nodes=[Node("One", text=["a", "b"])], outputs={"x": "你好"})
 SLOW = Workflow(nodes=[Node("One", text=["a", "b"]), Node("Slow", seconds=60)])
@@ -180,7 +181,7 @@ async def test_a_caller_who_goes_away_stops_the_run(
         for _ in range(after + 1 + (after > 0)):  # Pings first: ours, and then Dify's.
             await answer.content.readuntil(b"\n\n")
         answer.close()
-    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1, 2)
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
     assert fake_dify.runs_started == 1
 
 
@@ -209,11 +210,13 @@ async def test_background_tasks_of_the_framework_are_done(browser: Browser) -> N
         return EventStreamResponse(browser.client.workflows.stream({}))
 
     await browser.read()
-    await asyncio.wait_for(done.wait(), 1)
+    await asyncio.wait_for(done.wait(), HANGS_AFTER)
 
 
 def test_no_framework_is_needed() -> None:
     code = (
         "import sys; sys.modules['starlette'] = None; from dify_async.asgi import EventStreamResponse as R; "
     )
-    subprocess.run([sys.executable, "-c", code + "assert R.__bases__ == (object,)"], check=True, timeout=30)
+    subprocess.run(
+        [sys.executable, "-c", code + "assert R.__bases__ == (object,)"], check=True, timeout=HANGS_AFTER
+    )

@@ -17,6 +17,7 @@ from dify_async import AppClient, InputFile, Outcome, Retry, errors
 from dify_async.models import WorkflowResult
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
 from tests.support.faults import GONE
+from tests.support.limits import HANGS_AFTER
 
 
 @pytest.fixture(autouse=True)
@@ -265,7 +266,7 @@ async def test_prices_of_nodes_are_summed(client: AppClient, fake_dify: FakeDify
 @pytest.mark.parametrize("concurrency", [1, 4])
 async def test_two_may_read_one_batch(client: AppClient, concurrency: int, ordered: bool) -> None:
     async with client.workflows.run_many(rows(12), concurrency=concurrency, ordered=ordered) as batch:
-        read = await asyncio.wait_for(asyncio.gather(batch.all(), batch.all()), timeout=10)
+        read = await asyncio.wait_for(asyncio.gather(batch.all(), batch.all()), timeout=HANGS_AFTER)
     assert sorted(outcome.index for part in read for outcome in part) == list(range(12))
 
 
@@ -274,7 +275,7 @@ async def test_a_batch_that_is_left_ends_for_all_who_read_it(client: AppClient, 
     async with client.workflows.run_many([{}] * 9, concurrency=2) as batch:
         readers = [asyncio.create_task(batch.all()) for _ in range(3)]
         assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 2)
-    assert await asyncio.wait_for(asyncio.gather(*readers), timeout=10) == [[], [], []]
+    assert await asyncio.wait_for(asyncio.gather(*readers), timeout=HANGS_AFTER) == [[], [], []]
 
 
 async def test_rows_that_do_not_come_are_not_in_flight_and_hold_no_end_up(
@@ -292,7 +293,7 @@ async def test_rows_that_do_not_come_are_not_in_flight_and_hold_no_end_up(
     fake_dify.faults.append(Refuse(status=429, code="rate_limit_error", times=2))
     async with client.workflows.run_many(two(), concurrency=5) as batch:
         with pytest.raises(errors.QuotaExceeded):
-            await asyncio.wait_for(batch.all(), timeout=10)
+            await asyncio.wait_for(batch.all(), timeout=HANGS_AFTER)
 
 
 async def test_a_file_that_cannot_be_read_hurts_no_other_row(

@@ -18,6 +18,7 @@ from dify_async import InputFile, Retry, WebAppClient, errors
 from dify_async._core import web_operations
 from dify_async.testing import FakeDify, Refuse
 from tests.support.clients import NO_RETRY, web_client
+from tests.support.limits import HANGS_AFTER
 from tests.support.servers import serve
 
 CODE = "kJ2hQ9xTz4Lm7PwR"
@@ -87,7 +88,7 @@ async def office() -> AsyncIterator[Office]:
 
 
 async def _until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS_AFTER):
         while not happened():
             await asyncio.sleep(0.001)
 
@@ -184,7 +185,7 @@ async def test_who_leaves_while_it_is_fetched_has_begun_no_run(
         run = asyncio.create_task(client.workflows.run({}))
         await _until(lambda: len(office.asked) == 1)
         run.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(HANGS_AFTER):
             await asyncio.wait([run])
         office.open.set()
         await client.app.parameters()

@@ -36,6 +36,7 @@ from dify_async.resources.files import Files
 from dify_async.resources.workflows import Workflows
 from dify_async.testing import FakeDify
 from tests.support.clients import KEY, NO_RETRY, app_client
+from tests.support.limits import HANGS_AFTER
 from tests.support.servers import serve
 
 PASSWORD = "hunter2"
@@ -77,7 +78,7 @@ async def sending(head: bytes, parts: Iterable[bytes] = ()) -> AsyncIterator[tup
     async with server:
         try:
             yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", left
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANGS_AFTER):
                 await asyncio.gather(*tasks)
         finally:
             for task in tasks:
@@ -214,7 +215,7 @@ async def test_a_proxy_that_tunnels_sees_no_key_and_cannot_pose_as_the_server() 
         async with client_of("https://dify.test", proxy=proxy) as client:
             with pytest.raises(errors.ConnectionFailed, match="TLS failed"):
                 await client.app.info()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER):
             await done.wait()
     assert heads[0].startswith(b"CONNECT dify.test:443 ")
     assert KEY.encode() not in b"".join(heads)
@@ -499,7 +500,7 @@ async def test_an_answer_without_bounds_is_cut_off(tmp_path: Path, answer: str, 
     async with sending(head, parts) as (address, left), client_of(address, max_event_bytes=MIB) as client:
         with peak_below(8), pytest.raises(errors.TooLarge) as caught:
             await CALLS[call][1](client, tmp_path)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER):
             await left.wait()
     assert caught.value.limit == MIB
     assert list(tmp_path.iterdir()) == []
@@ -521,7 +522,7 @@ async def test_an_event_without_an_end_is_cut_off(part: bytes) -> None:
     async with sending(STREAM, parts) as (address, left), client_of(address, max_event_bytes=MIB) as client:
         with peak_below(8), pytest.raises(errors.TooLarge):
             await client.workflows.run({})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER):
             await left.wait()
 
 
@@ -557,7 +558,7 @@ async def test_a_head_without_an_end_is_cut_off(head: bytes, part: bytes) -> Non
     async with sending(head, itertools.repeat(part)) as (address, left), client_of(address) as client:
         with peak_below(8), pytest.raises(errors.ConnectionFailed, match="no HTTP") as caught:
             await client.app.info()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER):
             await left.wait()
     assert len(str(caught.value)) < 1000
 
@@ -576,7 +577,7 @@ async def test_what_never_becomes_an_answer_takes_no_memory_until_the_clock_ends
     async with sending(head, itertools.repeat(part)) as (address, left), client_of(address) as client:
         with peak_below(8), pytest.raises(errors.TotalTimeout):
             await client.app.info(timeout=0.3)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER):
             await left.wait()
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from dify_async import AppClient, RunHandle, errors
 from dify_async.testing import FakeDify, Fault, Field, Node, Refuse, Workflow
+from tests.support.limits import HANGS_AFTER
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -91,7 +92,7 @@ def tell(process: subprocess.Popen[str]) -> None:
 
 def ended(process: subprocess.Popen[str], *expected: int) -> str:
     """Wait for the end of a process; give what it said since it was heard last."""
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode in (expected or (0,)), said
     return said
 
@@ -213,7 +214,7 @@ app.worker_main(["worker", "--concurrency", "1", "--loglevel", "ERROR", *quick])
 """
 
 CELERY_WEB = """
-print(app.AsyncResult(order("Lisbon")).get(timeout=30, interval=0.05))
+print(app.AsyncResult(order("Lisbon")).get(timeout=120, interval=0.05))
 """
 
 
@@ -240,7 +241,7 @@ def test_celery_waits_in_another_process_and_again_where_that_was_killed(
     victim = int(heard(worker, r"process (\d+)")[1])
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=1)], outputs=FORECAST.outputs)
     web = celery("-c", CELERY + CELERY_WEB)
-    assert fake_dify.wait_for(lambda: followed() == 1, 20)
+    assert fake_dify.wait_for(lambda: followed() == 1, HANGS_AFTER)
     os.kill(victim, signal.SIGKILL)
     assert ended(web) == "{'outputs': {'forecast': 'sun in Lisbon'}}\n"
     assert (fake_dify.runs_started, fake_dify.runs_stopped, followed()) == (1, 0, 2)
@@ -333,7 +334,7 @@ def test_a_place_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Pa
     fake_dify.workflow = SLOW
     with starting(fake_dify, TMPDIR=str(tmp_path)) as start:
         first = start("limiter.py", "Lisbon", "Rome", "Oslo")
-        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, 20)
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, HANGS_AFTER)
         fake_dify.workflow = FORECAST
         second = start("limiter.py", "Bern")
         first.kill()

@@ -17,6 +17,7 @@ from aiohttp import web
 from dify_async import AppClient, InputFile, Timeouts, errors
 from dify_async.models import FileType
 from dify_async.testing import Delay, Drop, FakeDify, Refuse, StoredFile
+from tests.support.limits import HANGS_AFTER
 from tests.support.servers import serve
 
 CONTENT = bytes(range(256)) * 700  # More than one part.
@@ -179,7 +180,7 @@ async def test_an_upload_that_is_refused_at_once_ends_at_once(tmp_path: Path, si
     with path.open("wb") as file:
         file.truncate(size)
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(HANGS_AFTER),
         AppClient("app-x", user="u", base_url=f"http://127.0.0.1:{port}") as client,
     ):
         with pytest.raises(errors.FileTooLarge):

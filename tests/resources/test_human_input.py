@@ -12,6 +12,7 @@ import pytest
 from dify_async import AppClient, InputFile, RunHandle, WebAppClient, errors, events
 from dify_async.models import ChatResult, WebSite, WorkflowResult
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
+from tests.support.limits import HANGS_AFTER
 
 Either: TypeAlias = AppClient | WebAppClient
 
@@ -191,7 +192,7 @@ async def test_a_pause_is_told_once_while_it_is_waited_out(either: Either, fake_
                 names.append(event.event)
 
     following = asyncio.create_task(follow())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS_AFTER):
         while "workflow_paused" not in names:
             await asyncio.sleep(0.01)
         if isinstance(either, WebAppClient):  # Its server ends the stream, so it is asked again and again.

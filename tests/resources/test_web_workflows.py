@@ -10,6 +10,7 @@ import pytest
 from dify_async import InputFile, RunHandle, WebAppClient, errors, events
 from dify_async._core import recovery
 from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
+from tests.support.limits import HANGS_AFTER
 
 NODES = [Node("One", text=["a", "b"]), Node("Two", seconds=0.2, text=["c", "d"]), Node("Three")]
 SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
@@ -85,7 +86,7 @@ async def test_a_run_that_the_server_does_not_know_is_given_up_at_once(
 
 async def test_an_id_that_is_none_is_not_waited_for(web: WebAppClient, fake_dify: FakeDify) -> None:
     for find in (web.workflows.wait("task-7"), web.workflows.wait("task-7", continue_on_pause=True)):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER):
             with pytest.raises(errors.ServerError, match=r"RunHandle\.run_id"):
                 await find
     assert sum("/events" in request.path for request in fake_dify.requests) == 2
@@ -103,7 +104,7 @@ async def test_a_killed_worker_ends_in_time(
     monkeypatch.setattr(recovery, "PATIENCE", 1.0)
     fake_dify.app, fake_dify.ping_every = SLOW, 0.1
     fake_dify.faults.append(Cut(after_events=3, how="end"))
-    async with asyncio.timeout(6):
+    async with asyncio.timeout(HANGS_AFTER):
         with pytest.raises(errors.StreamInterrupted):
             await web.workflows.run({})
 

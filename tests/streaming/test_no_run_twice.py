@@ -21,6 +21,7 @@ from dify_async.testing import Chat, Completion, FakeDify, Field, Node, Refuse, 
 from tests.support.clients import app_client
 from tests.support.clock import frozen_time
 from tests.support.front import Break, Front, Stage, front_of
+from tests.support.limits import HANGS_AFTER
 
 WORKFLOW = Workflow(
     nodes=[Node("One", text=["a", "b"]), Node("Two", seconds=0.05)],
@@ -200,7 +201,7 @@ async def test_a_server_that_is_not_there_is_tried_again_for_everything(
     async with clients_of(fake_dify, fake_dify.base_url, retry) as clients:
         fake_dify.close()
         call = asyncio.ensure_future(ALL[name](clients))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER):
             while "try 1 failed" not in caplog.text:
                 await asyncio.sleep(0.01)
         await asyncio.to_thread(fake_dify.start)

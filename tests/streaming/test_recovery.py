@@ -16,8 +16,10 @@ from dify_async import AppClient, RunHandle, Timeouts, errors, events
 from dify_async._core import recovery
 from dify_async.models import WorkflowResult
 from dify_async.testing import Cut, Drop, FakeDify, Node, Refuse, Silence, Workflow
+from tests.support.clock import frozen_time
 from tests.support.faults import GONE
 from tests.support.front import Break, front_of
+from tests.support.limits import HANGS_AFTER
 
 NODES = [Node("One", text=["a", "b"]), Node("Two", seconds=0.2, text=["c", "d"]), Node("Three")]
 WORKFLOW = Workflow(nodes=NODES, outputs={"answer": "abcd"})
@@ -122,7 +124,7 @@ async def test_a_killed_worker_ends_in_time(client: AppClient, fake_dify: FakeDi
     fake_dify.workflow = Workflow(nodes=[Node("One"), Node("Dead", seconds=1000)])
     fake_dify.ping_every = 0.1
     fake_dify.faults.append(Cut(after_events=3, how="end"))
-    async with asyncio.timeout(6):
+    async with asyncio.timeout(HANGS_AFTER):
         with pytest.raises(errors.StreamInterrupted) as caught:
             await client.workflows.run({})
     (played,) = fake_dify.runs.values()
@@ -133,8 +135,16 @@ async def test_a_killed_worker_ends_in_time(client: AppClient, fake_dify: FakeDi
 
 async def test_the_clock_of_the_call_ends_a_search(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=3), Refuse(status=503, on="GET", times=99)]
-    with pytest.raises(errors.TotalTimeout) as caught:
-        await client.workflows.run({}, timeout=0.5)
+    with frozen_time() as clock:
+        async with client.workflows.stream({}, timeout=0.5) as run:
+            for _ in range(3):
+                await anext(run)
+            search = asyncio.create_task(run.result())
+            while not search.done():
+                await clock.settle()
+                clock.advance(0.01)
+            with pytest.raises(errors.TotalTimeout) as caught:
+                await search
     assert caught.value.handle is not None
 
 

@@ -15,10 +15,9 @@ from typing import TypeVar
 import attrs
 import pytest
 
-T = TypeVar("T")
+from tests.support.limits import HANGS_AFTER
 
-_HANGS_AFTER = 60
-"""Real seconds until a wait for a clock that stands still is reported."""
+T = TypeVar("T")
 
 
 @attrs.define
@@ -47,7 +46,7 @@ class Clock:
         task = asyncio.ensure_future(awaitable)
         done = threading.Event()
         task.add_done_callback(lambda _: done.set())
-        if not await asyncio.to_thread(done.wait, _HANGS_AFTER):
+        if not await asyncio.to_thread(done.wait, HANGS_AFTER):
             task.cancel()
             pytest.fail(f"waits for time to pass: {task}")
         return await task

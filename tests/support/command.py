@@ -10,6 +10,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from tests.support.limits import HANGS_AFTER
+from tests.support.processes import running
+
 COMMAND = [sys.executable, "-m", "dify_async"]
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -24,13 +27,13 @@ def on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
     ) as process:
         os.close(other)
         shown = b""
-        while select.select([main], [], [], 60)[0]:
+        while select.select([main], [], [], HANGS_AFTER)[0]:
             try:
                 part = os.read(main, 65536)
             except OSError:  # Linux says so when the other end has closed.
                 break
             shown += part
-        status = process.wait(timeout=60)
+        status = process.wait(HANGS_AFTER)
     os.close(main)
     return status, shown.decode()
 
@@ -44,17 +47,11 @@ def the_error(done: subprocess.CompletedProcess[str]) -> str:
 
 def interrupted(environment: dict[str, str], *arguments: str, at: str) -> tuple[int, str]:
     """Press Ctrl-C when a line comes; give the exit code, and what was said."""
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with running([*COMMAND, *arguments], environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         while at not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
-        return process.wait(timeout=30), said
+        return process.wait(HANGS_AFTER), said
