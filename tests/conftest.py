@@ -20,7 +20,7 @@ from dify_async.testing import FakeDify
 from tests.support.clients import app_client
 from tests.support.servers import upload_server
 
-pytest_plugins = ["dify_async.testing"]
+pytest_plugins = ["dify_async.testing", "pytester", "tests.support.reports"]
 
 # aioresponses 0.7.9 makes responses without an argument that aiohttp 3.14 asks for (upstream issue 289).
 if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
