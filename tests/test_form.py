@@ -11,7 +11,7 @@ from dify_async._wire.decoding.hooks import decode_model
 from dify_async.models import AppParameters, InputField, UploadedFile
 from dify_async.testing import Field
 from dify_async.testing.inputs import InputRefused, Inputs, StoredFile
-from tests import recordings
+from tests.support import recordings
 
 PNG = InputFile(b"", name="a.png")
 MP3 = InputFile(b"", name="a.mp3")

@@ -6,7 +6,6 @@ import ast
 import asyncio
 import importlib
 import inspect
-import pkgutil
 import re
 from pathlib import Path
 
@@ -89,12 +88,32 @@ def test_the_wire_is_pure_and_only_the_core_knows_aiohttp() -> None:
             assert not re.search(r"^(?:import|from) (?:asyncio|aiohttp|socket)", text, re.MULTILINE), path
 
 
-def test_every_module_imports_on_its_own() -> None:
-    names = [module.name for module in pkgutil.walk_packages([str(PACKAGE)], "dify_async.")]
-    assert len(names) > 25
-    for name in names:
-        if not name.endswith("__main__"):
-            importlib.import_module(name)
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if path.stem != "__main__"
+)
+
+EXTRAS = {
+    "dify_async.cli": ["typer", "rich"],
+    "dify_async.distributed": ["distributed"],
+    "dify_async.sync.distributed": ["distributed"],
+}
+"""The modules that need an extra, and the packages that the extra installs."""
+
+
+def test_the_modules_are_found() -> None:
+    assert len(MODULES) > 25
+    assert EXTRAS.keys() <= set(MODULES)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_imports_on_its_own(name: str) -> None:
+    for module, packages in EXTRAS.items():
+        if f"{name}.".startswith(f"{module}."):
+            for package in packages:
+                pytest.importorskip(package, reason=f"{module} needs an extra")
+    importlib.import_module(name)
 
 
 def test_the_table_of_operations_is_sound() -> None:

@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,8 +16,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import COMMAND, Command, on_a_terminal, the_error
-from tests.faults import GONE
+from tests.support.command import COMMAND, Command, on_a_terminal, the_error
+from tests.support.faults import GONE
+from tests.support.limits import HANGS_AFTER
+from tests.support.processes import running
 
 FORM = [
     Field("city", required=True, max_length=10),
@@ -131,15 +134,10 @@ def test_runs_that_broke_off_are_taken_up_by_resume(dify: Command, fake_dify: Fa
     assert fake_dify.runs_started == 1
 
 
-def start(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, "batch", "rows.csv", *arguments],
-        env={**os.environ, **environment},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(
+    environment: dict[str, str], folder: Path, *arguments: str
+) -> AbstractContextManager[subprocess.Popen[str]]:
+    return running([*COMMAND, "batch", "rows.csv", *arguments], environment, cwd=folder)
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
@@ -160,9 +158,9 @@ def test_what_was_interrupted_goes_on(
 
     fake_dify.workflow = Workflow(form=FORM, outputs=slow_from_now_on)
     with start(environment, rows.parent, "-c", "1", "-o", "results.jsonl", "--report", "r.html") as process:
-        assert fake_dify.wait_for(lambda: three_done() and fake_dify.runs_started == 4, 30)
+        assert fake_dify.wait_for(lambda: three_done() and fake_dify.runs_started == 4, HANGS_AFTER)
         process.send_signal(end)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=HANGS_AFTER)
     assert "Traceback" not in said
     if end is signal.SIGINT:
         assert (process.returncode, fake_dify.runs_stopped) == (130, 1)
@@ -184,9 +182,9 @@ def test_runs_that_could_not_be_stopped_are_not_said_to_be(
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", seconds=60)])
     fake_dify.faults.append(Refuse(status=500, on="/stop", times=9))
     with start(environment, rows.parent, "-o", "results.jsonl") as process:
-        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, 30)
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, HANGS_AFTER)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 130
     assert "nothing was stopped" in said
     assert "dify-async: interrupted; the same command with --resume does what is missing" in said
@@ -208,11 +206,11 @@ def test_a_second_one_beside_it_is_refused(
     rows.write_text("city\nx\n")
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", seconds=60)])
     with start(environment, rows.parent, "-o", "results.jsonl") as process:
-        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 1, 30)
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 1, HANGS_AFTER)
         second = dify("batch", "rows.csv", "-o", "results.jsonl", "--resume")
         assert (second.returncode, "in use by another batch" in the_error(second)) == (2, True)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=HANGS_AFTER)
     assert fake_dify.runs_started == 1
 
 
@@ -262,7 +260,7 @@ def test_a_full_disk_is_told_and_can_be_gone_on_from(
         cwd=rows.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_AFTER,
         check=False,
     )
     assert done.returncode == 1
@@ -283,7 +281,7 @@ def test_a_full_disk_behind_standard_output_is_told(environment: dict[str, str],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=HANGS_AFTER,
             check=False,
         )
     assert done.returncode == 1

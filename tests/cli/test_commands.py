@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import COMMAND, Command, interrupted, on_a_terminal, the_error
-from tests.faults import GONE
+from tests.support.command import COMMAND, Command, interrupted, on_a_terminal, the_error
+from tests.support.faults import GONE
+from tests.support.limits import HANGS_AFTER
 
 FORM = [
     Field("city", required=True),
@@ -215,7 +216,7 @@ def test_who_reads_its_output_may_go(environment: dict[str, str], fake_dify: Fak
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_AFTER,
         check=False,
     )
     assert "workflow_started" in done.stdout

@@ -1,11 +1,7 @@
-"""Answers that a real server gave, decoded: each fits its model, and nothing that the model has is lost.
-
-Some of them are too many to ship; they are read where they are kept beside the repository.
-"""
+"""Answers that a real server gave, decoded: each fits its model, and nothing that the model has is lost."""
 
 from __future__ import annotations
 
-import base64
 import json
 import pickle
 import re
@@ -18,14 +14,14 @@ from typing import Any
 
 import attrs
 import pytest
-from described import LEFT_OUT, SHARED, by_key
-from recordings import FOLDER, Recording, load
 
 from dify_async import models
 from dify_async._core import operations, web_operations
 from dify_async._core.operations import Operation
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async.models._base import Received
+from tests.support.contract import LEFT_OUT, by_key
+from tests.support.recordings import Recording, matching
 
 OPERATIONS = [
     one for one in [*vars(operations).values(), *vars(web_operations).values()] if isinstance(one, Operation)
@@ -65,30 +61,10 @@ def is_path(path: str, template: str) -> bool:
     return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) is not None
 
 
-def unshipped(name: str) -> Recording | None:
-    """Read a recording in the form in which it was made."""
-    found = json.loads((SHARED / "recordings" / f"{name}.json").read_text(encoding="utf-8"))
-    if "request" not in found or not found.get("response"):
-        return None
-    request, response = found["request"], found["response"]
-    return Recording(
-        name=name,
-        method=request["method"],
-        path=request["path"],
-        request_body=request["body"],
-        status=response["status"] or 0,
-        headers={key.lower(): value for key, value in response["headers"] or []},
-        ended=response["ended"],
-        body=b"".join(base64.b64decode(chunk["b64"]) for chunk in response["chunks"]),
-    )
-
-
 @cache
 def answers() -> dict[str, Recording]:
     """Give what was answered in one piece of JSON, by name."""
-    shipped = {path.stem for path in FOLDER.glob("*.json")}
-    others = {path.stem for path in (SHARED / "recordings").glob("*.json")} - shipped
-    found = [*map(load, sorted(shipped)), *filter(None, map(unshipped, sorted(others)))]
+    found = matching("")
     return {
         one.name: one
         for one in found

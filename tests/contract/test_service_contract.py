@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from described import description, fields_of, misfits, needs_descriptions
 
 from dify_async import models
 from dify_async._wire.blocking import BlockingMessage, BlockingRun, BlockingRunData
 from dify_async.models import messages
-
-pytestmark = needs_descriptions
+from tests.support.contract import description, fields_of, misfits
 
 GROUPS = {
     "annotation", "app", "audio", "chat", "completion", "conversation", "end-user", "file", "human-input",

@@ -6,15 +6,13 @@ from typing import Any
 
 import attrs
 import pytest
-from described import description, misfits, needs_descriptions
 
 from dify_async import models
 from dify_async._core import operations, web_operations
 from dify_async._core.operations import Operation
 from dify_async._wire.blocking import BlockingMessage
 from dify_async.models import messages
-
-pytestmark = needs_descriptions
+from tests.support.contract import description, misfits
 
 MODELS: dict[str, Any] = {
     "AccessModeResponse": models.AccessMode,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dify_async.batch import Batch
 from dify_async.errors import QuotaExceeded, RateLimited, ServerError
 from dify_async.models import RunStatus, WorkflowResult
+from tests.support.limits import HANGS_AFTER
 
 GOOD = WorkflowResult(status=RunStatus.SUCCEEDED)
 SMALL = st.integers(0, 20)
@@ -21,7 +22,7 @@ class Broken(Exception):
     """What no row should end in."""
 
 
-@settings.get_profile("fuzz")
+@settings()
 @given(
     count=SMALL,
     concurrency=st.integers(1, 6),
@@ -97,7 +98,7 @@ async def test_each_row_that_begins_has_one_outcome(
     given_rows = slow_rows() if asynchronous else rows()
     batch = Batch(given_rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
     async with batch:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS_AFTER):
             await asyncio.gather(*(reader() for _ in range(readers)))
     assert (running, batch.in_flight, batch.totals.rows) == (0, 0, len(read))
     assert sorted(read) == sorted(set(begun) - {breaks})

@@ -19,10 +19,10 @@ from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import Event, UnknownEvent
 from dify_async.testing import FakeDify, Refuse
-from tests.recordings import load
-from tests.wire.test_decode import payload, places, recorded_events
+from tests.support.decoding import payload, places, recorded_events
+from tests.support.recordings import load
 
-fuzzed = settings.get_profile("fuzz")
+fuzzed = settings()
 fuzzed_less = settings(fuzzed, max_examples=fuzzed.max_examples // 10 or 1)
 
 KINDS: dict[str, type[Event]] = {

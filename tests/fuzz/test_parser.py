@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import TooLarge
-from tests.wire.test_sse import BOM, LINE_ENDS, at_each_cut, by_the_book, cut, cuts, parsed, singly
+from tests.support.sse import BOM, LINE_ENDS, at_each_cut, by_the_book, cut, cuts, parsed, singly
 
-fuzzed = settings.get_profile("fuzz")
+fuzzed = settings()
 
 ONLY_PYTHONS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
 """What `str.splitlines` takes for line ends, and an event stream does not."""

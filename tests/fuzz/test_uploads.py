@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request
 
-from dify_async import InputFile
+from dify_async import AppClient, InputFile
 from dify_async._core.identity import AppIdentity
 from dify_async._core.multipart import Form, multipart
 from dify_async.errors import ConfigurationError
 
-fuzzed = settings.get_profile("fuzz")
+fuzzed = settings()
 
 names = st.text(
     alphabet=st.one_of(
@@ -109,3 +109,24 @@ def test_a_name_that_no_header_can_carry_is_refused(before: str, sign: str, afte
 @given(fields=st.dictionaries(tokens, users, max_size=4))
 async def test_a_form_without_a_file_has_all_its_fields(fields: dict[str, str]) -> None:
     assert await received(Form(fields, None)) == (fields, [])
+
+
+file_names = st.text(
+    alphabet=st.one_of(
+        st.sampled_from("\"'\\/;%=&? 图😀é\u2028.-_"),
+        st.characters(codec="utf-8", exclude_categories=["Cc"]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(name=file_names, user=file_names, content=st.binary(max_size=300))
+async def test_any_name_and_content_are_stored_as_they_are(
+    werkzeug_server: tuple[str, list[object]], name: str, user: str, content: bytes
+) -> None:
+    address, seen = werkzeug_server
+    seen.clear()
+    async with AppClient("app-x", user=user, base_url=address) as client:
+        await client.files.upload(content, name=name)
+    assert seen == [("file", name, content, {"user": user})]

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import copy
-import enum
-import inspect
 import json
 import logging
 import pickle
-import types
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from recordings import load, matching, streams
 
 from dify_async import events, models
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding import hooks as decode
 from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
-from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import (
@@ -49,6 +39,16 @@ from dify_async.models import (
     WorkflowRun,
 )
 from dify_async.models._base import WIRE_KEYS, OpenEnum, Received
+from tests.support.decoding import (
+    OF_OLD_SERVERS,
+    decoded,
+    event_of,
+    is_enum,
+    is_primitive,
+    places,
+    recorded_events,
+)
+from tests.support.recordings import load, matching
 
 FIELDS = {
     "agent_log": (
@@ -152,9 +152,6 @@ FIELDS = {
 
 NAMES = list(FIELDS)
 
-OF_OLD_SERVERS = ["parallel_branch_finished", "parallel_branch_started"]
-"""What they sent once, and what has no class any more."""
-
 MODELS: list[type[Received]] = [
     AppInfo,
     AppMeta,
@@ -177,108 +174,6 @@ each_kind = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def no_warning_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "_misfits_told", set())
-
-
-def payload(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
-def event_of(value: object) -> Event:
-    event = decode_event(payload(value))
-    assert event is not None
-    return event
-
-
-# The fields of all classes, found by looking at them
-
-
-@attrs.frozen
-class Place:
-    """One field, somewhere inside what an event or a model holds."""
-
-    root: type[Received]
-    way: tuple[tuple[str, str, bool], ...]
-    """To the object with the field: attribute, JSON key, and whether a list lies between."""
-    name: str
-    key: str
-    kind: Any
-    nullable: bool
-    default: Any
-    owner: type
-    """The class that has it."""
-
-    def __str__(self) -> str:
-        return ".".join([self.root.__name__, *(attribute for attribute, _, _ in self.way), self.name])
-
-    @property
-    def path(self) -> str:
-        """How a misfit names the field."""
-        steps = [f"{attribute}.[]" if listed else attribute for attribute, _, listed in self.way]
-        return ".".join([*steps, self.name])
-
-    def json(self, *value: object) -> dict[str, Any]:
-        """Give JSON with the value in the field; without it, where none is given."""
-        found: dict[str, Any] = dict.fromkeys([self.key], *value) if value else {}
-        if self.owner is InputField:
-            found = {"select": found}
-        for _, key, listed in reversed(self.way):
-            found = {key: [found] if listed else found}
-        if issubclass(self.root, Event):
-            found = {"event": self.root.event, "data": {}} | found
-        return found if self.root is not BlockingRun else {"data": {}} | found
-
-    def read(self, whole: object) -> Any:
-        """Give what the field holds in what was decoded."""
-        for attribute, _, listed in self.way:
-            whole = getattr(whole, attribute)
-            whole = whole[0] if listed else whole
-        return getattr(whole, self.name)
-
-    def decoded(self, *value: object) -> Any:
-        """Decode JSON with the value in the field, and give what the field then holds."""
-        return self.read(decoded(self.root, self.json(*value)))
-
-
-def plain(kind: Any) -> tuple[Any, bool]:
-    """Give the type without None, and whether None was in it."""
-    if get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind):
-        (inner,) = (part for part in get_args(kind) if part is not type(None))
-        return inner, True
-    return kind, False
-
-
-def decoded(kind: type[Received], value: object) -> Any:
-    return decode_model(kind, payload(value)) if not issubclass(kind, Event) else event_of(value)
-
-
-@cache
-def places(root: type[Received]) -> tuple[Place, ...]:
-    """Walk through all fields of a class and of what they hold."""
-
-    def walk(kind: type, way: tuple[tuple[str, str, bool], ...]) -> Iterator[Place]:
-        hints = get_type_hints(kind)
-        for field in attrs.fields(kind):
-            if not field.init or hints[field.name] is Any or (kind is InputField and field.name == "kind"):
-                continue
-            inner, nullable = plain(hints[field.name])
-            default = field.default
-            default = default.factory() if isinstance(default, attrs.Factory) else default
-            key = field.metadata.get(WIRE_KEYS, (field.name,))[0]
-            yield Place(root, way, field.name, key, inner, nullable, default, kind)
-            listed = get_origin(inner) is list
-            item = get_args(inner)[0] if listed else inner
-            if attrs.has(item):
-                yield from walk(item, (*way, (field.name, key, listed)))
-
-    return tuple(walk(root, ()))
-
-
-def is_enum(kind: Any) -> bool:
-    return inspect.isclass(kind) and issubclass(kind, enum.Enum)
-
-
-def is_primitive(kind: Any) -> bool:
-    return kind in {str, int, float, bool, datetime, Decimal} or is_enum(kind)
 
 
 def test_the_walk_finds_the_fields() -> None:
@@ -1317,17 +1212,6 @@ def test_changing_raw_changes_nothing() -> None:
     assert event.raw == {"event": "message", "answer": "a"}
 
 
-def recorded_events() -> list[Event]:
-    """Give one recorded event of each name, and some that are made up for the rest."""
-    found = {name: event_of({"event": name, "data": {}, "new": 1}) for name in [*NAMES, *OF_OLD_SERVERS]}
-    for stream in streams():
-        for data in EventParser(2**20).feed(stream.body):
-            event = decode_event(data)
-            if event is not None:
-                found[event.event] = event
-    return list(found.values())
-
-
 @pytest.mark.parametrize("event", recorded_events(), ids=lambda event: event.event)
 def test_an_event_pickles_and_copies_with_its_raw(event: Event) -> None:
     for again in (pickle.loads(pickle.dumps(event)), copy.deepcopy(event), copy.copy(event)):
@@ -1364,96 +1248,6 @@ def test_events_of_unknown_texts_pickle() -> None:
     assert again == event
     assert again.data.status == "hibernating"
     assert again.data.files == [RunFile(type="smell")]
-
-
-# Whatever comes
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats()
-    | st.text(max_size=6)
-    | st.sampled_from(["1", "NaN", "{}", "[]"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@st.composite
-def wild_events(draw: st.DrawFn) -> dict[str, Any]:
-    """An event with the fields that it should have, and anything in them."""
-    name = draw(st.sampled_from(NAMES))
-    value: dict[str, Any] = {"event": name, "data": {}}
-    found = list(places(BY_NAME[name]))
-    for place in draw(st.lists(st.sampled_from(found), max_size=3)):
-        value |= place.json(draw(json_values))
-    return value
-
-
-@settings(max_examples=400, deadline=None)
-@given(value=wild_events())
-def test_whatever_comes_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
-    data = json.dumps(value).encode()
-    event = decode_event(data)
-    assert event is not None
-    assert event.event == value["event"]
-    assert isinstance(event, BY_NAME[event.event]) or (isinstance(event, UnknownEvent) and event.problem)
-    assert json.dumps(event.raw) == json.dumps(value)
-
-
-@settings(max_examples=300, deadline=None)
-@given(values=st.lists(wild_events(), max_size=8))
-def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
-    decoded = [decode_event(json.dumps(value).encode()) for value in values]
-    for fold in (WorkflowFold(), ChatFold(), CompletionFold()):
-        for event in decoded:
-            assert event is not None
-            assert isinstance(is_repeated(event, fold.progress), bool)
-            assert isinstance(text_of(event), str)
-            fold.add(event)
-        result = fold.result()
-        assert pickle.loads(pickle.dumps(result)) == result or "nan" in repr(result)
-        error = error_from_result(result)
-        assert error is None or str(error)
-
-
-@settings(max_examples=200, deadline=None)
-@given(data=st.binary(max_size=30) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_whatever_comes_never_breaks_the_stream(data: bytes) -> None:
-    event = decode_event(data)
-    assert event is None or isinstance(event, Event)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    text=st.lists(
-        st.sampled_from(
-            [
-                "Thu",
-                ",",
-                " ",
-                "18",
-                "Jul",
-                "2024",
-                "03:17",
-                ":",
-                "-",
-                "+0200",
-                "0000",
-                "GMT",
-                "T",
-                "Z",
-                "9" * 20,
-                ".",
-            ]
-        ),
-        max_size=12,
-    ).map("".join)
-)
-def test_whatever_stands_for_a_time_is_kept(text: str) -> None:
-    found = decoded(WorkflowRun, {"created_at": text}).created_at
-    assert found == text or found.tzinfo is not None
 
 
 def test_agent_steps_have_the_fields_of_their_events() -> None:

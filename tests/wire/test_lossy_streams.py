@@ -14,7 +14,7 @@ from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.results import ChatFold, Fold, WorkflowFold
 from dify_async._wire.sse import EventParser
 from dify_async.events import Event, NodeFinished, NodeStarted
-from tests import recordings
+from tests.support import recordings
 
 TERMINAL = {"workflow_finished", "workflow_paused", "error"}
 

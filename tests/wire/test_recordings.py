@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
-from recordings import Recording, load, streams
 
 from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingRun
@@ -33,6 +30,7 @@ from dify_async.events import (
 )
 from dify_async.models import ChatResult, CompletionResult, MessageMetadata, RunStatus, Usage, WorkflowResult
 from dify_async.models._base import WIRE_KEYS
+from tests.support.recordings import Recording, large_stream, load, streams
 
 FoldT = WorkflowFold | ChatFold | CompletionFold
 
@@ -601,14 +599,9 @@ def test_the_task_to_stop_is_that_of_a_live_event(name: str) -> None:
     assert folded(name).progress.task_id == finished.task_id
 
 
-# Recordings that are too large to be copied: an extra
-
-SHARED = Path(__file__).parents[2].parent / "shared" / "recordings"
+# Large streams
 
 
-@pytest.mark.skipif(
-    not SHARED.is_dir(), reason="an extra for those who have the folder ../shared with the large recordings"
-)
 @pytest.mark.parametrize(
     ("name", "check"),
     [
@@ -618,8 +611,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "recordings"
     ],
 )
 def test_large_recordings_are_read_whole(name: str, check: Callable[[Any], bool]) -> None:
-    found = json.loads((SHARED / f"{name}.json").read_text(encoding="utf-8"))
-    chunks = [base64.b64decode(chunk["b64"]) for chunk in found["response"]["chunks"]]
+    chunks = large_stream(name)
     body = b"".join(chunks)
     whole = parsed([body])
     assert parsed(chunks) == whole
