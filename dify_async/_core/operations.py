@@ -16,24 +16,23 @@ from dify_async._wire.api_errors import Asked
 from dify_async._wire.blocking import BlockingMessage, BlockingRun
 from dify_async.events import Event
 from dify_async.models import (
-    AppFeedbackPage,
+    AppFeedback,
     AppInfo,
     AppMeta,
     AppParameters,
     AppSite,
     Conversation,
-    ConversationPage,
     ConversationVariable,
-    ConversationVariablePage,
     HumanInputForm,
-    MessagePage,
+    Message,
+    Page,
     ServerInfo,
     Stopped,
     Success,
     SuggestedQuestions,
     Transcript,
     UploadedFile,
-    WorkflowLogPage,
+    WorkflowLog,
     WorkflowRun,
 )
 from dify_async.models._base import Received
@@ -96,7 +95,7 @@ FOLLOW_RUN: Final = Operation(
     advice=(500, "an id that is no UUID is answered so too: give the run's id, which RunHandle.run_id is"),
 )
 STOP_WORKFLOW: Final = Operation("POST", "/workflows/tasks/{task_id}/stop", Stopped, "always", "body")
-LIST_WORKFLOW_LOGS: Final = Operation("GET", "/workflows/logs", WorkflowLogPage, "always")
+LIST_WORKFLOW_LOGS: Final = Operation("GET", "/workflows/logs", Page[WorkflowLog], "always")
 
 # Forms that runs wait for. On the Web API the token alone opens them.
 
@@ -118,7 +117,7 @@ CREATE_COMPLETION: Final = Operation(
 )
 STOP_COMPLETION: Final = Operation("POST", "/completion-messages/{task_id}/stop", Stopped, "always", "body")
 
-LIST_CONVERSATIONS: Final = Operation("GET", "/conversations", ConversationPage, "always", "query")
+LIST_CONVERSATIONS: Final = Operation("GET", "/conversations", Page[Conversation], "always", "query")
 DELETE_CONVERSATION: Final = Operation("DELETE", "/conversations/{conversation_id}", bytes, "always", "body")
 RENAME_CONVERSATION: Final = Operation(
     "POST", "/conversations/{conversation_id}/name", Conversation, "once", "body"
@@ -126,7 +125,7 @@ RENAME_CONVERSATION: Final = Operation(
 LIST_CONVERSATION_VARIABLES: Final = Operation(
     "GET",
     "/conversations/{conversation_id}/variables",
-    ConversationVariablePage,
+    Page[ConversationVariable],
     "always",
     "query",
     recent=True,
@@ -139,7 +138,7 @@ UPDATE_CONVERSATION_VARIABLE: Final = Operation(
     "body",
     recent=True,
 )
-LIST_MESSAGES: Final = Operation("GET", "/messages", MessagePage, "always", "query")
+LIST_MESSAGES: Final = Operation("GET", "/messages", Page[Message], "always", "query")
 SEND_FEEDBACK: Final = Operation("POST", "/messages/{message_id}/feedbacks", Success, "always", "body")
 # A model is asked for them.
 SUGGEST_QUESTIONS: Final = Operation(
@@ -152,7 +151,7 @@ GET_APP_INFO: Final = Operation("GET", "/info", AppInfo, "always", recent=True)
 GET_APP_PARAMETERS: Final = Operation("GET", "/parameters", AppParameters, "always")
 GET_APP_META: Final = Operation("GET", "/meta", AppMeta, "always", recent=True)
 GET_APP_SITE: Final = Operation("GET", "/site", AppSite, "always", recent=True)
-LIST_APP_FEEDBACKS: Final = Operation("GET", "/app/feedbacks", AppFeedbackPage, "always", recent=True)
+LIST_APP_FEEDBACKS: Final = Operation("GET", "/app/feedbacks", Page[AppFeedback], "always", recent=True)
 
 # Files and speech
 

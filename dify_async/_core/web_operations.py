@@ -11,12 +11,13 @@ from dify_async.models import (
     EmailCodeSent,
     Login,
     LoginStatus,
+    Page,
     Passport,
     Permission,
     RemoteFile,
     RemoteFileInfo,
     ResetCheck,
-    SavedMessagePage,
+    SavedMessage,
     Success,
     SuggestedQuestions,
     SystemFeatures,
@@ -93,7 +94,7 @@ SUGGEST_WEB_QUESTIONS: Final = Operation(
 MORE_LIKE_THIS: Final = Operation(
     "GET", "/messages/{message_id}/more-like-this", BlockingMessage, "once", starts_run=True
 )
-LIST_SAVED_MESSAGES: Final = Operation("GET", "/saved-messages", SavedMessagePage, "always")
+LIST_SAVED_MESSAGES: Final = Operation("GET", "/saved-messages", Page[SavedMessage], "always")
 SAVE_MESSAGE: Final = Operation("POST", "/saved-messages", Success, "always")
 DELETE_SAVED_MESSAGE: Final = Operation("DELETE", "/saved-messages/{message_id}", bytes, "always")
 

@@ -5,7 +5,7 @@ the fields that this SDK does not know. Times are aware `datetime`s, prices `Dec
 """
 
 from dify_async.models._base import Page
-from dify_async.models.annotations import Annotation, AnnotationJob, AnnotationPage
+from dify_async.models.annotations import Annotation, AnnotationJob
 from dify_async.models.app import (
     AppInfo,
     AppMeta,
@@ -22,20 +22,15 @@ from dify_async.models.app import (
 )
 from dify_async.models.conversations import (
     AppFeedback,
-    AppFeedbackPage,
     Conversation,
-    ConversationPage,
     ConversationVariable,
-    ConversationVariablePage,
     ExtraContent,
     Feedback,
     FormContent,
     FormSubmission,
     Message,
     MessageFile,
-    MessagePage,
     SavedMessage,
-    SavedMessagePage,
     StoredThought,
     SuggestedQuestions,
     Transcript,
@@ -69,7 +64,6 @@ from dify_async.models.runs import (
     Stopped,
     Success,
     WorkflowLog,
-    WorkflowLogPage,
     WorkflowResult,
     WorkflowRun,
 )
@@ -103,10 +97,8 @@ __all__ = [
     "AgentThought",
     "Annotation",
     "AnnotationJob",
-    "AnnotationPage",
     "AppAccess",
     "AppFeedback",
-    "AppFeedbackPage",
     "AppInfo",
     "AppKind",
     "AppMeta",
@@ -117,9 +109,7 @@ __all__ = [
     "ChatResult",
     "CompletionResult",
     "Conversation",
-    "ConversationPage",
     "ConversationVariable",
-    "ConversationVariablePage",
     "EmailCodeSent",
     "EndUser",
     "EndUserDetail",
@@ -143,7 +133,6 @@ __all__ = [
     "Message",
     "MessageFile",
     "MessageMetadata",
-    "MessagePage",
     "NodeStatus",
     "Page",
     "Passport",
@@ -161,7 +150,6 @@ __all__ = [
     "RunHandle",
     "RunStatus",
     "SavedMessage",
-    "SavedMessagePage",
     "ServerInfo",
     "SiteCustomConfig",
     "SiteModelConfig",
@@ -182,7 +170,6 @@ __all__ = [
     "WebAppAuthSso",
     "WebSite",
     "WorkflowLog",
-    "WorkflowLogPage",
     "WorkflowResult",
     "WorkflowRun",
 ]

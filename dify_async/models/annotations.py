@@ -6,7 +6,7 @@ from datetime import datetime
 
 import attrs
 
-from dify_async.models._base import Page, Received
+from dify_async.models._base import Received
 
 
 @attrs.define(kw_only=True)
@@ -19,13 +19,6 @@ class Annotation(Received):
     hit_count: int = 0
     """How often it was given as an answer."""
     created_at: datetime | None = None
-
-
-@attrs.define(kw_only=True)
-class AnnotationPage(Page[Annotation]):
-    """One page of annotations: 100 at most, and where more were asked for, `has_more` is always False."""
-
-    data: list[Annotation] = attrs.Factory(list[Annotation])
 
 
 @attrs.define(kw_only=True)

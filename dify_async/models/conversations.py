@@ -7,7 +7,7 @@ from datetime import datetime
 import attrs
 
 from dify_async._types import Json
-from dify_async.models._base import Page, Received
+from dify_async.models._base import Received
 from dify_async.models.files import RunFile
 from dify_async.models.forms import FormAction, FormInput
 from dify_async.models.messages import AgentThought, MessageMetadata, RetrieverResource
@@ -27,13 +27,6 @@ class Conversation(Received):
 
 
 @attrs.define(kw_only=True)
-class ConversationPage(Page[Conversation]):
-    """One page of conversations."""
-
-    data: list[Conversation] = attrs.Factory(list[Conversation])
-
-
-@attrs.define(kw_only=True)
 class ConversationVariable(Received):
     """A variable that a chatflow keeps from one message to the next."""
 
@@ -46,13 +39,6 @@ class ConversationVariable(Received):
     description: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
-
-
-@attrs.define(kw_only=True)
-class ConversationVariablePage(Page[ConversationVariable]):
-    """One page of a conversation's variables."""
-
-    data: list[ConversationVariable] = attrs.Factory(list[ConversationVariable])
 
 
 @attrs.define(kw_only=True)
@@ -146,13 +132,6 @@ class Message(Received):
 
 
 @attrs.define(kw_only=True)
-class MessagePage(Page[Message]):
-    """One page of a conversation: oldest first in it, and each further page older than the last."""
-
-    data: list[Message] = attrs.Factory(list[Message])
-
-
-@attrs.define(kw_only=True)
 class SavedMessage(Received):
     """A completion that an end user has kept."""
 
@@ -165,13 +144,6 @@ class SavedMessage(Received):
     feedback: Feedback | None = None
     created_at: datetime | None = None
     """When the message was made, not when it was saved."""
-
-
-@attrs.define(kw_only=True)
-class SavedMessagePage(Page[SavedMessage]):
-    """One page of saved messages, newest first."""
-
-    data: list[SavedMessage] = attrs.Factory(list[SavedMessage])
 
 
 @attrs.define(kw_only=True)
@@ -196,13 +168,6 @@ class AppFeedback(Received):
     from_account_id: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
-
-
-@attrs.define(kw_only=True)
-class AppFeedbackPage(Page[AppFeedback]):
-    """One page of feedback. The server does not tell whether another follows."""
-
-    data: list[AppFeedback] = attrs.Factory(list[AppFeedback])
 
 
 @attrs.define(kw_only=True)

@@ -10,7 +10,7 @@ import attrs
 import orjson
 
 from dify_async._types import Json
-from dify_async.models._base import OpenEnum, Page, Received
+from dify_async.models._base import OpenEnum, Received
 from dify_async.models.files import RunFile
 from dify_async.models.forms import Pause
 
@@ -206,13 +206,6 @@ class WorkflowLog:
     """Servers of 2024 send a bare text, which becomes the account's `name`."""
     created_by_end_user: EndUser | None = None
     created_at: datetime | None = None
-
-
-@attrs.define(kw_only=True)
-class WorkflowLogPage(Page[WorkflowLog]):
-    """One page of an app's log of runs, newest first."""
-
-    data: list[WorkflowLog] = attrs.Factory(list[WorkflowLog])
 
 
 @attrs.define(kw_only=True)

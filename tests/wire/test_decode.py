@@ -24,6 +24,7 @@ from recordings import load, matching, streams
 from dify_async import events, models
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding import hooks as decode
+from dify_async._wire.decoding.codegen import field_types, origin_of
 from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
 from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
 from dify_async._wire.run_errors import error_from_result
@@ -38,6 +39,7 @@ from dify_async.models import (
     AppSite,
     InputField,
     NodeStatus,
+    Page,
     PauseReason,
     PauseType,
     RunFile,
@@ -45,7 +47,7 @@ from dify_async.models import (
     ServerInfo,
     Stopped,
     Usage,
-    WorkflowLogPage,
+    WorkflowLog,
     WorkflowRun,
 )
 from dify_async.models._base import WIRE_KEYS, OpenEnum, Received
@@ -163,7 +165,7 @@ MODELS: list[type[Received]] = [
     BlockingRun,
     ServerInfo,
     Stopped,
-    WorkflowLogPage,
+    Page[WorkflowLog],
     WorkflowRun,
 ]
 """What an answer in one piece is decoded to."""
@@ -223,7 +225,7 @@ class Place:
             found = {"select": found}
         for _, key, listed in reversed(self.way):
             found = {key: [found] if listed else found}
-        if issubclass(self.root, Event):
+        if issubclass(origin_of(self.root), Event):
             found = {"event": self.root.event, "data": {}} | found
         return found if self.root is not BlockingRun else {"data": {}} | found
 
@@ -248,7 +250,7 @@ def plain(kind: Any) -> tuple[Any, bool]:
 
 
 def decoded(kind: type[Received], value: object) -> Any:
-    return decode_model(kind, payload(value)) if not issubclass(kind, Event) else event_of(value)
+    return decode_model(kind, payload(value)) if not issubclass(origin_of(kind), Event) else event_of(value)
 
 
 @cache
@@ -256,8 +258,8 @@ def places(root: type[Received]) -> tuple[Place, ...]:
     """Walk through all fields of a class and of what they hold."""
 
     def walk(kind: type, way: tuple[tuple[str, str, bool], ...]) -> Iterator[Place]:
-        hints = get_type_hints(kind)
-        for field in attrs.fields(kind):
+        hints = field_types(kind)
+        for field in attrs.fields(origin_of(kind)):
             if not field.init or hints[field.name] is Any or (kind is InputField and field.name == "kind"):
                 continue
             inner, nullable = plain(hints[field.name])
@@ -290,7 +292,7 @@ def test_the_walk_finds_the_fields() -> None:
         "NodeFinished.data.execution_metadata.total_price",
         "MessageEnd.metadata.usage.prompt_price",
         "AppParameters.user_input_form.options",
-        "WorkflowLogPage.data.workflow_run.finished_at",
+        "Page.data.workflow_run.finished_at",
     } <= found
     assert len(found) > 600
 
@@ -453,7 +455,7 @@ def test_a_container_in_the_wrong_place_is_told_by_its_path(kind: type[Received]
     for place in places(kind):
         for value in wrong_for(place.kind):
             told = f"{place.path} should be "
-            if issubclass(kind, Event):
+            if issubclass(origin_of(kind), Event):
                 event = event_of(place.json(value))
                 assert isinstance(event, UnknownEvent), f"{place}: {value!r}"
                 assert event.event == kind.event
@@ -472,7 +474,7 @@ def test_a_wrong_item_of_a_list_is_told_by_its_path(kind: type[Received]) -> Non
         items = get_args(place.kind) if get_origin(place.kind) is list else (Any,)
         for value in wrong_for(items[0]) if items != (Any,) else []:
             told = f"{place.path}.[] should be "
-            if issubclass(kind, Event):
+            if issubclass(origin_of(kind), Event):
                 event = event_of(place.json([value]))
                 assert isinstance(event, UnknownEvent), f"{place}: {value!r}"
                 assert event.problem is not None
@@ -1040,7 +1042,7 @@ LOGS_OF_2024 = {
 
 
 def test_the_logs_of_the_document_of_2024_are_read() -> None:
-    page = decoded(WorkflowLogPage, LOGS_OF_2024)
+    page = decoded(Page[WorkflowLog], LOGS_OF_2024)
     assert (page.page, page.limit, page.total, page.has_more) == (1, 1, 7, True)
     (log,) = page.data
     assert log.workflow_run == models.LoggedRun(
@@ -1068,7 +1070,7 @@ def test_the_logs_of_the_document_of_2024_are_read() -> None:
     ],
 )
 def test_the_account_of_a_log_may_be_a_text(value: object, account: models.Account | None) -> None:
-    (log,) = decoded(WorkflowLogPage, {"data": [{"created_by_account": value}]}).data
+    (log,) = decoded(Page[WorkflowLog], {"data": [{"created_by_account": value}]}).data
     assert log.created_by_account == account
 
 
@@ -1248,7 +1250,7 @@ def test_recorded_runs_are_read(name: str, status: str, error: str | None) -> No
 @pytest.mark.parametrize("name", ["get_logs", "get_logs_end_user", "get_logs_status"])
 def test_recorded_logs_are_read(name: str) -> None:
     body = load(name).body
-    page = decode_model(WorkflowLogPage, body)
+    page = decode_model(Page[WorkflowLog], body)
     wire = json.loads(body)
     assert (page.page, page.limit, page.total, page.has_more) == tuple(
         wire[key] for key in ("page", "limit", "total", "has_more")
@@ -1345,7 +1347,7 @@ def test_an_event_pickles_and_copies_with_its_raw(event: Event) -> None:
         (AppSite, "get_site_chat"),
         (BlockingRun, "human_start_blocking"),
         (Stopped, "wf_stop_unknown_task"),
-        (WorkflowLogPage, "get_logs"),
+        (Page[WorkflowLog], "get_logs"),
         (WorkflowRun, "get_run_detail_with_files"),
     ],
 )

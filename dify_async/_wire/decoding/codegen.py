@@ -122,8 +122,8 @@ def _lines(
     """Write how a class is made from the dict of its depth; put what that needs into `scope`."""
     depth = len(around)
     new = f"new{depth}"
-    lines = [f"{new} = make({_name(scope, cls)})", f"get{depth} = data{depth}.get"]
-    if _is_received(cls):
+    lines = [f"{new} = make({_name(scope, origin_of(cls))})", f"get{depth} = data{depth}.get"]
+    if issubclass(origin_of(cls), Received):
         lines.append(f"{new}._payload = b''")  # What was received whole gets its bytes from the caller.
     for slot in _slots(cls, hook_of):
         found = (
@@ -157,8 +157,10 @@ def _lines(
     return lines
 
 
-def _is_received(cls: type) -> bool:
-    return issubclass(cls, Received)
+def origin_of(cls: type) -> type:
+    """Return the class behind a parametrized one: `Page` for `Page[Conversation]`."""
+    origin: type | None = get_origin(cls)
+    return origin or cls
 
 
 def _name(scope: dict[str, Any], value: object) -> str:
@@ -168,9 +170,9 @@ def _name(scope: dict[str, Any], value: object) -> str:
 
 
 def _slots(cls: type, hook_of: Callable[[Any], Hook]) -> list[_Slot]:
-    hints = get_type_hints(cls)
+    hints = field_types(cls)
     slots: list[_Slot] = []
-    for field in attrs.fields(cls):
+    for field in attrs.fields(origin_of(cls)):
         if field.init:
             kind = hints[field.name]
             keys: tuple[str, ...] = field.metadata.get(WIRE_KEYS, (field.name,))
@@ -179,6 +181,21 @@ def _slots(cls: type, hook_of: Callable[[Any], Hook]) -> list[_Slot]:
                 (kind,) = (arg for arg in get_args(kind) if arg is not type(None))
             slots.append(_Slot(field.name, keys, kind, nullable, hook_of(kind), _maker_of_default(field)))
     return slots
+
+
+def field_types(cls: type) -> dict[str, Any]:
+    """Return the types of the fields, with the arguments of a parametrized class put in."""
+    origin: Any = origin_of(cls)
+    hints = get_type_hints(origin)
+    if origin is cls:
+        return hints
+    arguments = dict(zip(origin.__parameters__, get_args(cls), strict=True))
+
+    def bound(kind: Any) -> Any:
+        parameters = getattr(kind, "__parameters__", ())
+        return kind[tuple(arguments[one] for one in parameters)] if parameters else kind
+
+    return {name: bound(kind) for name, kind in hints.items()}
 
 
 def _maker_of_default(field: attrs.Attribute[Any]) -> Callable[[], Any]:

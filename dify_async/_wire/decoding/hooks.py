@@ -30,10 +30,10 @@ import orjson
 
 from dify_async._wire.decoding.codegen import Hook, StructureError, hook_of_class
 from dify_async.events import BY_NAME, Event, UnknownEvent
-from dify_async.models import Account, InputField
+from dify_async.models import Account, InputField, Page
 from dify_async.models._base import OpenEnum, Received, as_object, parse_json
 
-ModelT = TypeVar("ModelT", bound=Received)
+AnswerT = TypeVar("AnswerT", bound="Received | list[Any]")
 
 _log = logging.getLogger("dify_async")
 
@@ -141,6 +141,16 @@ def _attrs_class(kind: type) -> Hook:
     return hook_of_class(kind, converter.get_structure_hook, apart=frozenset({Account, InputField}))
 
 
+def _page(kind: type[Page[Any]]) -> Hook:
+    # Short lists come as a bare array: all of them on one page.
+    hook = _attrs_class(kind)
+
+    def structure(value: Any, _: Any) -> Any:
+        return hook({"data": value} if value.__class__ is list else value, kind)
+
+    return structure
+
+
 def _account(kind: type[Account]) -> Hook:
     hook = _attrs_class(kind)
 
@@ -193,22 +203,24 @@ converter.register_structure_hook_factory(attrs.has, _attrs_class)
 converter.register_structure_hook_factory(_is(Account), _account)
 converter.register_structure_hook_factory(_is(InputField), _input_field)
 converter.register_structure_hook_factory(_is_of(list), _list)
+converter.register_structure_hook_factory(_is_of(Page), _page)
 
 
 # The two ways in
 
 
-def decode_model(kind: type[ModelT], payload: bytes) -> ModelT:
-    """Make a model out of a body.
+def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
+    """Structure the JSON body of a response as a model, a `Page[Model]` or a `list[Model]`.
 
     Raises:
-        ValueError: the body is no JSON.
-        StructureError: it is JSON of another shape.
+        ValueError: The body is not valid JSON.
+        StructureError: The JSON does not have the expected structure.
     """
     hook = converter.get_structure_hook(kind)
-    model: Any = hook(parse_json(payload), kind)
-    model._payload = payload
-    found: ModelT = model
+    answer: Any = hook(parse_json(payload), kind)
+    if isinstance(answer, Received):
+        answer._payload = payload
+    found: AnswerT = answer
     return found
 
 
