@@ -93,7 +93,7 @@ def row_of_log(entry: WorkflowLog) -> tuple[str, ...]:
 def rows_of_form(parameters: AppParameters) -> list[tuple[str, ...]]:
     """Give the fields of the app's form."""
     return [
-        (field.name, field.kind, "required" if field.required else "", _limits(field), field.label)
+        (field.variable, field.kind, "required" if field.required else "", _limits(field), field.label)
         for field in parameters.user_input_form
     ]
 
