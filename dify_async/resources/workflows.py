@@ -16,7 +16,7 @@ from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
 from dify_async._wire.results import WorkflowFold
 from dify_async.batch import Batch, Rows
-from dify_async.batch.journal import Journal
+from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
@@ -189,7 +189,8 @@ class Workflows(StoredRuns):
         """
         form = Form(self._core, extra_headers) if check_inputs else None
         user = self._core.identity.asked_user(operations.RUN_WORKFLOW.asked.operation)
-        book = Journal(journal, user) if journal is not None else None
+        app = app_fingerprint(self._core.transport.settings.base_url, self._core.identity.secrets)
+        book = Journal(journal, user, app) if journal is not None else None
 
         async def work(row: Mapping[str, Json], key: str) -> WorkflowResult:
             known = await self._known(book, key, timeout, extra_headers) if book is not None else None
@@ -212,10 +213,10 @@ class Workflows(StoredRuns):
         timeout: float | Timeouts | None,
         extra_headers: Mapping[str, str] | None,
     ) -> WorkflowResult | None:
-        """Give what a journal knows of a row, be it that its run has to be waited for."""
+        """Follow the run that an earlier batch started for a row; return None if the row must be run."""
         handle = book.in_flight.get(key)
         if handle is None:
-            return book.result_of(key)
+            return None
         try:
             return await self.wait(handle, timeout=timeout, extra_headers=extra_headers)
         except RunPaused:
