@@ -91,7 +91,7 @@ def map_runs(
             be read. A default Dify server handles 10 connections.
         ordered: Yield outcomes in the order of the rows, instead of as they complete.
         adaptive: Start with one run and raise concurrency until the server pushes back.
-        check_inputs: Validate rows against the app's form on the workers, and do not run rows that do not fit.
+        check_inputs: Validate rows against the app's form on the workers; rows that do not fit are not run.
         timeout: Seconds for each row, or `Timeouts` of its own.
         extra_headers: Additional headers.
         extra_body: Additional fields of each request body.
@@ -162,7 +162,7 @@ class _Cluster:
             return
         try:
             if dask.status == "running":
-                # A worker that was lost just now does not answer, and a new scheduler does not know the plugin.
+                # A worker that was just lost does not answer, and a new scheduler does not know the plugin.
                 with suppress(OSError, ValueError):
                     await dask.unregister_worker_plugin(self._follower.name)
                 await self._follower.slots(dask.scheduler, dask.loop).close()

@@ -148,7 +148,7 @@ class Journal:
             return None
         assert self._file is not None
         self._file.seek(place.offset)  # Writes go to the end all the same.
-        entry = json.loads(self._file.read(place.length))
+        entry = json.loads(self._file.read(place.length).decode())
         result = WorkflowResult(
             workflow_run_id=entry.get("run_id"),
             status=RunStatus(entry["status"]),
@@ -204,7 +204,7 @@ class Journal:
 
     def _take(self, line: bytes, number: int, offset: int) -> None:
         try:
-            entry = json.loads(line)
+            entry = json.loads(line.decode())
             key, status = str(entry["key"]), str(entry["status"])
             handle = RunHandle(**entry["handle"]) if status == "started" else None
             app = entry.get("app", self._app)

@@ -57,10 +57,10 @@ def _is_hopeless(error: DifyError | None) -> bool:
     if isinstance(error, errors.KnowledgeRateLimited):
         return False  # Only for a minute.
     if isinstance(error, errors.ConfigurationError):
-        return getattr(error, "about_client", False)
+        return error.about_client
     return isinstance(error, _HOPELESS) and not _concerns_one_run(error.operation)
 
 
 def _concerns_one_run(operation: str | None) -> bool:
-    """Return True for `GET /workflows/run/{workflow_run_id}` and the like, which follow a run of a journal."""
+    """Return True for a GET by id, such as that of a run which an earlier batch has started."""
     return operation is not None and operation.startswith("GET ") and "{" in operation
