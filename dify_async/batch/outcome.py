@@ -95,7 +95,7 @@ class Totals:
 
 
 def tokens_of(usage: Usage) -> int:
-    """Return the number of tokens; 0 if the server sent something that is not a number."""
+    """Return the number of tokens, or 0 if the server sent something that is not a number."""
     # Models let values of another type through, such as a string.
     tokens: object = usage.total_tokens
     return tokens if isinstance(tokens, int) and tokens > 0 else 0
