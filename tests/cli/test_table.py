@@ -123,7 +123,11 @@ def test_a_row_may_be_shorter_than_the_header(tmp_path: Path) -> None:
         ("rows.csv", b"city\n\xff\xff\n", "is not valid gb18030"),
         ("rows.csv", "city\nx\n".encode("utf-16-le"), "contains zero bytes"),
         ("rows.csv", "city\nx\n".encode("utf-32"), "contains zero bytes"),
-        ("rows.csv", b'city,note\n"Lisbon,x\nPorto,y\n', "row 1 of 'rows.csv' is not valid CSV: unexpected end"),
+        (
+            "rows.csv",
+            b'city,note\n"Lisbon,x\nPorto,y\n',
+            "row 1 of 'rows.csv' is not valid CSV: unexpected end",
+        ),
         ("rows.csv", b'city\nx\n"a "b" c"\n', "row 2 of 'rows.csv' is not valid CSV: "),
         ("rows.json", b"[" * 100_000, "is not valid JSON"),
         ("rows.csv", b"\xef\xbb\xbfcity\n\xff\xff\n", "is not valid UTF-8"),
