@@ -1,4 +1,4 @@
-"""How a batch is shown while it goes on: a live display on a terminal, a plain log elsewhere."""
+"""Show the progress of a batch: a live display on a terminal, a plain log elsewhere."""
 
 from __future__ import annotations
 
@@ -14,50 +14,53 @@ from rich.table import Table
 from rich.text import Text
 
 from dify_async.batch import Batch, Outcome
+from dify_async.cli.output import one_line
+from dify_async.cli.process import in_terms_of_the_command
 
-_LONG: Final = 400
+_LONGEST_ERROR: Final = 400
 """Characters of an error that are shown."""
 _LOG_EVERY: Final = 10.0
-"""Seconds between two lines of the log that say how far it is."""
+"""Seconds between two lines of the log about the progress."""
 
 
 class Progress(AbstractContextManager["Progress"], Protocol):
-    """What shows a batch."""
+    """Shows a batch."""
 
     def take(self, outcome: Outcome[Any]) -> None:
         """Show the next outcome."""
 
 
 def progress_on(batch: Batch[Any, Any], rows: int, *, live: bool) -> Progress:
-    """Give the display that suits where errors go."""
+    """Return the display for the standard error stream."""
     console, state = Console(stderr=True), _State(batch, rows)
     return _LiveDisplay(console, state) if live and console.is_terminal else _Log(console, state)
 
 
 def problem_of(outcome: Outcome[Any]) -> str:
-    """Say in a line what became of a row that is not ok; the results have all of it."""
-    why = " ".join(str(outcome.error).split())
-    return f"row {outcome.index + 1} {outcome.status}: {why if len(why) <= _LONG else f'{why[:_LONG]}...'}"
+    """Return one line about a failed row; the results have the whole error."""
+    why = one_line(in_terms_of_the_command(str(outcome.error)))
+    why = why if len(why) <= _LONGEST_ERROR else f"{why[:_LONGEST_ERROR]}..."
+    return f"row {outcome.index + 1} {one_line(outcome.status)}: {why}"
 
 
 class _State:
-    """How far a batch is."""
+    """The progress of a batch."""
 
     def __init__(self, batch: Batch[Any, Any], rows: int) -> None:
         self._batch = batch
         self.rows = rows
         self._began = time.monotonic()
-        self._known = 0  # Rows that an earlier batch has done.
+        self._known = 0  # Rows that an earlier batch has finished.
 
     @property
     def done(self) -> int:
         return self._batch.totals.rows
 
     def note(self, outcome: Outcome[Any]) -> None:
-        self._known += outcome.ok and outcome.attempts == 0
+        self._known += outcome.ok and outcome.resumed
 
     def line(self) -> str:
-        """Say how far it is, and how long it will still take."""
+        """Return the progress, and the time it will still take."""
         totals = self._batch.totals
         rate = (totals.rows - self._known) / max(time.monotonic() - self._began, 0.001)
         parts = [
@@ -106,17 +109,17 @@ class _Log:
     def __init__(self, console: Console, state: _State) -> None:
         self._console = console
         self._state = state
-        self._said_at = time.monotonic()
+        self._logged_at = time.monotonic()
 
     def take(self, outcome: Outcome[Any]) -> None:
         self._state.note(outcome)
         if not outcome.ok:
             self._say(problem_of(outcome))
-        if time.monotonic() - self._said_at >= _LOG_EVERY:
-            self._say_how_far()
+        if time.monotonic() - self._logged_at >= _LOG_EVERY:
+            self._log_progress()
 
-    def _say_how_far(self) -> None:
-        self._said_at = time.monotonic()
+    def _log_progress(self) -> None:
+        self._logged_at = time.monotonic()
         self._say(f"{self._state.done} of {self._state.rows} rows: {self._state.line()}")
 
     def _say(self, line: str) -> None:
@@ -128,7 +131,7 @@ class _Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._say_how_far()
+        self._log_progress()
 
 
 def _clock(seconds: float) -> str:

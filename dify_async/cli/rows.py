@@ -1,10 +1,9 @@
-"""Rows from a file: CSV, TSV, JSON lines or JSON."""
+"""Read rows from a CSV, TSV, JSON lines or JSON file."""
 
 from __future__ import annotations
 
 import codecs
 import csv
-import json
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Final, TextIO
 import attrs
 
 from dify_async._types import Json
+from dify_async.cli.inputs import parse_exact
 from dify_async.errors import ConfigurationError
 from dify_async.models._base import as_list, as_object
 
@@ -35,41 +35,39 @@ _KINDS: Final = {
 
 @attrs.frozen
 class Table:
-    """A file of rows, read once to see whether it can be."""
+    """A file of rows that was scanned once."""
 
     path: Path
     kind: str
     """`csv`, `tsv`, `jsonl` or `json`, by the file's extension."""
     encoding: str
     remark: str | None
-    """What is odd about its encoding."""
+    """What is unusual about its encoding, or None."""
     columns: tuple[str, ...]
-    """The names of all cells, in the order in which they first stand there."""
+    """The names of all cells, in order of their first appearance."""
     count: int
-    """How many rows it has."""
+    """Number of rows."""
 
     def rows(self) -> Iterator[dict[str, Json]]:
-        """Read the rows, one after the other: cells by column."""
+        """Yield the rows, as cells by column."""
         with _reading(self.path, self.encoding):
             yield from _rows(self.path, self.kind, self.encoding)
 
 
 def read_table(path: Path, encoding: str | None = None) -> Table:
-    """Look a file through.
+    """Scan a file once, and return it as a table.
 
     Args:
-        path: The file; its extension tells how it is written.
-        encoding: How its text is encoded. Default: as a byte order mark says, else UTF-8, else GBK.
+        path: The file; its extension determines the format.
+        encoding: The encoding of its text. Default: that of its byte order mark, else UTF-8, else GBK.
 
     Raises:
-        ConfigurationError: it is not there, or is no table; the text says where.
+        ConfigurationError: The file does not exist or is not valid; the message says where.
     """
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
-        raise ConfigurationError(
-            f"rows come from a file whose name ends in {', '.join(_KINDS)}, not from {path.name!r}"
-        )
-    csv.field_size_limit(sys.maxsize)  # A document in a cell is no mistake.
+        raise ConfigurationError(f"the file of rows must end in {', '.join(_KINDS)}, got {path.name!r}")
+    csv.field_size_limit(sys.maxsize)  # A cell may hold a document.
     remark = None
     with _reading(path, encoding):
         if encoding is None:
@@ -87,17 +85,19 @@ def read_table(path: Path, encoding: str | None = None) -> Table:
 
 @contextmanager
 def _reading(path: Path, encoding: str | None) -> Generator[None]:
-    """Tell of a file that cannot be read, or has become another since it was looked through."""
+    """Report a file that cannot be read, or was changed since it was scanned."""
     try:
         yield
     except OSError as exc:
         raise ConfigurationError(f"the file {str(path)!r} cannot be read: {exc.strerror}") from None
     except LookupError:
-        raise ConfigurationError(f"there is no encoding {encoding!r}; utf-8 or gbk are some") from None
+        raise ConfigurationError(
+            f"there is no encoding {encoding!r}; use utf-8 or gbk, for example"
+        ) from None
     except UnicodeError:
         raise ConfigurationError(
-            f"the text of {path.name!r} is no {_NAMES.get(encoding or '', encoding)}: "
-            "save it as UTF-8, or give --encoding"
+            f"the text of {path.name!r} is not valid {_NAMES.get(encoding or '', encoding)}: "
+            "save it as UTF-8, or pass --encoding"
         ) from None
 
 
@@ -105,16 +105,20 @@ def _encoding_of(path: Path) -> tuple[str, str | None]:
     with path.open("rb") as file:
         start = file.read(4)
     for mark, encoding in _MARKS.items():
-        if start.startswith(mark) and not start.endswith(b"\0\0"):  # UTF-32 begins like UTF-16.
-            return encoding, f"{path.name} begins with a byte order mark; read as {_NAMES[encoding]}"
+        if start.startswith(mark) and not start.endswith(b"\0\0"):  # UTF-32 starts like UTF-16.
+            return encoding, f"{path.name} starts with a byte order mark; reading it as {_NAMES[encoding]}"
     if b"\0" in start:
         raise ConfigurationError(
-            f"{path.name!r} holds zero bytes, as UTF-16 and UTF-32 do: save it as UTF-8, or give --encoding"
+            f"{path.name!r} contains zero bytes, as UTF-16 and UTF-32 do: save it as UTF-8, or pass "
+            "--encoding"
         )
     if _is_in(path, "utf-8"):
         return "utf-8", None
-    # What Excel and WPS write in China. GB 18030 has all of GBK, and refuses most of what is neither.
-    return "gb18030", f"{path.name} is no UTF-8; read as GBK. If letters look wrong, give --encoding"
+    # Excel and WPS write GBK in China. GB 18030 includes it, and rejects most other encodings.
+    return (
+        "gb18030",
+        f"{path.name} is not valid UTF-8; reading it as GBK. If the text looks wrong, pass --encoding",
+    )
 
 
 def _is_in(path: Path, encoding: str) -> bool:
@@ -139,19 +143,19 @@ def _rows(path: Path, kind: str, encoding: str) -> Iterator[dict[str, Json]]:
                         yield _object(_parsed(line, where), where)
             case _:
                 delimiter = "\t" if kind == "tsv" else _delimiter(file)
-                # Strict, for a quote that is never closed would take all that follows into its cell.
+                # Strict: otherwise a quote that is never closed makes one cell of the rest of the file.
                 yield from _from_csv(csv.reader(file, delimiter=delimiter, strict=True), path.name)
 
 
 def _delimiter(file: TextIO) -> str:
-    """Find what is between the cells of the header."""
+    """Return the delimiter of the header."""
 
     def cells(delimiter: str) -> int:
         file.seek(0)
         rows = csv.reader(file, delimiter=delimiter)
         return next((len(row) for row in rows if any(row)), 0)
 
-    # Where a comma stands in numbers, spreadsheets put semicolons between cells.
+    # Spreadsheets use semicolons in countries with decimal commas.
     delimiter = max(",;\t", key=cells)
     file.seek(0)
     return delimiter
@@ -170,44 +174,44 @@ def _from_csv(reader: Iterator[list[str]], name: str) -> Iterator[dict[str, Json
             number += 1
             if any(cells[len(header) :]):
                 raise ConfigurationError(
-                    f"row {number} of {name!r} has {len(cells)} cells, and the header {len(header)}: "
-                    "a cell with the delimiter in it stands in quotes"
+                    f"row {number} of {name!r} has {len(cells)} cells, but the header has {len(header)}: "
+                    "put cells that contain the delimiter in quotes"
                 )
             yield dict(zip(header, cells, strict=False))
     except csv.Error as exc:
         raise ConfigurationError(
-            f"row {number + 1} of {name!r} is no CSV: {exc}. "
-            "A cell that begins with a quote ends with one, and a quote in it is written twice"
+            f"row {number + 1} of {name!r} is not valid CSV: {exc}. "
+            "A cell that starts with a quote must end with one, with quotes inside it doubled"
         ) from None
 
 
 def _header(names: list[str], name: str) -> list[str]:
     while not names[-1]:
-        names.pop()  # Spreadsheets may write columns that hold nothing.
+        names.pop()  # Spreadsheets may write empty columns.
     for column in names:
         if not column or names.count(column) > 1:
             what = f"has two columns {column!r}" if column else "has a column without a name"
-            raise ConfigurationError(f"{name!r} {what}: its first line is a name for each column")
+            raise ConfigurationError(f"{name!r} {what}: its first line must have a unique name per column")
     return names
 
 
 def _from_json(text: str, name: str) -> Iterator[dict[str, Json]]:
     items = as_list(_parsed(text, repr(name)))
     if items is None:
-        raise ConfigurationError(f"{name!r} holds no list of objects, one for each row")
+        raise ConfigurationError(f"{name!r} must be a JSON array with an object for each row")
     for number, item in enumerate(items, 1):
         yield _object(item, f"row {number} of {name!r}")
 
 
 def _parsed(text: str, where: str) -> Json:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ConfigurationError(f"{where} is no JSON: {exc}") from None
+        return parse_exact(text)
+    except ValueError as exc:
+        raise ConfigurationError(f"{where} is not valid JSON: {exc}") from None
 
 
 def _object(item: Json, where: str) -> dict[str, Json]:
     row = as_object(item)
     if row is None:
-        raise ConfigurationError(f"{where} is no object of inputs by their names")
+        raise ConfigurationError(f"{where} must be a JSON object with a key for each input")
     return row

@@ -1,8 +1,7 @@
-"""How a run is shown: a live tree on a terminal, plain lines elsewhere."""
+"""Show a run: a live tree on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -16,37 +15,36 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dify_async import events
+from dify_async.cli.output import one_line, printable, seconds, shown
 from dify_async.events import WorkflowEvent
 from dify_async.models import NodeStatus, WorkflowResult
 
-_SIGNS: Final = {
+_SYMBOLS: Final = {
     NodeStatus.SUCCEEDED: ("✓", "green"),
     NodeStatus.FAILED: ("✗", "red"),
     NodeStatus.EXCEPTION: ("!", "yellow"),
     NodeStatus.STOPPED: ("■", "yellow"),
 }
-_SHOWN: Final = 2000
-"""Characters of one output that are shown."""
 
 
 class View(AbstractContextManager["View"], Protocol):
-    """What shows a run."""
+    """Shows a run."""
 
     def take(self, event: WorkflowEvent) -> None:
         """Show the next event."""
 
     def conclude(self, result: WorkflowResult) -> None:
-        """Show what came of it."""
+        """Show the result."""
 
 
 def view_on(console: Console) -> View:
-    """Give the view that suits where the output goes."""
+    """Return the view for a terminal, or for other output."""
     return _TreeView(console) if console.is_terminal else _PlainView(console)
 
 
 @attrs.define
 class _Line:
-    """One execution of a node, as the tree shows it."""
+    """One execution of a node in the tree."""
 
     title: str
     kind: str
@@ -58,7 +56,7 @@ class _Line:
 class _TreeView:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._heading = "waiting for the run to begin"
+        self._heading = "waiting for the run to start"
         self._lines: dict[str, _Line] = {}
         self._live = Live(self, console=console, refresh_per_second=12, transient=False)
         self._spinner = Spinner("dots")
@@ -66,11 +64,11 @@ class _TreeView:
     def take(self, event: WorkflowEvent) -> None:
         match event:
             case events.WorkflowStarted(data=run):
-                self._heading = f"run {run.id}"
+                self._heading = one_line(f"run {run.id}")
             case events.NodeStarted(data=node):
-                self._lines[node.id] = _Line(node.title, node.node_type)
+                self._lines[node.id] = _Line(one_line(str(node.title)), one_line(str(node.node_type)))
             case events.NodeRetry(data=node) if node.id in self._lines:
-                self._lines[node.id].note = f"try {node.retry_index + 1}"
+                self._lines[node.id].note = _attempt(node)
             case events.NodeFinished(data=node) if node.id in self._lines:
                 line = self._lines[node.id]
                 line.status = node.status
@@ -78,7 +76,7 @@ class _TreeView:
             case events.TextChunk(data=chunk):
                 running = [line for line in self._lines.values() if line.status is None]
                 if running:
-                    running[-1].text += chunk.text
+                    running[-1].text += printable(str(chunk.text))
             case _:
                 pass
 
@@ -99,8 +97,8 @@ class _TreeView:
         if line.status is None:
             grid.add_row(self._spinner, label)
         else:
-            sign, style = _SIGNS.get(line.status, ("?", "yellow"))
-            grid.add_row(Text(sign, style=style), label)
+            symbol, style = _SYMBOLS.get(line.status, ("?", "yellow"))
+            grid.add_row(Text(symbol, style=style), label)
         return grid
 
     def __enter__(self) -> Self:
@@ -125,11 +123,11 @@ class _PlainView:
             case events.NodeStarted(data=node):
                 self._say(f"{node.title} ({node.node_type}) started")
             case events.NodeRetry(data=node):
-                self._say(f"{node.title}: try {node.retry_index + 1}")
+                self._say(f"{node.title}: {_attempt(node)}")
             case events.NodeFinished(data=node):
                 self._say(f"{node.title} {node.status}, {_note(node)}")
             case events.TextChunk(data=chunk):
-                self._console.out(chunk.text, end="", highlight=False)
+                self._console.out(printable(str(chunk.text)), end="", highlight=False)
                 self._in_text = True
             case _:
                 pass
@@ -142,7 +140,7 @@ class _PlainView:
         if self._in_text:
             self._console.out()
             self._in_text = False
-        self._console.out(line, highlight=False)
+        self._console.out(printable(line), highlight=False)
 
     def __enter__(self) -> Self:
         return self
@@ -154,33 +152,33 @@ class _PlainView:
 
 def _note(node: events.NodeFinishedData) -> str:
     tokens = node.execution_metadata.total_tokens if node.execution_metadata is not None else None
-    parts = [f"{node.elapsed_time:.1f} s"]
+    parts = [f"{seconds(node.elapsed_time)} s"]
     if tokens:
-        parts.append(f"{tokens} tokens")
+        parts.append(f"{shown(tokens)} tokens")
     if node.error:
-        parts.append(node.error)
-    return ", ".join(parts)
+        parts.append(str(node.error))
+    return printable(", ".join(parts))
+
+
+def _attempt(node: events.NodeRetryData) -> str:
+    retry: object = node.retry_index
+    return f"attempt {retry + 1}" if isinstance(retry, int) else "another attempt"
 
 
 def _facts(result: WorkflowResult) -> list[tuple[str, str]]:
-    outputs = [(f"outputs.{name}", _shown(value)) for name, value in result.outputs.items()]
+    outputs = [(f"outputs.{name}", shown(value)) for name, value in result.outputs.items()]
     return [
         ("status", str(result.status)),
         *outputs,
-        ("tokens", str(result.total_tokens)),
-        ("steps", str(result.total_steps)),
-        ("time", f"{result.elapsed_time:.1f} s"),
+        ("tokens", shown(result.total_tokens)),
+        ("steps", shown(result.total_steps)),
+        ("time", f"{seconds(result.elapsed_time)} s"),
     ]
-
-
-def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _summary(result: WorkflowResult) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for name, value in _facts(result):
         style = "bold green" if name == "status" else ""
-        table.add_row(Text(name, style="dim"), Text(value, style=style))
+        table.add_row(Text(printable(name), style="dim"), Text(printable(value), style=style))
     return Group(Text(), table)

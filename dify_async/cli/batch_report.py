@@ -1,10 +1,11 @@
-"""What a batch came to: a summary in a few lines, and a page with pictures."""
+"""Report on a batch: a summary in a few lines, and an HTML page with charts."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
@@ -16,35 +17,39 @@ from typing import Any, Final
 import attrs
 
 from dify_async.batch import Outcome, Totals
-from dify_async.cli.progress import problem_of
+from dify_async.batch.outcome import tokens_of
+from dify_async.cli.batch_progress import problem_of
 
 _PROBLEMS: Final = 200
-"""Problems that a page lists at most."""
+"""Maximum number of problems on the page."""
 _BARS: Final = 40
-"""Of a histogram."""
+"""Bars of a histogram."""
+_DIGITS: Final = 30
+"""Prices with more digits are written with an exponent."""
 _WIDTH: Final = 720
 _HEIGHT: Final = 140
 
 
 @attrs.define(kw_only=True)
 class Report:
-    """What a batch has come to."""
+    """A report on a batch."""
 
     title: str
-    """The file's name."""
+    """Name of the file of rows."""
     rows: int
-    """How many rows there are."""
+    """Number of rows in the file."""
     totals: Totals
-    """The batch's own."""
+    """The totals of the batch."""
     seconds: list[float] = attrs.Factory(list[float])
-    """How long each row took that came to a good end now."""
+    """Time of each row that was run now and succeeded."""
     tokens: list[float] = attrs.Factory(list[float])
-    """What each of them used."""
+    """Tokens of each of these rows."""
     problems: list[str] = attrs.Factory(list[str])
+    """One line for each failed row."""
     began: datetime = attrs.Factory(lambda: datetime.now(UTC))
     _clock: float = attrs.Factory(time.monotonic)
     took: float = 0.0
-    """Seconds, all in all."""
+    """Seconds since the start."""
 
     def take(self, outcome: Outcome[Any]) -> None:
         """Count an outcome."""
@@ -52,37 +57,37 @@ class Report:
         if not outcome.ok:
             if len(self.problems) < _PROBLEMS:
                 self.problems.append(problem_of(outcome))
-        elif outcome.attempts:
+        elif not outcome.resumed:
             self.seconds.append(outcome.elapsed)
-            self.tokens.append((outcome.usage.total_tokens or 0) if outcome.usage is not None else 0)
+            self.tokens.append(_tokens(outcome))
 
     def facts(self) -> list[tuple[str, str]]:
-        """Give the summary: names and values."""
+        """Return the summary, as names and values."""
         totals = self.totals
         statuses = [(status, f"{count:,}") for status, count in totals.statuses.most_common()]
         left = self.rows - totals.rows
         facts = [
             ("rows", f"{self.rows:,}"),
             *statuses,
-            *([("not done", f"{left:,}")] if left else []),
+            *([("not run", f"{left:,}")] if left else []),
             ("tokens", f"{totals.tokens:,}"),
-            *([("price", f"{totals.price.normalize():f}")] if totals.price != Decimal(0) else []),
+            *([("price", _price(totals.price))] if totals.price != Decimal(0) else []),
             ("time", f"{self.took:.1f} s"),
         ]
         if self.seconds:
             low, high = _middle_and_most(self.seconds)
-            facts.append(("time of a row", f"median {low:.1f} s, 95 % within {high:.1f} s"))
+            facts.append(("time per row", f"median {low:.1f} s, 95 % within {high:.1f} s"))
         return facts
 
     def page(self) -> str:
-        """Give the page: one file of HTML that needs no other."""
+        """Return the page: HTML that needs no other file."""
         facts = "".join(
             f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.facts()
         )
         problems = "".join(f"<li>{escape(problem)}</li>" for problem in self.problems)
         missing = self.totals.rows - self.totals.ok - len(self.problems)
         more = f"<p>and {missing:,} more</p>" if missing > 0 else ""
-        page = Template(files("dify_async.cli").joinpath("report.html").read_text(encoding="utf-8"))
+        page = Template(files("dify_async.cli").joinpath("batch_report.html").read_text(encoding="utf-8"))
         return page.substitute(
             title=escape(self.title),
             began=f"{self.began:%Y-%m-%d %H:%M} UTC",
@@ -90,8 +95,19 @@ class Report:
             statuses=_shares(self.totals.statuses, self.rows),
             seconds=_histogram(self.seconds, "s"),
             tokens=_histogram(self.tokens, "tokens"),
-            problems=f"<h2>What went wrong</h2><ol>{problems}</ol>{more}" if problems else "",
+            problems=f"<h2>Problems</h2><ol>{problems}</ol>{more}" if problems else "",
         )
+
+
+def _tokens(outcome: Outcome[Any]) -> float:
+    usage = outcome.usage
+    with suppress(OverflowError):  # No run has that many.
+        return float(tokens_of(usage)) if usage is not None else 0.0
+    return 0.0
+
+
+def _price(price: Decimal) -> str:
+    return f"{price.normalize():f}" if abs(price.adjusted()) < _DIGITS else str(price)
 
 
 def _middle_and_most(values: Sequence[float]) -> tuple[float, float]:
@@ -105,11 +121,11 @@ _GOOD: Final = {"succeeded": "ok", "partial-succeeded": "partly", "paused": "wai
 
 
 def _shares(statuses: Counter[str], rows: int) -> str:
-    """Draw one bar of all rows, by status."""
+    """Return one bar of all rows, by status."""
     shown = [(status, count, _GOOD.get(status, "bad")) for status, count in statuses.most_common()]
     left = rows - statuses.total()
     if left > 0:
-        shown.append(("not done", left, "left"))
+        shown.append(("not run", left, "left"))
     parts: list[str] = []
     legend: list[str] = []
     x = 0.0
@@ -129,7 +145,7 @@ def _shares(statuses: Counter[str], rows: int) -> str:
 
 
 def _histogram(values: Sequence[float], unit: str) -> str:
-    """Draw how many rows took how much."""
+    """Return a histogram of rows."""
     if not values or max(values) <= 0:
         return "<p>nothing to show</p>"
     step = max(values) / _BARS
