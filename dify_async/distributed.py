@@ -19,8 +19,8 @@ import asyncio
 import concurrent.futures
 import pickle
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -40,10 +40,12 @@ try:
 except ImportError as exc:
     raise ImportError("dify_async.distributed needs Dask: pip install 'dify-async[dask]'") from exc
 
+from dify_async._http.observer import AttemptCounter
+from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async.batch import Batch, Rows
 from dify_async.batch.executor import Answer, answer_of
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 from dify_async.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -51,8 +53,9 @@ from dify_async.errors import (
     OutcomeUnknown,
     StreamInterrupted,
 )
+from dify_async.events import WorkflowEvent
 from dify_async.models import AppParameters, RunHandle, WorkflowResult
-from dify_async.resources._asking import begun
+from dify_async.resources.run_bodies import read_handle
 from dify_async.settings import Timeouts
 
 _PREFIX: Final = "dify_run"
@@ -276,11 +279,11 @@ class _Follower(WorkerPlugin):
         finally:
             self._tasks.discard(task)
 
-    async def _wait(self, handle: RunHandle) -> WorkflowResult:
+    async def _wait(self, handle: RunHandle, _: AttemptCounter) -> WorkflowResult:
         workflows = self.client.workflows
         return await workflows.wait(handle, timeout=self.timeout, extra_headers=self.extra_headers)
 
-    async def _run(self, key: str, row: Mapping[str, Json]) -> WorkflowResult:
+    async def _run(self, key: str, row: Mapping[str, Json], attempts: AttemptCounter) -> WorkflowResult:
         stream = self.client.workflows.stream(
             row, timeout=self.timeout, extra_headers=self.extra_headers, extra_body=self.extra_body
         )
@@ -290,9 +293,9 @@ class _Follower(WorkerPlugin):
             states = await self._scheduler.get_task_status(keys=[key])
             if states[key] is None:  # The answer of a worker that is now lost has arrived after all.
                 raise DifyError(_UNWANTED)
-            async with stream as run:
+            async with _counted(stream, attempts) as run:
                 try:
-                    if (handle := await begun(run)) is not None:
+                    if (handle := await read_handle(run)) is not None:
                         await self._scheduler.set_metadata(keys=[key], value=handle.to_json())
                     return await run.result()
                 except asyncio.CancelledError:
@@ -308,6 +311,18 @@ class _Follower(WorkerPlugin):
         problems = self._parameters.check(row)
         if problems:
             raise ConfigurationError(f"the inputs do not fit the app's form: {'; '.join(problems)}")
+
+
+@asynccontextmanager
+async def _counted(
+    stream: EventStream[WorkflowEvent, WorkflowResult], attempts: AttemptCounter
+) -> AsyncGenerator[EventStream[WorkflowEvent, WorkflowResult], None]:
+    """Enter a stream, and count how often its run was sent."""
+    try:
+        async with stream as run:
+            yield run
+    finally:
+        attempts.count = stream.attempts
 
 
 def _followed(name: str, data: bytes) -> _Answer:

@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import inspect
 import itertools
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ import pytest
 
 import dify_async
 from dify_async import AppClient, errors, events, models
-from dify_async._core import operations, web_operations
-from dify_async._core.operations import Operation
+from dify_async._wire.operation import Operation
 from dify_async.models._base import Model
+from dify_async.operations import app as operations
+from dify_async.operations import web as web_operations
 from dify_async.testing import FakeDify, Workflow
 
 ROOT = Path(__file__).parents[1]
@@ -87,17 +89,19 @@ LAYERS = {
     "_types": 0,
     "errors": 0,
     "settings": 1,
+    "options": 1,
     "models": 0,
     "events": 1,
     "files": 1,
     "_wire": 2,
-    "_core": 3,
+    "operations": 2,
+    "_http": 3,
+    "_streaming": 4,
     "batch": 4,
-    "journal": 3,
-    "resources": 4,
-    "clients": 5,
-    "asgi": 5,
-    "sync": 6,
+    "resources": 5,
+    "clients": 6,
+    "asgi": 6,
+    "sync": 7,
 }
 
 

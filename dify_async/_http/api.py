@@ -132,8 +132,9 @@ class Api:
             return None  # type: ignore[return-value]
         try:
             return decode_model(kind, response.body)  # type: ignore[no-any-return]
-        except (StructureError, ValueError) as error:
-            raise self._decode_error(error, response, request) from None
+        except (StructureError, ValueError) as exc:
+            error = self._decode_error(exc, response, request)
+        raise error  # Here, because the exception above quotes the body, which may contain a secret.
 
     async def download(
         self, operation: Operation[bytes], options: CallOptions, path: Path, *, ids: Mapping[str, str]
@@ -465,7 +466,10 @@ def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:
 def _calling_method() -> str:
     """Return the name of the resource's method that is being called, for an error."""
     frame = sys._getframe()
-    while frame.f_back is not None and "dify_async.resources" not in frame.f_globals.get("__name__", ""):
+    while frame.f_back is not None and not (
+        frame.f_globals.get("__name__", "").startswith("dify_async.resources.")
+        and frame.f_code.co_qualname.count(".") == 1
+    ):
         frame = frame.f_back
     return frame.f_code.co_qualname
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from dify_async.models import Page
 
 ItemT = TypeVar("ItemT")
+
+_STALE_PAGES: Final = 3
+"""Number of consecutive pages without a new entry that end a list. A server that ignores the cursor would never
+end it; a single such page may be due to entries that were added in the meantime."""
 
 
 class Pager(Generic[ItemT]):
@@ -19,7 +23,8 @@ class Pager(Generic[ItemT]):
     ```
 
     Each iteration starts at the first page. An entry that new entries have pushed onto the next page in the
-    meantime is yielded once. The list ends at a page that contains nothing new, whatever the server says.
+    meantime is yielded once. A list that repeats its pages ends, whatever
+    the server says.
     """
 
     def __init__(
@@ -35,10 +40,12 @@ class Pager(Generic[ItemT]):
         """Iterate over whole pages, which contain what the server says besides their entries."""
         seen: set[Any] = set()
         last: Page[ItemT] | None = None
-        while True:
+        stale = 0
+        while stale < _STALE_PAGES:
             page = await self._fetch(last)
-            if page is None or not page.data or (last is not None and not _has_news(page, last, seen)):
+            if page is None or not page.data:
                 return
+            stale = 0 if last is None or _has_news(page, last, seen) else stale + 1
             seen.update(getattr(item, "id", None) for item in page.data)
             yield page
             last = page

@@ -222,7 +222,7 @@ class IncomingResponse:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
-                    raise TooLarge(limit, operation=self._request.operation.name)
+                    raise TooLarge(limit, operation=self._request.operation.name)  # noqa: TRY301 - closed below
         except MAPPED as exc:
             self._response.close()
             error = transport_error_from(exc, self._request)
@@ -336,12 +336,12 @@ class Transport:
         proxy = state.proxy
         is_tunnelled = request.url.startswith("https:")
         seconds = request.timeouts.read
-        try:
-            async with (
-                form_body(request.data, seconds)
-                if isinstance(request.data, Form)
-                else nullcontext(request.data and json_body(request.data, seconds)) as data
-            ):
+        async with (
+            form_body(request.data, seconds)
+            if isinstance(request.data, Form)
+            else nullcontext(request.data and json_body(request.data, seconds)) as data
+        ):
+            try:
                 response = await state.session.request(
                     request.operation.method,
                     URL(request.url, encoded=True),
@@ -363,13 +363,11 @@ class Transport:
                     ssl=state.ssl,
                     timeout=_timeout(request.timeouts.connect, read_timeout, self.settings.session is None),
                 )
-        except MAPPED as exc:
-            if isinstance(exc, ConfigurationError):
-                raise
-            error = transport_error_from(
-                exc, request, is_stream=is_stream, server_version=self.server_version
-            )
-            raise error from error.__cause__
+            except MAPPED as exc:
+                error = transport_error_from(
+                    exc, request, is_stream=is_stream, server_version=self.server_version
+                )
+                raise error from error.__cause__
         self.server_version = response.headers.get("X-Version", "")[:50] or self.server_version
         return IncomingResponse(response.status, response.headers, response, request)
 

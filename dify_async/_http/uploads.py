@@ -69,7 +69,7 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormDa
     try:
         body.add_field("file", part, filename=file.name, content_type=file.mime_type)
         yield body
-    except (aiohttp.ClientError, ConfigurationError):
+    except Exception:
         if failures:
             raise failures[0] from None
         raise

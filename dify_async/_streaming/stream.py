@@ -136,13 +136,18 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def run_id(self) -> str | None:
-        """The run's id, for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
+        """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
         return self._progress.run_id
 
     @property
     def task_id(self) -> str | None:
         """The id that stops the run. None before the first event that contains it."""
         return self._progress.task_id
+
+    @property
+    def attempts(self) -> int:
+        """Number of times the request was sent, including attempts that were rejected."""
+        return self._spec.request.attempts
 
     @property
     def handle(self) -> RunHandle | None:
@@ -202,7 +207,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         pending = self._pending
         while pending:
             item = pending.popleft()
-            event: Any = decode_event(item) if item.__class__ is bytes else item  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+            event: Any = decode_event(item) if isinstance(item, bytes) else item
             if event is None:
                 self._pings += 1
                 self._has_progressed = self._has_progressed or self._is_paused

@@ -9,8 +9,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Awaitable,
-    Callable,
     Coroutine,
     Iterable,
 )
@@ -18,7 +16,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias
 
-from dify_async.batch.executor import Executor, LocalExecutor, RowT
+from dify_async.batch.executor import Executor, LocalExecutor, RowCall, RowT
 from dify_async.batch.journal import Journal
 from dify_async.batch.outcome import Outcome, ResultT_co, Totals
 from dify_async.batch.stopping import StopRule
@@ -54,7 +52,7 @@ class Batch(Generic[RowT, ResultT_co]):
     def __init__(
         self,
         rows: Rows[RowT],
-        executor: Executor[RowT, ResultT_co] | Callable[[RowT, str], Awaitable[ResultT_co]],
+        executor: Executor[RowT, ResultT_co] | RowCall[RowT, ResultT_co],
         *,
         concurrency: int,
         ordered: bool,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from dify_async._core.attempts import counting_attempts
+from dify_async._http.observer import AttemptCounter
 from dify_async.batch.outcome import ResultT_co
 from dify_async.errors import DifyError
 
 RowT = TypeVar("RowT")
 RowT_contra = TypeVar("RowT_contra", contravariant=True)
+
+RowCall: TypeAlias = Callable[[RowT, str, AttemptCounter], Awaitable[ResultT_co]]
+"""Runs a row, given its key in the journal, and counts the requests it takes."""
 
 
 @attrs.frozen
@@ -49,7 +52,7 @@ class Executor(Protocol[RowT_contra, ResultT_co]):
 class LocalExecutor(Generic[RowT, ResultT_co]):
     """Runs each row by a call in this event loop."""
 
-    call: Callable[[RowT, str], Awaitable[ResultT_co]]
+    call: RowCall[RowT, ResultT_co]
 
     async def open(self) -> None:
         """Do nothing: the client is open."""
@@ -63,11 +66,14 @@ class LocalExecutor(Generic[RowT, ResultT_co]):
 
 
 async def answer_of(call: Callable[..., Awaitable[ResultT_co]], *arguments: Any) -> Answer[ResultT_co]:
-    """Call a method that starts a run, and return its result or error with the number of attempts."""
-    with counting_attempts() as attempts:
-        try:
-            result = await call(*arguments)
-        except DifyError as error:
-            partial = getattr(error, "result", None) or getattr(error, "partial", None)
-            return Answer(partial, error, attempts[0])
-    return Answer(result, None, attempts[0])
+    """Call a function that starts a run, and return its result or error with the number of attempts.
+
+    Its last argument is the `AttemptCounter`.
+    """
+    attempts = AttemptCounter()
+    try:
+        result = await call(*arguments, attempts)
+    except DifyError as error:
+        partial = getattr(error, "result", None) or getattr(error, "partial", None)
+        return Answer(partial, error, attempts.count)
+    return Answer(result, None, attempts.count)

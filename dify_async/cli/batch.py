@@ -22,7 +22,7 @@ from dify_async.cli.output import print_rows, say
 from dify_async.cli.process import FAILED, SUCCEEDED, code_of, has_warned, in_terms_of_the_command
 from dify_async.cli.results import results_to
 from dify_async.cli.rows import Table, read_table
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError, DifyError
 from dify_async.models import InputField, WorkflowResult
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dify_async.cli.process import perform
 from dify_async.cli.run_view import view_on
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 
 if TYPE_CHECKING:
     from dify_async.testing import Workflow

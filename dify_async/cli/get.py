@@ -8,7 +8,7 @@ import typer
 
 from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJson, BaseUrl, with_client
 from dify_async.cli.output import print_facts, print_json
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 from dify_async.models import WorkflowRun
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJson, BaseUrl, with_client
 from dify_async.cli.output import print_facts, print_json
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 
 
 def info(as_json: AsJson = False, api_key: ApiKey = None, base_url: BaseUrl = None) -> None:

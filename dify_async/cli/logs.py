@@ -9,7 +9,7 @@ import typer
 
 from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJsonLines, BaseUrl, with_client
 from dify_async.cli.output import print_json_line, print_rows, seconds, shown
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 from dify_async.models import WorkflowLog
 
 _PAGE: Final = 100

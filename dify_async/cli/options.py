@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from dify_async.cli.process import perform
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError
 
 ApiKey = Annotated[

@@ -6,7 +6,7 @@ from typing import Final
 
 from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJson, BaseUrl, with_client
 from dify_async.cli.output import print_json, print_rows
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 from dify_async.models import InputField
 
 _HEADINGS: Final = ("name", "kind", "", "limits", "label")

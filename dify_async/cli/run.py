@@ -14,7 +14,7 @@ from dify_async.cli.inputs import fit_to_form, read_inputs
 from dify_async.cli.options import DEFAULT_USER, ApiKey, AsEvents, AsJson, BaseUrl, User, with_client
 from dify_async.cli.output import print_json_line, printable, say
 from dify_async.cli.process import has_warned
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError
 
 

@@ -8,7 +8,7 @@ import typer
 
 from dify_async.cli.options import DEFAULT_USER, ApiKey, BaseUrl, User, with_client
 from dify_async.cli.output import printable
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 
 
 def stop(

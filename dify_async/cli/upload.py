@@ -9,7 +9,7 @@ import typer
 
 from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJsonLines, BaseUrl, User, with_client
 from dify_async.cli.output import print_json_line, print_rows
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 
 _HEADINGS: Final = ("id", "name", "type", "size")
 

@@ -10,7 +10,7 @@ import typer
 from dify_async.cli.follow import Format, follow, format_of
 from dify_async.cli.options import DEFAULT_USER, ApiKey, AsEvents, AsJson, BaseUrl, User, with_client
 from dify_async.cli.output import say
-from dify_async.clients import AppClient
+from dify_async.clients.app import AppClient
 
 
 def watch(

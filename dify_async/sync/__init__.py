@@ -7,10 +7,10 @@ with AppClient("app-...", user="ada") as client:
     result = client.workflows.run({"city": "Lisbon"})
 ```
 
-Names, arguments, results and errors are those of `dify_async`. All clients of a process share one thread with one
-event loop, started by the first call; any number of threads may use them. They also work where an event loop is
-running, as in a notebook, but a call then blocks that loop: `async def` code uses the clients of `dify_async`.
-Processes may fork before and after using them. Not for processes that gevent has patched.
+Names, arguments, results and errors are those of `dify_async`. All clients of a process share one thread with
+one event loop, started by the first call; any number of threads may use them. They also work where an event
+loop is running, as in a notebook, but a call then blocks that loop: `async def` code uses the clients of
+`dify_async`. Processes may fork before and after using them. Not for processes that gevent has patched.
 """
 
 from dify_async import _probe

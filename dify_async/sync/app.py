@@ -125,10 +125,10 @@ class AppClient(Client):
         result = client.workflows.run({"city": "Lisbon"})
     ```
 
-    Takes the arguments of `dify_async.AppClient`, except that `session` is rejected, because a session belongs
-    to an event loop. A `limiter` is used in the event loop of the blocking clients. Any number of threads may
-    share a client. It continues to work in a forked child, with connections of its own, and pickles as its
-    settings; the pickle contains the key.
+    Takes the arguments of `dify_async.AppClient`, except that `session` is rejected, because a session
+    belongs to an event loop. A `limiter` is used in the event loop of the blocking clients. Any number of
+    threads may share a client. It continues to work in a forked child, with connections of its own, and
+    pickles as its settings; the pickle contains the key.
     """
 
     workflows = resource(Workflows)

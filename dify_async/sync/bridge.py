@@ -20,7 +20,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CLEAN_UP: Final = 2.5
-"""Seconds for the clean-up of an interrupted call: the server is asked to stop its run, which takes 2 at most."""
+"""Seconds for the clean-up of an interrupted call: the server is asked to stop its run, which takes 2 at
+most.
+"""
 
 
 class _Closable(Protocol):
@@ -85,7 +87,7 @@ class Bridge:
         return tasks[0].result()
 
     def post(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a coroutine function in the event loop without waiting: for finalizers, which any thread may run."""
+        """Run a coroutine function in the event loop without waiting. For finalizers."""
         if self is current() and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: self._kept(function()))
 
@@ -125,7 +127,8 @@ class Bridge:
     async def _main(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         started.set_result(asyncio.get_running_loop())
         await self._end.wait()
-        # Before anyio cancels everything, including requests that stop runs, calls and streams are left properly.
+        # Before anyio cancels everything, including requests that stop runs, calls and streams are left
+        # properly.
         ending = list(self._tasks)
         for task in ending:
             task.cancel()

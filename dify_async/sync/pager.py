@@ -22,7 +22,8 @@ class Pager(Generic[ItemT]):
     ```
 
     Each iteration starts at the first page. An entry that new entries have pushed onto the next page in the
-    meantime is yielded once. The list ends at a page that contains nothing new, whatever the server says.
+    meantime is yielded once. A list that repeats its pages ends, whatever
+    the server says.
     """
 
     def __init__(self, wrapped: AsyncPager[ItemT]) -> None:

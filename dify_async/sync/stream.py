@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from dify_async._streaming.stream import EventStream as AsyncEventStream
-from dify_async._wire.results import text_of
+from dify_async._streaming.stream import text_of
 from dify_async.errors import ConfigurationError
 from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
 from dify_async.sync.bridge import Bridge, current
@@ -28,9 +28,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     ```
 
     The stream ends at the run's terminal event, not when the server closes the connection. Leaving the block
-    before that (`break`, an exception, Ctrl-C, a timeout) asks the server to stop the run, within two seconds,
-    unless the client was created with `on_abandon="detach"` or `detach()` was called: closing a connection
-    alone does not stop a run of Dify.
+    before that (`break`, an exception, Ctrl-C, a timeout) asks the server to stop the run, within two
+    seconds, unless the client was created with `on_abandon="detach"` or `detach()` was called: closing a
+    connection alone does not stop a run of Dify.
 
     When the stream of a workflow or chatflow is interrupted, it reconnects: no event is delivered twice, and
     `result.gap` tells that pieces of text may be missing.
@@ -45,13 +45,18 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def run_id(self) -> str | None:
-        """The run's id, for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
+        """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
         return self._wrapped.run_id
 
     @property
     def task_id(self) -> str | None:
         """The id that stops the run. None before the first event that contains it."""
         return self._wrapped.task_id
+
+    @property
+    def attempts(self) -> int:
+        """Number of times the request was sent, including attempts that were rejected."""
+        return self._wrapped.attempts
 
     @property
     def handle(self) -> RunHandle | None:

@@ -155,7 +155,8 @@ class WebAppClient(Client):
         print(talk.send("What is on tonight?").answer)
     ```
 
-    Takes the arguments of `dify_async.WebAppClient`. What is said of the blocking `AppClient` applies here too.
+    Takes the arguments of `dify_async.WebAppClient`. What is said of the blocking `AppClient` applies here
+    too.
     """
 
     auth = resource(Auth)

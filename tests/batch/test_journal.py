@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from dify_async import AppClient, Batch, InputFile, errors
-from dify_async._core import recovery
+from dify_async._streaming import recovery
 from dify_async.testing import Cut, Delay, FakeDify, Node, Refuse, Workflow
 from tests.support.faults import GONE
 
@@ -258,7 +258,7 @@ async def test_a_refusal_to_tell_of_a_run_does_not_start_it_twice(
 async def test_a_run_without_a_sign_of_life_is_started_anew_where_the_server_knows_no_better(
     client: AppClient, fake_dify: FakeDify, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "PATIENCE", 0.5)
+    monkeypatch.setattr(recovery, "GIVE_UP_AFTER", 0.5)
     await lost(client, fake_dify, path)
     fake_dify.faults.append(Refuse(status=503, on="GET /v1/workflow", times=99))
     assert await outputs(client, rows(1), path) == ["ServerError"]

@@ -16,11 +16,12 @@ import attrs
 import pytest
 
 from dify_async import models
-from dify_async._core import operations, web_operations
-from dify_async._core.operations import Operation
 from dify_async._wire.decoding.codegen import origin_of
 from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.operation import Operation
 from dify_async.models._base import Received
+from dify_async.operations import app as operations
+from dify_async.operations import web as web_operations
 from tests.support.contract import LEFT_OUT, by_key
 from tests.support.recordings import Recording, matching
 

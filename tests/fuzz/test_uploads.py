@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from werkzeug.wrappers import Request
 
 from dify_async import AppClient, InputFile
-from dify_async._core.identity import AppIdentity
-from dify_async._core.multipart import Form, multipart
+from dify_async._http.auth import KeyAuth
+from dify_async._http.uploads import Form, form_body
 from dify_async.errors import ConfigurationError
 
 fuzzed = settings()
@@ -43,7 +43,7 @@ File = tuple[str, str | None, str, bytes]
 
 async def received(form: Form) -> tuple[dict[str, str], list[File]]:
     """Write a form and read it: its fields, and field, name, content type and content of its files."""
-    async with multipart(form) as data:
+    async with form_body(form, 60) as data:
         written = data()
         body = await written.as_bytes()
     environ = {
@@ -66,7 +66,7 @@ async def test_what_is_sent_is_what_is_read(
     name: str, user: str, content: bytes, mime_type: str | None
 ) -> None:
     file = InputFile(content, name=name, mime_type=mime_type)
-    fields = {"user": AppIdentity.of("app-x", user).asked_user("POST /x")}
+    fields = {"user": KeyAuth.for_app("app-x", user).user}
     assert await received(Form(fields, file)) == (fields, [("file", name, file.mime_type, content)])
     assert file.mime_type == mime_type or mime_type is None
 

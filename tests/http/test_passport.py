@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from dify_async import InputFile, Retry, WebAppClient, errors
-from dify_async._core import web_operations
+from dify_async.operations import web as web_operations
 from dify_async.testing import FakeDify, Refuse
 from tests.support.clients import NO_RETRY, web_client
 from tests.support.limits import HANGS_AFTER
@@ -292,9 +292,9 @@ async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixt
         with pytest.raises(errors.Unauthorized) as caught:
             await client.app.parameters()
         login = await client.auth.login("ada@example.org", "secret-password")
-        request = client._core.prepare(web_operations.LOGIN, body={"password": "secret-password"})
+        request = client._api.build(web_operations.LOGIN, {}, json={"password": "secret-password"})
         texts = [
-            repr(client), repr(client._core), repr(client.auth), caplog.text, str(caught.value),
+            repr(client), repr(client._api), repr(client.auth), caplog.text, str(caught.value),
             repr(login), repr(request),
             caught.value.message, *traceback.format_exception(caught.value),
         ]  # fmt: skip

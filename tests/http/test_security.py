@@ -27,13 +27,13 @@ from urllib.parse import unquote
 import pytest
 import trustme
 from aiohttp import web
+from dify_async.resources.files import Files
+from dify_async.resources.workflows import Workflows
 from werkzeug.wrappers import Request
 
 from dify_async import AppClient, Retry, Timeouts, errors
 from dify_async.models import RunHandle
 from dify_async.resources.app import App
-from dify_async.resources.files import Files
-from dify_async.resources.workflows import Workflows
 from dify_async.testing import FakeDify
 from tests.support.clients import KEY, NO_RETRY, app_client
 from tests.support.limits import HANGS_AFTER
@@ -105,7 +105,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "stop": ("POST", lambda client, _: client.workflows.stop("t")),
     "upload": ("POST", lambda client, _: client.files.upload(b"content", name="a.txt")),
     "preview": ("GET", lambda client, _: client.files.preview("f")),
-    "save_preview": ("GET", lambda client, folder: client.files.save_preview("f", folder / "f.bin")),
+    "download": ("GET", lambda client, folder: client.files.download("f", folder / "f.bin")),
     "info": ("GET", lambda client, _: client.app.info()),
     "logs": ("GET", lambda client, _: client.workflows.logs().all()),
     "request": ("PUT", lambda client, _: client.request("PUT", "/x", json={"a": "b"})),
@@ -264,9 +264,9 @@ BY_ID: dict[str, tuple[list[tuple[str, str]], Callable[[AppClient, str, Path], A
     "get": ([("/v1/workflows/run/", "")], lambda client, given, _: client.workflows.get(given)),
     "stop": ([("/v1/workflows/tasks/", "/stop")], lambda client, given, _: client.workflows.stop(given)),
     "preview": ([("/v1/files/", "/preview")], lambda client, given, _: client.files.preview(given)),
-    "save_preview": (
+    "download": (
         [("/v1/files/", "/preview")],
-        lambda client, given, folder: client.files.save_preview(given, folder / "f.bin"),
+        lambda client, given, folder: client.files.download(given, folder / "f.bin"),
     ),
 }  # fmt: skip
 
@@ -361,7 +361,7 @@ async def test_no_text_breaks_out_of_its_header(fake_dify: FakeDify, tmp_path: P
                 lambda headers: client.workflows.run({}, extra_headers=headers),
                 lambda headers: client.workflows.run({}, response_mode="blocking", extra_headers=headers),
                 lambda headers: client.files.upload(b"x", name="a.txt", extra_headers=headers),
-                lambda headers: client.files.save_preview("f", tmp_path / "f", extra_headers=headers),
+                lambda headers: client.files.download("f", tmp_path / "f", extra_headers=headers),
                 lambda headers: client.request("GET", "/info", extra_headers=headers),
             ):
                 with pytest.raises(errors.ConfigurationError):
@@ -486,7 +486,7 @@ ANSWERS: dict[str, tuple[int, str, str]] = {
     "a stream": (200, "text/event-stream", "run"),
     "a refused run": (400, JSON, "run"),
     "no stream": (200, JSON, "stream"),
-    "a refused download": (404, JSON, "save_preview"),
+    "a refused download": (404, JSON, "download"),
     "a refused upload": (413, "text/html", "upload"),
 }
 
@@ -586,7 +586,7 @@ async def test_a_download_takes_constant_memory_whatever_it_expands_to(tmp_path:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with sending(head, [body]) as (address, _), client_of(address, max_event_bytes=MIB) as client:
         with peak_below(8):
-            path = await client.files.save_preview("f", tmp_path / "f.bin")
+            path = await client.files.download("f", tmp_path / "f.bin")
     assert path.stat().st_size == 64 * MIB
 
 
@@ -667,7 +667,7 @@ async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: 
     caplog.set_level(logging.DEBUG)
     texts: list[str] = []
     async with client_of(address, retry=Retry(attempts=2, base=0.001), **settings) as client:
-        texts += [repr(client), repr(client.workflows), repr(client.files), repr(client._core)]
+        texts += [repr(client), repr(client.workflows), repr(client.files), repr(client._api)]
         calls: list[Callable[[], Awaitable[object]]] = [
             client.app.info,
             lambda: client.workflows.run({}),
@@ -737,7 +737,7 @@ async def test_headers_of_a_call_are_shown_nowhere(tmp_path: Path) -> None:
             client.workflows.run({}, extra_headers=headers),
             client.workflows.run({}, response_mode="blocking", extra_headers=headers),
             client.files.upload(b"x", name="a.txt", extra_headers=headers),
-            client.files.save_preview("f", tmp_path / "f", extra_headers=headers),
+            client.files.download("f", tmp_path / "f", extra_headers=headers),
             client.request("GET", "/info", extra_headers=headers),
         ]
         texts: list[str] = []

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dify_async import InputFile, RunHandle, WebAppClient, errors, events
-from dify_async._core import recovery
+from dify_async._streaming import recovery
 from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
 from tests.support.limits import HANGS_AFTER
 
@@ -101,7 +101,7 @@ async def test_a_server_in_trouble_is_waited_for(web: WebAppClient, fake_dify: F
 async def test_a_killed_worker_ends_in_time(
     web: WebAppClient, fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "PATIENCE", 1.0)
+    monkeypatch.setattr(recovery, "GIVE_UP_AFTER", 1.0)
     fake_dify.app, fake_dify.ping_every = SLOW, 0.1
     fake_dify.faults.append(Cut(after_events=3, how="end"))
     async with asyncio.timeout(HANGS_AFTER):

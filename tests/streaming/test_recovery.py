@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dify_async import AppClient, RunHandle, Timeouts, errors, events
-from dify_async._core import recovery
+from dify_async._streaming import recovery
 from dify_async.models import WorkflowResult
 from dify_async.testing import Cut, Drop, FakeDify, Node, Refuse, Silence, Workflow
 from tests.support.clock import frozen_time
@@ -34,7 +34,7 @@ def workflow(fake_dify: FakeDify) -> None:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a run up after a second, instead of 21 minutes."""
-    monkeypatch.setattr(recovery, "PATIENCE", 1.0)
+    monkeypatch.setattr(recovery, "GIVE_UP_AFTER", 1.0)
 
 
 def told(event: events.Event) -> tuple[str, str]:
