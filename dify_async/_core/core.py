@@ -400,11 +400,7 @@ class Core:
         """Add to an error what was asked and of whom, and take out secrets that the server has sent back."""
         error.operation = error.operation or asked.operation
         error.server_version = error.server_version or self.transport.server_version
-        for secret in self._secrets(asked):
-            error.args = tuple(arg.replace(secret, "***") for arg in error.args)
-            for name, value in vars(error).items():
-                if isinstance(value, str):
-                    setattr(error, name, value.replace(secret, "***"))
+        error.redact(self._secrets(asked))
         return error
 
     def accepted(self, result: ResultT, asked: Asked, **known: Any) -> ResultT:

@@ -20,7 +20,7 @@ from dify_async._core.request import Options, Request
 from dify_async._core.transport import LEAVING, Home, broken
 from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
-from dify_async._wire.results import Fold, is_repeated, text_of
+from dify_async._wire.results import Accumulator, is_repeated, text_of
 from dify_async._wire.sse import EventParser
 from dify_async.errors import (
     ConfigurationError,
@@ -86,7 +86,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self,
         core: Core,
         run: Run,
-        fold: Fold[ResultT_co],
+        fold: Accumulator[ResultT_co],
         *,
         on_ping: Callable[[], object] | None = None,
     ) -> None:

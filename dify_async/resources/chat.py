@@ -12,7 +12,7 @@ from dify_async._core.core import Core
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.results import ChatFold
+from dify_async._wire.results import ChatAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
@@ -78,7 +78,7 @@ class _Chats:
             stop=operations.STOP_CHAT_MESSAGE,
             recovers=True,
         )
-        return EventStream(self._core, run, ChatFold(), on_ping=on_ping)
+        return EventStream(self._core, run, ChatAccumulator(), on_ping=on_ping)
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ from dify_async._core.core import Core
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.results import CompletionFold
+from dify_async._wire.results import CompletionAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.events import CompletionEvent
 from dify_async.files import FileInputs
@@ -167,4 +167,4 @@ class Completions:
             user=self._core.identity.asked_user(request.asked.operation),
             stop=operations.STOP_COMPLETION,
         )
-        return EventStream(self._core, run, CompletionFold(), on_ping=on_ping)
+        return EventStream(self._core, run, CompletionAccumulator(), on_ping=on_ping)

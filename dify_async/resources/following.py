@@ -12,7 +12,7 @@ from dify_async._core.recovery import following
 from dify_async._core.request import Options
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import Json
-from dify_async._wire.results import Progress, WorkflowFold
+from dify_async._wire.results import Progress, WorkflowAccumulator
 from dify_async.events import WorkflowEvent
 from dify_async.models import RunHandle, WorkflowResult
 from dify_async.resources.forms import submitted
@@ -190,7 +190,7 @@ class StoredRuns:
         progress = Progress(run_id=run if not isinstance(run, RunHandle) else run.run_id)
         # Until the worker has picked the answer up, a snapshot still says that the run waits for it.
         progress.note_form(submitted_form)
-        fold = WorkflowFold(progress, continue_on_pause=run_of.continue_on_pause)
+        fold = WorkflowAccumulator(progress, continue_on_pause=run_of.continue_on_pause)
         return EventStream(self._core_of(run), run_of, fold, on_ping=on_ping)
 
     def _core_of(self, run: str | RunHandle) -> Core:

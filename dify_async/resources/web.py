@@ -12,7 +12,7 @@ from dify_async._core.passport import WebIdentity
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.results import WorkflowFold
+from dify_async._wire.results import WorkflowAccumulator
 from dify_async.errors import ConfigurationError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, FileSource, InputFile
@@ -130,7 +130,7 @@ class WebWorkflows(StoredRuns):
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
         user = self._core.identity.user
         run = Run(request=request, kind="workflow", user=user, stop=operations.STOP_WORKFLOW, recovers=True)
-        return EventStream(self._core, run, WorkflowFold(), on_ping=on_ping)
+        return EventStream(self._core, run, WorkflowAccumulator(), on_ping=on_ping)
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ from dify_async._core.pager import Pager
 from dify_async._core.request import Options, Request
 from dify_async._core.stream import EventStream, Run
 from dify_async._types import OMIT, Json, Omit
-from dify_async._wire.results import WorkflowFold
+from dify_async._wire.results import WorkflowAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.batch.journal import Journal
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
@@ -319,7 +319,7 @@ class Workflows(StoredRuns):
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
         user = self._core.identity.asked_user(request.asked.operation)
         run = Run(request=request, kind="workflow", user=user, stop=operations.STOP_WORKFLOW, recovers=True)
-        return EventStream(self._core, run, WorkflowFold(), on_ping=on_ping)
+        return EventStream(self._core, run, WorkflowAccumulator(), on_ping=on_ping)
 
 
 def _iso(time: datetime | str | None) -> str | None:

@@ -26,7 +26,13 @@ from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding import hooks as decode
 from dify_async._wire.decoding.codegen import field_types, origin_of
 from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
+from dify_async._wire.results import (
+    ChatAccumulator,
+    CompletionAccumulator,
+    WorkflowAccumulator,
+    is_repeated,
+    text_of,
+)
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import BY_NAME, Event, UnknownEvent
@@ -1416,7 +1422,7 @@ def test_whatever_comes_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
 @given(values=st.lists(wild_events(), max_size=8))
 def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
     decoded = [decode_event(json.dumps(value).encode()) for value in values]
-    for fold in (WorkflowFold(), ChatFold(), CompletionFold()):
+    for fold in (WorkflowAccumulator(), ChatAccumulator(), CompletionAccumulator()):
         for event in decoded:
             assert event is not None
             assert isinstance(is_repeated(event, fold.progress), bool)

@@ -13,8 +13,8 @@ What a field makes of the JSON that it gets:
 So a field has a value of its declared type, whatever came; `.raw` has what came.
 
 Integers beyond 64 bits are exact. orjson makes floats of them, so if a float of that size is in a field for
-integers or for any JSON, the payload is parsed again by Python's own parser. Two converters do that: the first
-one checks such fields, the second one gets exact numbers and checks nothing.
+integers or for any JSON, the payload is parsed again by Python's own parser. Two converters do that: the
+first one checks such fields, the second one gets exact numbers and checks nothing.
 
 Decoding is the hot path of a stream. Stock cattrs calls a function per field; our hook for attrs classes is
 one generated function per class (`codegen`).
