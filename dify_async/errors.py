@@ -137,9 +137,8 @@ def _masked(value: Any, secret: str) -> Any:
         return value.replace(secret, "***")
     if isinstance(value, bytes):
         return value.replace(secret.encode("utf-8", "surrogatepass"), b"***")
-    if isinstance(value, dict):
-        entries: dict[Any, Any] = value
-        return {key: _masked(one, secret) for key, one in entries.items()}
+    if value.__class__ is dict:
+        return {key: _masked(one, secret) for key, one in value.items()}
     return value
 
 

@@ -167,7 +167,7 @@ def test_exit_codes_of_runs(
     ("arguments", "sentence"),
     [
         (["run"], "city is required"),
-        (["run", "-i", "city=x", "-i", "days=soon"], "days takes a number, not 'soon'"),
+        (["run", "-i", "city=x", "-i", "days=soon"], "days must be a number, got 'soon'"),
         (["run", "-i", "city"], "NAME=VALUE"),
         (["run", "-i", "=x"], "NAME=VALUE"),
         (["run", "-i", "city=@nope.pdf"], "there is no file 'nope.pdf'"),
