@@ -419,18 +419,22 @@ class StreamInterrupted(DifyError):
 
 
 class TooLarge(DifyError):
-    """An event or a body is larger than the client's `max_event_bytes`."""
+    """An event or a body is larger than the client's `max_event_bytes`, or an event has too many lines."""
 
     def __init__(
-        self, limit: int, *, operation: str | None = None, server_version: str | None = None
+        self,
+        limit: int,
+        text: str | None = None,
+        *,
+        operation: str | None = None,
+        server_version: str | None = None,
     ) -> None:
-        super().__init__(
-            f"an event or a body is larger than max_event_bytes={limit}; raise it if you expect so much data",
-            operation=operation,
-            server_version=server_version,
+        text = text or (
+            f"an event or a body is larger than max_event_bytes={limit}; raise it if you expect so much data"
         )
+        super().__init__(text, operation=operation, server_version=server_version)
         self.limit = limit
-        """Bytes."""
+        """The limit in bytes."""
 
 
 class DecodeError(DifyError):

@@ -147,7 +147,7 @@ def test_a_stop_that_fails_is_told(environment: dict[str, str], fake_dify: FakeD
 @pytest.mark.parametrize(
     ("workflow", "code", "sentence"),
     [
-        (Workflow(nodes=[Node("Boom", error="it broke")]), 1, "the run ended as failed: it broke"),
+        (Workflow(nodes=[Node("Boom", error="it broke")]), 1, "the run failed: it broke"),
         (Workflow(nodes=[Node("Boom", error="x", caught=True)]), 0, ""),
         (Workflow(nodes=[Node("Ask", form="Sure?")]), 4, "the run waits at ask"),
     ],
