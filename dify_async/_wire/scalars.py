@@ -55,7 +55,7 @@ def non_finite_number(value: Any, path: str) -> str | None:
         one, place = waiting.pop()
         inner = entries(one, place)
         if inner is not None:
-            waiting += inner
+            waiting += reversed(list(inner))
         elif not is_finite(plain(one)):
             return f"{place} must be a finite number, got {plain(one)}: JSON has no NaN or infinity"
     return None

@@ -70,7 +70,8 @@ class EventParser:
             # Dify writes an event as one line. Whether all of these are is checked once for all of them.
             found = data[6:end].split(b"\n\ndata: ")
             if b"\n" not in b"".join(found) and b"" not in found:
-                self._begin(data[end + 2 :])
+                if end + 2 < len(data):
+                    self._begin(data[end + 2 :])
                 return events + found if events else found
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
@@ -91,8 +92,8 @@ class EventParser:
 
     def _begin(self, rest: bytes) -> None:
         """Keep the beginning of an event, which contains no empty line."""
-        end = rest.rfind(b"\n") + 1
-        if end:
+        if b"\n" in rest:
+            end = rest.rfind(b"\n") + 1
             self._event.add_all(rest[:end])
             rest = rest[end:]
         self._tail += rest
