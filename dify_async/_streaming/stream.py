@@ -24,7 +24,7 @@ from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
 from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.operation import Operation
-from dify_async._wire.results import Fold, is_repeated, text_of
+from dify_async._wire.results import Accumulator, is_repeated, text_of
 from dify_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -103,7 +103,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self,
         api: Api,
         spec: RunSpec,
-        accumulator: Fold[ResultT_co],
+        accumulator: Accumulator[ResultT_co],
         *,
         on_ping: Callable[[], object] | None = None,
     ) -> None:

@@ -11,7 +11,7 @@ from dify_async._http.api import Api
 from dify_async._streaming.recovery import follow_request
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
-from dify_async._wire.results import Progress, WorkflowFold
+from dify_async._wire.results import Progress, WorkflowAccumulator
 from dify_async.events import WorkflowEvent
 from dify_async.models import RunHandle, WorkflowResult
 from dify_async.operations import app as operations
@@ -177,7 +177,7 @@ class FollowedRuns(Resource):
         progress = Progress(run_id=run_id)
         # Until the worker has received the form, a snapshot still says that the run waits for it.
         progress.note_form(submitted_form)
-        accumulator = WorkflowFold(progress, continue_on_pause=continue_on_pause)
+        accumulator = WorkflowAccumulator(progress, continue_on_pause=continue_on_pause)
         return EventStream(api, spec, accumulator, on_ping=on_ping)
 
     def _api_of(self, run: str | RunHandle) -> Api:

@@ -328,7 +328,7 @@ def test_the_report_is_one_page_that_needs_no_other(dify: Command, fake_dify: Fa
     assert titles[0] == ["succeeded: 30", "ConfigurationError: 1"]
     assert sum(int(title.split(": ")[1].split()[0]) for title in titles[1] if title) == 30
     assert titles[2][-1] == "6.82 to 7 tokens: 30 rows"
-    assert "days takes a number, not &#x27;&lt;b&gt;&amp;&#x27;" in page
+    assert "days must be a number, got &#x27;&lt;b&gt;&amp;&#x27;" in page
 
 
 def test_the_report_stays_small_and_its_numbers_whole(dify: Command, fake_dify: FakeDify, rows: Path) -> None:

@@ -148,7 +148,7 @@ def test_a_stop_that_fails_is_told(environment: dict[str, str], fake_dify: FakeD
 @pytest.mark.parametrize(
     ("workflow", "code", "sentence"),
     [
-        (Workflow(nodes=[Node("Boom", error="it broke")]), 1, "the run ended as failed: it broke"),
+        (Workflow(nodes=[Node("Boom", error="it broke")]), 1, "the run failed: it broke"),
         (Workflow(nodes=[Node("Boom", error="x", caught=True)]), 0, ""),
         (Workflow(nodes=[Node("Ask", form="Sure?")]), 4, "the run waits at ask"),
     ],
@@ -168,7 +168,7 @@ def test_exit_codes_of_runs(
     ("arguments", "sentence"),
     [
         (["run"], "city is required"),
-        (["run", "-i", "city=x", "-i", "days=soon"], "days takes a number, not 'soon'"),
+        (["run", "-i", "city=x", "-i", "days=soon"], "days must be a number, got 'soon'"),
         (["run", "-i", "city"], "NAME=VALUE"),
         (["run", "-i", "=x"], "NAME=VALUE"),
         (["run", "-i", "city=@nope.pdf"], "there is no file 'nope.pdf'"),

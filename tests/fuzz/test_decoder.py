@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from dify_async import AppClient, events
 from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
+from dify_async._wire.results import (
+    ChatAccumulator,
+    CompletionAccumulator,
+    WorkflowAccumulator,
+    is_repeated,
+    text_of,
+)
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import Event, UnknownEvent
@@ -140,7 +146,7 @@ def test_any_depth_is_an_event(depth: int, name: str, bracket: str) -> None:
     data = f'{{"event": "{name}", "data": {{"outputs": {deep}, "inputs": {deep}}}, "x": {deep}}}'.encode()
     event = decode_event(data)
     assert event is not None
-    for fold in (WorkflowFold(), ChatFold(), CompletionFold()):
+    for fold in (WorkflowAccumulator(), ChatAccumulator(), CompletionAccumulator()):
         fold.add(event)
         fold.result()
     assert event.raw
@@ -165,7 +171,12 @@ OF_A_CHATFLOW: list[dict[str, Any]] = [
 
 
 def folds() -> list[Any]:
-    return [WorkflowFold(), WorkflowFold(continue_on_pause=True), ChatFold(), CompletionFold()]
+    return [
+        WorkflowAccumulator(),
+        WorkflowAccumulator(continue_on_pause=True),
+        ChatAccumulator(),
+        CompletionAccumulator(),
+    ]
 
 
 @fuzzed

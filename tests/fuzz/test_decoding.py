@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_async._wire.decoding.hooks import decode_event
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
+from dify_async._wire.results import (
+    ChatAccumulator,
+    CompletionAccumulator,
+    WorkflowAccumulator,
+    is_repeated,
+    text_of,
+)
 from dify_async._wire.run_errors import error_from_result
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import WorkflowRun
@@ -52,7 +58,7 @@ def test_whatever_comes_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
 @given(values=st.lists(wild_events(), max_size=8))
 def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
     decoded = [decode_event(json.dumps(value).encode()) for value in values]
-    for fold in (WorkflowFold(), ChatFold(), CompletionFold()):
+    for fold in (WorkflowAccumulator(), ChatAccumulator(), CompletionAccumulator()):
         for event in decoded:
             assert event is not None
             assert isinstance(is_repeated(event, fold.progress), bool)

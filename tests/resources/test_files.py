@@ -376,9 +376,9 @@ async def test_the_clock_of_the_run_counts_its_uploads(client: AppClient, fake_d
 
 async def test_what_is_no_json_says_how_a_file_goes_in(client: AppClient, tmp_path: Path) -> None:
     for value in (tmp_path, b"x", io.BytesIO()):
-        with pytest.raises(errors.ConfigurationError, match=r"a file goes in as InputFile\(\.\.\.\)"):
+        with pytest.raises(errors.ConfigurationError, match=r"pass a file as InputFile\(\.\.\.\)"):
             await client.workflows.run({"doc": value})
-    with pytest.raises(errors.ConfigurationError, match="object is no JSON value"):
+    with pytest.raises(errors.ConfigurationError, match="must be a JSON value, got object"):
         await client.workflows.run({"doc": object()})
 
 

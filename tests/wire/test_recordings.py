@@ -14,7 +14,7 @@ import pytest
 from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingMessage, BlockingRun
 from dify_async._wire.decoding.hooks import decode_event, decode_model
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, text_of
+from dify_async._wire.results import ChatAccumulator, CompletionAccumulator, WorkflowAccumulator, text_of
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import RunFailed, RunPaused, RunStopped
@@ -32,7 +32,7 @@ from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, Wo
 from dify_async.models._base import WIRE_KEYS
 from tests.support.recordings import Recording, large_stream, load, streams
 
-FoldT = WorkflowFold | ChatFold | CompletionFold
+FoldT = WorkflowAccumulator | ChatAccumulator | CompletionAccumulator
 
 STREAMS = streams()
 SMALL = 12 * 1024
@@ -67,13 +67,13 @@ def decoded(stream: Recording) -> list[Event]:
 
 def fold_for(stream: Recording) -> FoldT:
     if "completion-messages" in stream.path:
-        return CompletionFold()
+        return CompletionAccumulator()
     is_chat = "chat-messages" in stream.path or "chatflow" in stream.name
-    return ChatFold() if is_chat else WorkflowFold()
+    return ChatAccumulator() if is_chat else WorkflowAccumulator()
 
 
 def folded(name: str) -> FoldT:
-    """Fold a recording as a reader would: nothing is read after the last event."""
+    """Accumulator a recording as a reader would: nothing is read after the last event."""
     fold = fold_for(load(name))
     for event in decoded(load(name)):
         assert not fold.progress.over, f"{name} goes on after its last event with {event.event}"
@@ -470,7 +470,7 @@ def test_a_refused_input_ends_the_stream_without_a_run(name: str) -> None:
     assert progress.error.code is None
     assert progress.error.message
     assert progress.task_id is progress.run_id is None
-    if isinstance(fold, WorkflowFold):
+    if isinstance(fold, WorkflowAccumulator):
         result = fold.result()
         assert result.status == RunStatus.FAILED
         assert result.error == progress.error.message
@@ -621,7 +621,7 @@ def test_large_recordings_are_read_whole(name: str, check: Callable[[Any], bool]
     events = [event for event in map(decode_event, whole) if event is not None]
     assert len(events) == len(re.findall(rb'(?m)^data: \{"event"', body))
     assert not any(isinstance(event, UnknownEvent) for event in events)
-    fold = ChatFold() if name.startswith("chat") else WorkflowFold()
+    fold = ChatAccumulator() if name.startswith("chat") else WorkflowAccumulator()
     for event in events:
         fold.add(event)
     assert check(fold)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Iterable
+
 import pytest
 
 from dify_async._wire.sse import PING, EventParser
@@ -253,3 +256,47 @@ def test_the_work_is_linear_in_the_size_of_one_event(reads: int, size: int) -> N
             parser.feed(read)
         (event,) = parser.feed(b"\n\n")
     assert event == read * reads
+
+
+# Many lines, and comments
+
+
+def peak_of(pieces: Iterable[bytes]) -> int:
+    """Return the bytes that a parser allocates at most while it reads."""
+    parser = EventParser(64 * MIB)
+    tracemalloc.start()
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+    except TooLarge:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("line", [b"ab\n", b"data:\n", b"data: a\n", b": c\n", b"\n"], ids=str)
+def test_tiny_lines_take_memory_in_proportion(line: bytes) -> None:
+    read = line * (MIB // 4 // len(line))
+    assert peak_of([read] * 4) < 8 * MIB
+    assert peak_of([read * 4 + b"\n\n"]) < 8 * MIB
+
+
+def test_endless_comments_are_not_kept() -> None:
+    assert peak_of([b": keep-alive\n" * 1000] * 200) < MIB
+    assert peak_of([b":" + b"x" * MIB] + [b"x" * 1000] * 5000) < 3 * MIB
+
+
+def test_comments_do_not_count_for_the_size_of_an_event() -> None:
+    data = b"".join(b": comment of some length\n" for _ in range(50)) + FITS + b"\n: end\n\n"
+    for pieces in ([data], singly(data), [data[:700], data[700:]]):
+        assert parsed(pieces, LIMIT) == [FITS[6:]]
+
+
+def test_the_lines_of_one_event_are_limited() -> None:
+    assert len(parsed([b"data: a\n" * 65_536 + b"\n"])) == 1
+    for pieces in ([b"data: a\n" * 65_537], [b"data: a\n" * 65_537 + b"\n"], [b"x\n" * 40_000] * 2):
+        with pytest.raises(TooLarge):
+            parsed(pieces)
+    assert parsed([b"data: a\n\n" * 70_000 + b": c\n" * 70_000]) == [b"a"] * 70_000

@@ -11,7 +11,7 @@ from dify_async._http.api import checked_options, header_secrets
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
-from dify_async._wire.results import ChatFold
+from dify_async._wire.results import ChatAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
@@ -61,7 +61,7 @@ class ChatOfBothApis(Resource):
         json = {**body, "response_mode": "streaming"}
         request = self._api.build(operations.SEND_CHAT_MESSAGE, options, json=json)
         spec = RunSpec(request=request, kind="chat", stop=operations.STOP_CHAT_MESSAGE, recovers=True)
-        return EventStream(self._api, spec, ChatFold(), on_ping=on_ping)
+        return EventStream(self._api, spec, ChatAccumulator(), on_ping=on_ping)
 
 
 def message_body(

@@ -11,7 +11,7 @@ from dify_async._http.api import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
-from dify_async._wire.results import CompletionFold
+from dify_async._wire.results import CompletionAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.events import CompletionEvent
 from dify_async.files import FileInputs
@@ -90,7 +90,7 @@ class Completions(Resource):
         body = run_body(inputs, files, query=query, response_mode="streaming")
         request = self._api.build(operations.CREATE_COMPLETION, options, json=body)
         spec = RunSpec(request=request, kind="completion", stop=operations.STOP_COMPLETION)
-        return EventStream(self._api, spec, CompletionFold(), on_ping=on_ping)
+        return EventStream(self._api, spec, CompletionAccumulator(), on_ping=on_ping)
 
     def create_many(
         self,

@@ -17,7 +17,7 @@ from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.operation import Operation
-from dify_async._wire.results import WorkflowFold
+from dify_async._wire.results import WorkflowAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.errors import ConfigurationError, NotFound, RunFailed, RunPaused, StreamInterrupted
@@ -294,7 +294,7 @@ class Workflows(FollowedRuns):
         body = run_body(inputs, files, response_mode="streaming")
         request = self._api.build(operation, options, ids=ids, json=body)
         spec = RunSpec(request=request, kind="workflow", stop=operations.STOP_WORKFLOW, recovers=True)
-        return EventStream(self._api, spec, WorkflowFold(), on_ping=on_ping)
+        return EventStream(self._api, spec, WorkflowAccumulator(), on_ping=on_ping)
 
 
 def _operation(workflow_id: str | None) -> tuple[Operation[BlockingRun], dict[str, str]]:

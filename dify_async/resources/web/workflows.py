@@ -9,7 +9,7 @@ import attrs
 
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
-from dify_async._wire.results import WorkflowFold
+from dify_async._wire.results import WorkflowAccumulator
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
 from dify_async.models import RunHandle, WorkflowResult
@@ -72,7 +72,7 @@ class WebWorkflows(FollowedRuns):
         """
         request = self._api.build(operations.RUN_WORKFLOW, {**options}, json=run_body(inputs, files))
         spec = RunSpec(request=request, kind="workflow", stop=operations.STOP_WORKFLOW, recovers=True)
-        return EventStream(self._api, spec, WorkflowFold(), on_ping=on_ping)
+        return EventStream(self._api, spec, WorkflowAccumulator(), on_ping=on_ping)
 
     async def submit(
         self,
