@@ -78,7 +78,7 @@ class Batch(Generic[RowT, ResultT_co]):
         self._feeder: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # The feeder, and one for each row in flight.
         self._opened = AsyncExitStack()
-        self._error: Exception | None = None  # Raised once all outcomes have been read.
+        self._error: BaseException | None = None  # Raised once all outcomes have been read.
         self._is_closing = False
 
     # Reading
@@ -147,8 +147,10 @@ class Batch(Generic[RowT, ResultT_co]):
         except asyncio.CancelledError as exc:
             self._stop_unless_closing("reading the rows", exc)
             raise
-        except Exception as exc:  # noqa: BLE001 - of the caller's rows: raised after the rows in flight
+        except BaseException as exc:  # Of the caller's rows: raised after the rows in flight.
             self._stop(exc)
+            if not isinstance(exc, Exception):
+                raise  # It may be meant for the event loop too, as KeyboardInterrupt is.
 
     async def _run(self, index: int, key: str, row: RowT) -> None:
         """Run one row to its outcome."""
@@ -162,8 +164,10 @@ class Batch(Generic[RowT, ResultT_co]):
         except asyncio.CancelledError as exc:
             self._stop_unless_closing(f"row {index}", exc)
             raise
-        except Exception as exc:  # noqa: BLE001 - not an error of the row: raised after the rows in flight
+        except BaseException as exc:  # Not an error of the row: raised after the rows in flight.
             self._stop(exc)
+            if not isinstance(exc, Exception):
+                raise
         finally:
             self._window.finished(outcome)
 
@@ -188,7 +192,7 @@ class Batch(Generic[RowT, ResultT_co]):
             resumed=resumed,
         )
 
-    def _stop(self, reason: Exception | None) -> None:
+    def _stop(self, reason: BaseException | None) -> None:
         """Start no further rows, and raise the reason after the rows in flight have been read."""
         self._error = self._error or reason
         if self._feeder is not None:
@@ -215,6 +219,8 @@ class Batch(Generic[RowT, ResultT_co]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # Otherwise asyncio would log what the batch raises.
         self._news.set()
 
     # Entering and leaving

@@ -119,13 +119,13 @@ class _PlainView:
     def take(self, event: WorkflowEvent) -> None:
         match event:
             case events.WorkflowStarted(data=run):
-                self._say(f"run {run.id} started")
+                self._say(one_line(f"run {run.id} started"))
             case events.NodeStarted(data=node):
-                self._say(f"{node.title} ({node.node_type}) started")
+                self._say(one_line(f"{node.title} ({node.node_type}) started"))
             case events.NodeRetry(data=node):
-                self._say(f"{node.title}: {_attempt(node)}")
+                self._say(one_line(f"{node.title}: {_attempt(node)}"))
             case events.NodeFinished(data=node):
-                self._say(f"{node.title} {node.status}, {_note(node)}")
+                self._say(one_line(f"{node.title} {node.status}, {_note(node)}"))
             case events.TextChunk(data=chunk):
                 self._console.out(printable(str(chunk.text)), end="", highlight=False)
                 self._in_text = True
@@ -157,7 +157,7 @@ def _note(node: events.NodeFinishedData) -> str:
         parts.append(f"{shown(tokens)} tokens")
     if node.error:
         parts.append(str(node.error))
-    return printable(", ".join(parts))
+    return one_line(", ".join(parts))
 
 
 def _attempt(node: events.NodeRetryData) -> str:

@@ -138,3 +138,18 @@ async def test_rows_that_suppress_the_cancellation_start_no_further_run(
     async with client.workflows.run_many(stubborn(), concurrency=3) as batch:
         await anext(batch)
     assert fake_dify.runs_started == 1
+
+
+class Unusual(BaseException):
+    """What is not an Exception, as the cancellation of some other frameworks."""
+
+
+async def test_rows_that_raise_what_is_not_an_exception(client: AppClient) -> None:
+    def rows() -> Iterator[dict[str, Any]]:
+        yield {}
+        raise Unusual
+
+    async with client.workflows.run_many(rows()) as batch:
+        with pytest.raises(Unusual):
+            await count(batch)
+    assert batch.totals.ok == 1

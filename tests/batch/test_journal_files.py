@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,11 @@ def test_a_forked_child_does_not_keep_it_locked(path: Path) -> None:
         over.set()
         child.join()
     assert child.exitcode == 0
+
+
+async def test_a_journal_without_the_hash_of_its_app_is_taken(
+    client: AppClient, fake_dify: FakeDify, path: Path
+) -> None:
+    await outcomes(client, path)
+    path.write_text(re.sub('"app": "[^"]*", ', "", path.read_text()))
+    assert [outcome.resumed for outcome in await outcomes(client, path)] == [True, True]

@@ -208,3 +208,10 @@ def test_messages_speak_of_the_options_of_the_command(dify: Command, fake_dify: 
     told = dify("run").stderr + dify("info", "--api-key", "app-wrong").stderr
     for name in ("api_key", "base_url", "max_concurrent"):
         assert name not in told
+
+
+def test_a_title_does_not_forge_a_line(dify: Command, fake_dify: FakeDify) -> None:
+    fake_dify.workflow = Workflow(nodes=[Node("Think\nstatus: failed", error="no\nstatus: stopped")])
+    lines = dify("run").stdout.splitlines()
+    assert [line for line in lines if line.startswith("status: ")] == ["status: failed"]
+    assert "Think status: failed (code) started" in lines

@@ -116,3 +116,26 @@ def test_a_signal_during_the_start_ends_it_without_a_traceback(number: signal.Si
                 process.send_signal(number)
                 sent = True
     assert (sent, process.returncode, told) == (True, 128 + number, [])
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["batch", "rows.csv", "-o", "out.jsonl"]])
+def test_a_terminal_that_is_closed_stops_the_runs(
+    environment: dict[str, str], fake_dify: FakeDify, tmp_path: Path, arguments: list[str]
+) -> None:
+    fake_dify.workflow = WAITING
+    (tmp_path / "rows.csv").write_text("city\na\n")
+    program = "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, '-m', 'dify_async', *sys.argv[1:]])"
+    main, other = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, **environment, "TERM": "xterm-256color"},
+        cwd=tmp_path,
+        stdin=other,
+    ) as process:
+        os.close(other)
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 1, 30)
+        while b"Wait" not in os.read(main, 65536) and arguments == ["run"]:
+            pass
+        os.close(main)
+        assert process.wait(timeout=30) == 128 + signal.SIGHUP
+    assert fake_dify.runs_stopped == 1
