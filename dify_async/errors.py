@@ -134,6 +134,18 @@ def _revive(cls: type[DifyError], args: tuple[Any, ...]) -> DifyError:
 class ConfigurationError(DifyError, ValueError):
     """The call cannot be made as it stands; nothing was sent."""
 
+    def __init__(
+        self,
+        text: str,
+        *,
+        operation: str | None = None,
+        server_version: str | None = None,
+        about_client: bool = False,
+    ) -> None:
+        super().__init__(text, operation=operation, server_version=server_version)
+        self.about_client = about_client
+        """True if no call of the client can be made as it is, because it is closed or has no end user."""
+
 
 class TransportError(DifyError):
     """No answer came, or none to its end."""

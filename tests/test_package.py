@@ -6,8 +6,10 @@ import ast
 import asyncio
 import importlib
 import inspect
+import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -16,13 +18,14 @@ import dify_async
 from dify_async import AppClient, errors, events, models
 from dify_async._core import operations, web_operations
 from dify_async._core.operations import Operation
+from dify_async.models._base import Model
 from dify_async.testing import FakeDify, Workflow
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dify_async"
 
 
-@pytest.mark.parametrize("module", [dify_async, errors, events, models])
+@pytest.mark.parametrize("module", [dify_async, errors])
 def test_all_names_what_is_public(module: object) -> None:
     names = module.__all__  # type: ignore[attr-defined]
     assert sorted(names) == sorted(set(names))
@@ -30,15 +33,49 @@ def test_all_names_what_is_public(module: object) -> None:
         assert getattr(module, name) is not None
 
 
-def test_every_error_event_and_model_is_listed() -> None:
-    for module, base in ((errors, errors.DifyError), (events, events.Event)):
-        defined = {
-            name
-            for name, value in vars(module).items()
-            if inspect.isclass(value) and issubclass(value, base) and not name.startswith("_")
-        }
-        assert defined <= set(module.__all__)
-    assert {kind.__name__ for kind in events.BY_NAME.values()} <= set(events.__all__)
+def classes_of(module: Any) -> set[str]:
+    """Return the names of the public classes that a module defines."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def test_every_error_is_listed() -> None:
+    assert classes_of(errors) == set(errors.__all__)
+
+
+@pytest.mark.parametrize("package", [events, models])
+def test_every_event_and_model_is_exported_by_its_package(package: Any) -> None:
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        if info.name.rpartition(".")[2].startswith("_"):
+            continue
+        assert classes_of(module) <= set(module.__all__), info.name
+        for name in module.__all__:
+            assert getattr(package, name) is getattr(module, name)
+
+
+@pytest.mark.parametrize("package", [events, models])
+def test_models_share_one_comparison_and_one_repr(package: Any) -> None:
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for kind in vars(importlib.import_module(info.name)).values():
+            if inspect.isclass(kind) and issubclass(kind, Model) and kind is not Model:
+                assert not {"__eq__", "__repr__", "__hash__"} & vars(kind).keys(), kind
+
+
+def test_every_public_field_is_documented() -> None:
+    missing: list[str] = []
+    for package in (events, models):
+        for path in Path(package.__path__[0]).glob("*.py"):
+            for kind in ast.parse(path.read_text(encoding="utf-8")).body:
+                body = kind.body if isinstance(kind, ast.ClassDef) else []
+                for one, following in itertools.pairwise([*body, ast.Pass()]):
+                    if isinstance(one, ast.AnnAssign) and not ast.unparse(one).startswith(("_", "event:")):
+                        is_documented = isinstance(following, ast.Expr)
+                        missing += [] if is_documented else [f"{path.name}: {kind.name}.{ast.unparse(one)}"]
+    assert missing == []
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

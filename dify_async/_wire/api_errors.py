@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypedDict
 
-import attrs
-
 from dify_async import errors
+from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 from dify_async.models._base import as_object, parse_json
@@ -108,37 +107,26 @@ class _Words(TypedDict):
     params: str | None
 
 
-@attrs.frozen
-class Asked:
-    """What was asked, as far as an error tells it."""
-
-    operation: str
-    """Method and path: `POST /workflows/run`."""
-    starts_run: bool = False
-    recent: bool = False
-    """Whether servers of 2024 lack the operation."""
-    enterprise: bool = False
-    """Whether only servers of the enterprise edition have it."""
-    advice: tuple[int, str] | None = None
-    """What to do at JSON of this status."""
-    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
-    """What no error tells, should the server send it back: passwords, tokens, headers of the call."""
-
-
 def error_from_response(
-    asked: Asked, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None
+    operation: Operation[Any],
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    server_version: str | None = None,
+    now: datetime | None = None,
 ) -> ApiError:
     """Give the error that an answer means."""
     is_json, words = _read(body)
     kind = _class_of(status, words["code"], words["message"])
     if not is_json and (status in {502, 503, 504} or 520 <= status <= 529):
         kind = errors.GatewayError
-    elif status == 404 and (asked.enterprise or (asked.recent and not is_json)):
+    elif status == 404 and (operation.enterprise or (operation.recent and not is_json)):
         kind = errors.NotSupportedByServer
     hint = _HINTS_BY_CODE.get(words["code"] or "") or _HINTS.get(kind, "")
-    if is_json and asked.advice is not None and asked.advice[0] == status:
-        hint = asked.advice[1]
-    elif asked.enterprise and status == 404:
+    if is_json and operation.advice is not None and operation.advice[0] == status:
+        hint = operation.advice[1]
+    elif operation.enterprise and status == 404:
         hint = "only servers of the enterprise edition have this; elsewhere every web app is public"
     elif 300 <= status < 400:
         hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"
@@ -155,9 +143,9 @@ def error_from_response(
         code=words["code"],
         message=words["message"],
         params=words["params"],
-        operation=asked.operation,
-        server_version=headers.get("X-Version", "")[:_LONGEST_VERSION] or None,
-        may_have_started=asked.starts_run and status >= 500,
+        operation=operation.name,
+        server_version=headers.get("X-Version", "")[:_LONGEST_VERSION] or server_version,
+        may_have_started=operation.starts_run and status >= 500,
         retry_after=_retry_after(headers.get("Retry-After"), now or datetime.now(UTC)),
         trace_id=headers.get("X-Trace-Id"),
     )

@@ -6,14 +6,12 @@ versions, or depend on the server's settings, the value is left to the server.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from dify_async._types import Json
 from dify_async.models._base import as_list, as_object, parse_json
 from dify_async.models.files import FileType, extension_of
-
-if TYPE_CHECKING:
-    from dify_async.models.app import InputField
+from dify_async.models.inputs import InputField
 
 _TEXTS: Final = {"text-input", "paragraph", "select"}
 _KINDS: Final = {*_TEXTS, "number", "checkbox", "file", "file-list", "json_object"}
@@ -24,6 +22,7 @@ class _File(Protocol):
     """An `InputFile`, an `UploadedFile` or a `RemoteFile`."""
 
     name: str
+    """The file's name."""
 
     @property
     def type(self) -> FileType: ...

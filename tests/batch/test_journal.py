@@ -113,7 +113,7 @@ async def test_a_second_batch_on_the_same_journal_is_refused(client: AppClient, 
 
 async def test_what_is_no_journal_is_left_alone(client: AppClient, path: Path) -> None:
     path.write_text("city,country\nLisbon,Portugal\n")
-    with pytest.raises(errors.ConfigurationError, match=r"line 1 of .* no entry"):
+    with pytest.raises(errors.ConfigurationError, match=r"line 1 of .* is not an entry"):
         await outputs(client, rows(1), path)
     assert path.read_text() == "city,country\nLisbon,Portugal\n"
     with pytest.raises(errors.ConfigurationError, match="cannot be opened"):
@@ -125,11 +125,11 @@ async def test_a_file_of_one_line_without_an_end_is_no_torn_journal(
     client: AppClient, path: Path, content: bytes
 ) -> None:
     path.write_bytes(content)
-    with pytest.raises(errors.ConfigurationError, match="no entry of a journal"):
+    with pytest.raises(errors.ConfigurationError, match="is not an entry of a journal"):
         await outputs(client, rows(1), path)
     assert path.read_bytes() == content
     for device in ("/dev/null", "/dev/full"):
-        with pytest.raises(errors.ConfigurationError, match="is no file on disk"):
+        with pytest.raises(errors.ConfigurationError, match="is not a regular file"):
             await outputs(client, rows(1), Path(device))
 
 
@@ -164,9 +164,12 @@ async def test_what_a_journal_tells_again(client: AppClient, fake_dify: FakeDify
     for before, after in zip(first, again, strict=True):
         assert before.result is not None
         assert after.result is not None
-        assert (before.attempts, after.attempts) == (1, 0)
-        for name in ("workflow_run_id", "status", "outputs", "total_tokens", "total_price", "elapsed_time"):
+        assert (before.attempts, after.attempts) == (1, 1)
+        assert (before.resumed, after.resumed) == (False, True)
+        assert after.elapsed == round(before.elapsed, 3) > 0
+        for name in ("workflow_run_id", "status", "outputs", "total_tokens", "total_price", "total_steps"):
             assert getattr(before.result, name) == getattr(after.result, name)
+        assert before.result.elapsed_time == after.result.elapsed_time
     assert batch.totals.tokens == 14
 
 
@@ -186,7 +189,7 @@ async def test_files_that_cannot_be_known_again_are_refused(client: AppClient, p
     async def parts() -> AsyncIterator[bytes]:
         yield b"%PDF"
 
-    with pytest.raises(errors.ConfigurationError, match=r"cannot know the file 'a\.pdf' again"):
+    with pytest.raises(errors.ConfigurationError, match=r"the file 'a\.pdf' cannot be recognized"):
         await outputs(client, [{"doc": InputFile(parts(), name="a.pdf")}], path)
 
 
@@ -216,7 +219,7 @@ async def test_a_full_disk_stops_the_batch_and_leaves_a_whole_journal(
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     read: list[str] = []
     # Room for the first row, for the start of the second, and for a part of its end.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (700, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (880, limits[1]))
     try:
         with pytest.raises(OSError, match=r"File too large: .*runs\.jsonl"):
             async with client.workflows.run_many(rows(5), concurrency=1, journal=path) as batch:

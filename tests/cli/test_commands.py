@@ -129,7 +129,7 @@ def test_ctrl_c_leaves_a_watched_run_alone(
     run_id = dify("run", "--detach").stdout.strip()
     code, said = interrupted(environment, "watch", run_id, at="Wait (code) started")
     assert (code, fake_dify.runs_stopped) == (130, 0)
-    assert said == f"dify-async: interrupted; the run {run_id} was left alone\n"
+    assert said == f"dify-async: interrupted; the run {run_id} was not stopped\n"
     assert fake_dify.runs[run_id].status == "running"
 
 
@@ -172,11 +172,11 @@ def test_exit_codes_of_runs(
         (["run", "-i", "city"], "NAME=VALUE"),
         (["run", "-i", "=x"], "NAME=VALUE"),
         (["run", "-i", "city=@nope.pdf"], "there is no file 'nope.pdf'"),
-        (["run", "-i", "options:={"], "followed by JSON"),
+        (["run", "-i", "options:={"], "must be followed by valid JSON"),
         (["run", "-i", "city=x", "--api-key", "app-wrong"], "401"),
         (["run", "-i", "city=x", "--api-key", "dataset-x"], "the other kind"),
         (["run", "-i", "city=x", "--api-key", ""], "set DIFY_API_KEY"),
-        (["run", "--json", "--events"], "exclude each other"),
+        (["run", "--json", "--events"], "cannot be combined"),
         (["run", "--bogus"], "--bogus"),
         (["bogus"], "No such command"),
         (["get", "00000000-0000-0000-0000-000000000000"], "404"),

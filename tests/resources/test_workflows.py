@@ -33,7 +33,7 @@ async def test_run_gives_the_result(client: AppClient, fake_dify: FakeDify) -> N
     assert result.outputs == {"answer": "Hello, Ann"}
     assert result.status is RunStatus.SUCCEEDED
     assert (result.total_tokens, result.total_steps) == (12, 3)
-    assert not result.partial
+    assert not result.is_partial
     assert result.error is None
     assert result.raw["event"] == "workflow_finished"
     (run,) = fake_dify.runs.values()
@@ -90,7 +90,7 @@ async def test_a_failed_run_raises_with_everything_known(
 async def test_a_run_that_succeeds_in_part_returns(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Boom", error="oh", caught=True, retries=2)], outputs={"x": 1})
     result = await client.workflows.run({})
-    assert result.partial
+    assert result.is_partial
     assert result.outputs == {"x": 1}
 
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Union, get_args, get_origin
 
 import attrs
 
+from dify_async._wire.decoding.codegen import field_types, origin_of
 from dify_async.models._base import WIRE_KEYS
 
 FOLDER: Final = Path(__file__).parents[1] / "contract"
@@ -61,9 +62,9 @@ class Field:
 
 def by_key(model: type) -> dict[str, Field]:
     """Give the fields of a model by their JSON keys."""
-    hints = get_type_hints(model)
+    hints = field_types(model)
     found: dict[str, Field] = {}
-    for field in attrs.fields(model):
+    for field in attrs.fields(origin_of(model)):
         kind, nullable = hints[field.name], False
         if get_origin(kind) in (Union, types.UnionType):
             nullable = True

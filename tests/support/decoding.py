@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 import attrs
 
 from dify_async._wire.blocking import BlockingRun
+from dify_async._wire.decoding.codegen import field_types, origin_of
 from dify_async._wire.decoding.hooks import decode_event, decode_model
 from dify_async._wire.sse import EventParser
 from dify_async.events import BY_NAME, Event
@@ -67,7 +68,7 @@ class Place:
             found = {"select": found}
         for _, key, listed in reversed(self.way):
             found = {key: [found] if listed else found}
-        if issubclass(self.root, Event):
+        if issubclass(origin_of(self.root), Event):
             found = {"event": self.root.event, "data": {}} | found
         return found if self.root is not BlockingRun else {"data": {}} | found
 
@@ -92,7 +93,7 @@ def plain(kind: Any) -> tuple[Any, bool]:
 
 
 def decoded(kind: type[Received], value: object) -> Any:
-    return decode_model(kind, payload(value)) if not issubclass(kind, Event) else event_of(value)
+    return decode_model(kind, payload(value)) if not issubclass(origin_of(kind), Event) else event_of(value)
 
 
 @cache
@@ -100,8 +101,8 @@ def places(root: type[Received]) -> tuple[Place, ...]:
     """Walk through all fields of a class and of what they hold."""
 
     def walk(kind: type, way: tuple[tuple[str, str, bool], ...]) -> Iterator[Place]:
-        hints = get_type_hints(kind)
-        for field in attrs.fields(kind):
+        hints = field_types(kind)
+        for field in attrs.fields(origin_of(kind)):
             if not field.init or hints[field.name] is Any or (kind is InputField and field.name == "kind"):
                 continue
             inner, nullable = plain(hints[field.name])

@@ -16,6 +16,7 @@ import pytest
 from dify_async import events, models
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding import hooks as decode
+from dify_async._wire.decoding.codegen import field_types, origin_of
 from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import BY_NAME, Event, UnknownEvent
@@ -28,6 +29,7 @@ from dify_async.models import (
     AppSite,
     InputField,
     NodeStatus,
+    Page,
     PauseReason,
     PauseType,
     RunFile,
@@ -35,7 +37,7 @@ from dify_async.models import (
     ServerInfo,
     Stopped,
     Usage,
-    WorkflowLogPage,
+    WorkflowLog,
     WorkflowRun,
 )
 from dify_async.models._base import WIRE_KEYS, OpenEnum, Received
@@ -160,7 +162,7 @@ MODELS: list[type[Received]] = [
     BlockingRun,
     ServerInfo,
     Stopped,
-    WorkflowLogPage,
+    Page[WorkflowLog],
     WorkflowRun,
 ]
 """What an answer in one piece is decoded to."""
@@ -185,7 +187,7 @@ def test_the_walk_finds_the_fields() -> None:
         "NodeFinished.data.execution_metadata.total_price",
         "MessageEnd.metadata.usage.prompt_price",
         "AppParameters.user_input_form.options",
-        "WorkflowLogPage.data.workflow_run.finished_at",
+        "Page.data.workflow_run.finished_at",
     } <= found
     assert len(found) > 600
 
@@ -199,9 +201,7 @@ def test_each_event_of_the_servers_has_a_class() -> None:
 
 
 def test_each_event_class_is_public() -> None:
-    assert {kind.__name__ for kind in BY_NAME.values()} <= set(events.__all__)
-    assert all(hasattr(events, name) for name in events.__all__)
-    assert all(hasattr(models, name) for name in models.__all__)
+    assert all(getattr(events, kind.__name__) is kind for kind in BY_NAME.values())
 
 
 def keys_of(kind: type) -> set[str]:
@@ -306,24 +306,29 @@ OTHERS = ["word", "", 7, 0, 1.5, True, False]
 
 
 def converted(kind: Any, value: Any) -> Any:
-    """Say what a primitive becomes in a field of a type: itself, but for texts and times."""
-    if isinstance(value, bool):
-        return value
-    if kind is Decimal and value not in {"word", ""}:
-        return Decimal(str(value))
-    if kind is datetime and isinstance(value, (int, float)):
+    """Return what a primitive becomes in a field of a type; None for what the field cannot use."""
+    if is_enum(kind) or kind is str:
+        return value if isinstance(value, str) else json.dumps(value)
+    if kind is bool:
+        return value if isinstance(value, bool) else {1: True, 0: False}.get(value)
+    if isinstance(value, (str, bool)):
+        return None
+    if kind is datetime:
         return datetime.fromtimestamp(value, UTC)
-    return value
+    if kind is int:
+        return value if isinstance(value, int) else None
+    return kind(str(value))
 
 
 @each_kind
-def test_a_primitive_of_another_type_is_passed_through(kind: type[Received]) -> None:
+def test_a_field_has_a_value_of_its_type_whatever_primitive_comes(kind: type[Received]) -> None:
     for place in places(kind):
         for value in OTHERS if is_primitive(place.kind) else []:
             expected = converted(place.kind, value)
+            expected = place.decoded(None) if expected is None else expected
             found = place.decoded(value)
             assert found == expected, str(place)
-            assert type(found) is type(expected) or is_enum(place.kind), f"{place}: {found!r}"
+            assert (found is None and place.nullable) or type(found) is place.kind, f"{place}: {found!r}"
 
 
 CONTAINERS: list[Any] = [{}, [], {"a": 1}, ["a"]]
@@ -347,8 +352,8 @@ def wrong_for(kind: Any) -> list[Any]:
 def test_a_container_in_the_wrong_place_is_told_by_its_path(kind: type[Received]) -> None:
     for place in places(kind):
         for value in wrong_for(place.kind):
-            told = f"{place.path} should be "
-            if issubclass(kind, Event):
+            told = f"{place.path} must be "
+            if issubclass(origin_of(kind), Event):
                 event = event_of(place.json(value))
                 assert isinstance(event, UnknownEvent), f"{place}: {value!r}"
                 assert event.event == kind.event
@@ -366,8 +371,8 @@ def test_a_wrong_item_of_a_list_is_told_by_its_path(kind: type[Received]) -> Non
     for place in places(kind):
         items = get_args(place.kind) if get_origin(place.kind) is list else (Any,)
         for value in wrong_for(items[0]) if items != (Any,) else []:
-            told = f"{place.path}.[] should be "
-            if issubclass(kind, Event):
+            told = f"{place.path}.[] must be "
+            if issubclass(origin_of(kind), Event):
                 event = event_of(place.json([value]))
                 assert isinstance(event, UnknownEvent), f"{place}: {value!r}"
                 assert event.problem is not None
@@ -388,20 +393,20 @@ def test_null_in_a_list_is_left_out(kind: type[Received]) -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ({"data": {"text": []}}, "data.text should be a text and is a list"),
-        ({"data": {"text": {}}}, "data.text should be a text and is an object"),
+        ({"data": {"text": []}}, "data.text must be a string, got an array"),
+        ({"data": {"text": {}}}, "data.text must be a string, got an object"),
         (
             {"data": {"from_variable_selector": "a"}},
-            "data.from_variable_selector should be a list and is a text",
+            "data.from_variable_selector must be an array, got a string",
         ),
         (
             {"data": {"from_variable_selector": [[]]}},
-            "data.from_variable_selector.[] should be a text and is a list",
+            "data.from_variable_selector.[] must be a string, got an array",
         ),
-        ({"data": "a"}, "data should be an object and is a text"),
-        ({"data": None}, "data should be there and is null"),
-        ({}, "data should be there and is null"),
-        ({"task_id": [], "data": {}}, "task_id should be a text and is a list"),
+        ({"data": "a"}, "data must be an object, got a string"),
+        ({"data": None}, "data must be present, got null"),
+        ({}, "data must be present, got null"),
+        ({"task_id": [], "data": {}}, "task_id must be a string, got an array"),
     ],
 )
 def test_what_does_not_fit_is_told_in_words(value: dict[str, Any], problem: str) -> None:
@@ -439,14 +444,14 @@ def test_a_misfit_warns_once_for_each_name(caplog: pytest.LogCaptureFixture) -> 
     assert [(record.levelname, record.name) for record in caplog.records] == [("WARNING", "dify_async")] * 2
     first, second = caplog.messages
     assert "'text_chunk'" in first
-    assert "data should be an object and is a list" in first
+    assert "data must be an object, got an array" in first
     assert "'node_started'" in second
     assert "secret" not in caplog.text
 
 
 def test_what_fits_or_is_new_does_not_warn(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "dify_async"):
-        event_of({"event": "text_chunk", "data": {"text": 5, "new": {}}})
+        event_of({"event": "text_chunk", "data": {"text": "a", "new": {}}})
         event_of({"event": "brand_new"})
         decode_event(b"no json")
     assert caplog.records == []
@@ -493,7 +498,7 @@ def test_an_unknown_event_with_unfit_ids_is_delivered() -> None:
 def test_what_is_no_json_is_delivered(data: bytes) -> None:
     event = decode_event(data)
     assert isinstance(event, UnknownEvent)
-    assert (event.event, event.problem) == ("", "it is no JSON")
+    assert (event.event, event.problem) == ("", "not valid JSON")
     assert event.raw == data.decode("utf-8", "replace")
 
 
@@ -517,7 +522,7 @@ def test_what_is_no_json_is_delivered(data: bytes) -> None:
 def test_json_that_names_no_event_is_delivered(value: object) -> None:
     event = event_of(value)
     assert isinstance(event, UnknownEvent)
-    assert (event.event, event.problem) == ("", "it has no event name")
+    assert (event.event, event.problem) == ("", "the event has no name")
     assert event.raw == value
 
 
@@ -549,7 +554,7 @@ def test_nan_and_infinities_are_read() -> None:
     event = decode_event(data)
     assert isinstance(event, events.WorkflowFinished)
     assert repr(event.data.outputs) == "{'a': nan, 'b': -inf}"
-    assert event.data.elapsed_time == float("inf")
+    assert event.data.elapsed_time == 0.0
 
 
 @pytest.mark.parametrize("text", ["你好", "😀", "a\u2028b", "\u0000", '"\\/', "\x7f\x85"])
@@ -560,7 +565,6 @@ def test_both_serialisers_of_the_server_say_the_same(text: str) -> None:
     assert event_of(value) == events.TextChunk(data=events.TextChunkData(text=text))
 
 
-@pytest.mark.xfail(reason="orjson rounds integers of more than 64 bits; to look for them costs every call")
 def test_integers_beyond_64_bits_are_read_whole() -> None:
     found = decoded(WorkflowRun, {"outputs": {"n": 10**30 + 1}})
     assert found.outputs == {"n": 10**30 + 1}
@@ -605,14 +609,15 @@ def test_times_become_aware_datetimes(value: object, time: datetime) -> None:
         1e300,
     ],
 )
-def test_what_is_no_time_is_passed_through(value: object) -> None:
-    assert decoded(WorkflowRun, {"created_at": value}).created_at == value
+def test_what_is_no_time_is_none(value: object) -> None:
+    assert decoded(WorkflowRun, {"created_at": value}).created_at is None
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity"])
 def test_a_number_that_is_no_number_is_no_time(value: bytes) -> None:
-    found = decode_model(WorkflowRun, b'{"created_at":' + value + b"}").created_at
-    assert isinstance(found, float)
+    found = decode_model(WorkflowRun, b'{"created_at":' + value + b"}")
+    assert found.created_at is None
+    assert str(found.raw["created_at"]) in {"nan", "inf", "-inf"}
 
 
 @pytest.mark.parametrize(
@@ -632,11 +637,12 @@ def test_prices_become_exact_decimals(value: object, price: Decimal) -> None:
     assert str(usage.total_price) == str(price)
 
 
-@pytest.mark.parametrize("value", ["", "free", "1,5"])
-def test_what_is_no_price_is_passed_through(value: str) -> None:
+@pytest.mark.parametrize("value", ["", "free", "1,5", "sNaN", "NaN", "Infinity", "9e999999", "1e-101", True])
+def test_what_is_no_price_is_none(value: object) -> None:
     event = event_of({"event": "message_end", "metadata": {"usage": {"total_price": value}}})
     assert isinstance(event, events.MessageEnd)
-    assert event.metadata.usage == Usage(total_price=value)  # type: ignore[arg-type]
+    assert event.metadata.usage == Usage()
+    assert event.raw["metadata"]["usage"]["total_price"] == value
 
 
 @pytest.mark.parametrize(("value", "number"), [("1", 1), ("-3", -3), ("0", 0), ("007", 7), (8, 8)])
@@ -666,8 +672,12 @@ def test_digits_become_numbers(value: object, number: float) -> None:
         "9" * 5000,
     ],
 )
-def test_a_text_that_is_no_integer_is_passed_through(value: str) -> None:
-    assert decoded(WorkflowRun, {"total_tokens": value}).total_tokens == value
+def test_a_text_that_is_no_integer_is_none_or_zero(value: str) -> None:
+    assert decoded(WorkflowRun, {"total_tokens": value}).total_tokens is None
+    event = event_of({"event": "workflow_finished", "data": {"total_tokens": value}})
+    assert isinstance(event, events.WorkflowFinished)
+    assert event.data.total_tokens == 0
+    assert event.raw["data"]["total_tokens"] == value
 
 
 # Enums
@@ -761,10 +771,10 @@ def test_forms_are_the_reasons_with_a_form() -> None:
     assert models.Pause(reasons=[time, form]).forms == [form]
 
 
-def test_a_file_is_found_under_either_name() -> None:
+def test_a_file_has_the_id_of_its_upload_apart() -> None:
     event = event_of({"event": "message_end", "files": [{"upload_file_id": "u"}, {"related_id": "r"}]})
     assert isinstance(event, events.MessageEnd)
-    assert [file.related_id for file in event.files] == ["u", "r"]
+    assert [(file.related_id, file.upload_file_id) for file in event.files] == [(None, "u"), ("r", None)]
 
 
 def test_inputs_of_a_node_may_be_an_object_a_list_or_null() -> None:
@@ -935,7 +945,7 @@ LOGS_OF_2024 = {
 
 
 def test_the_logs_of_the_document_of_2024_are_read() -> None:
-    page = decoded(WorkflowLogPage, LOGS_OF_2024)
+    page = decoded(Page[WorkflowLog], LOGS_OF_2024)
     assert (page.page, page.limit, page.total, page.has_more) == (1, 1, 7, True)
     (log,) = page.data
     assert log.workflow_run == models.LoggedRun(
@@ -963,7 +973,7 @@ def test_the_logs_of_the_document_of_2024_are_read() -> None:
     ],
 )
 def test_the_account_of_a_log_may_be_a_text(value: object, account: models.Account | None) -> None:
-    (log,) = decoded(WorkflowLogPage, {"data": [{"created_by_account": value}]}).data
+    (log,) = decoded(Page[WorkflowLog], {"data": [{"created_by_account": value}]}).data
     assert log.created_by_account == account
 
 
@@ -996,7 +1006,7 @@ def test_the_blocking_answer_of_the_document_of_2024_is_read() -> None:
 
 
 def test_a_blocking_answer_without_data_does_not_fit() -> None:
-    with pytest.raises(StructureError, match="data should be there and is null"):
+    with pytest.raises(StructureError, match="data must be present, got null"):
         decoded(BlockingRun, {"task_id": "t"})
 
 
@@ -1143,7 +1153,7 @@ def test_recorded_runs_are_read(name: str, status: str, error: str | None) -> No
 @pytest.mark.parametrize("name", ["get_logs", "get_logs_end_user", "get_logs_status"])
 def test_recorded_logs_are_read(name: str) -> None:
     body = load(name).body
-    page = decode_model(WorkflowLogPage, body)
+    page = decode_model(Page[WorkflowLog], body)
     wire = json.loads(body)
     assert (page.page, page.limit, page.total, page.has_more) == tuple(
         wire[key] for key in ("page", "limit", "total", "has_more")
@@ -1188,7 +1198,7 @@ def test_a_body_that_is_no_json_is_a_value_error(kind: type[Received], body: byt
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"7", b'"text"', b"true"])
 def test_a_body_that_is_no_object_does_not_fit(body: bytes) -> None:
-    with pytest.raises(StructureError, match="it should be an object and is "):
+    with pytest.raises(StructureError, match="the JSON must be an object, got "):
         decode_model(AppInfo, body)
 
 
@@ -1229,7 +1239,7 @@ def test_an_event_pickles_and_copies_with_its_raw(event: Event) -> None:
         (AppSite, "get_site_chat"),
         (BlockingRun, "human_start_blocking"),
         (Stopped, "wf_stop_unknown_task"),
-        (WorkflowLogPage, "get_logs"),
+        (Page[WorkflowLog], "get_logs"),
         (WorkflowRun, "get_run_detail_with_files"),
     ],
 )
@@ -1255,14 +1265,6 @@ def test_agent_steps_have_the_fields_of_their_events() -> None:
     assert fields < {field.name for field in attrs.fields(events.AgentThought)}
 
 
-@pytest.mark.parametrize("price", ["sNaN", "NaN", "Infinity"])
-def test_a_price_that_is_no_number_stays_as_it_came(price: str) -> None:
-    value = {"event": "message_end", "metadata": {"usage": {"total_price": price}}}
-    first, second = event_of(value), event_of(value)
-    assert first == second
-    assert first.metadata.usage.total_price == price
-
-
 @pytest.mark.parametrize("text", ["1_0", "infinity", "nan"])
-def test_what_only_python_takes_for_a_number_stays_as_it_came(text: str) -> None:
-    assert decoded(WorkflowRun, {"elapsed_time": text}).elapsed_time == text
+def test_what_only_python_takes_for_a_number_is_none(text: str) -> None:
+    assert decoded(WorkflowRun, {"elapsed_time": text}).elapsed_time is None

@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
-from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decoding.hooks import converter, decode_event, decode_model
+from dify_async._wire.blocking import BlockingMessage, BlockingRun
+from dify_async._wire.decoding.hooks import decode_event, decode_model
 from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, text_of
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
@@ -28,7 +28,7 @@ from dify_async.events import (
     WorkflowFinished,
     WorkflowStarted,
 )
-from dify_async.models import ChatResult, CompletionResult, MessageMetadata, RunStatus, Usage, WorkflowResult
+from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
 from dify_async.models._base import WIRE_KEYS
 from tests.support.recordings import Recording, large_stream, load, streams
 
@@ -271,7 +271,7 @@ def test_a_streamed_run_ends_as_the_blocking_one(streamed: str, blocking: str) -
 def test_a_streamed_answer_is_the_blocking_one(streamed: str, blocking: str) -> None:
     result = folded(streamed).result()
     answer = json.loads(load(blocking).body)
-    metadata = converter.structure(answer["metadata"], MessageMetadata)
+    metadata = decode_model(BlockingMessage, load(blocking).body).metadata
     assert isinstance(result, CompletionResult)
     assert result.answer == answer["answer"] != ""
     assert result.metadata.retriever_resources == metadata.retriever_resources
@@ -389,7 +389,7 @@ def test_a_run_is_a_failure_or_none_by_its_end(name: str, status: str, error: ty
     assert run.status == status
     assert fold.progress.over
     assert fold.progress.complete
-    assert run.partial is (status == "partial-succeeded")
+    assert run.is_partial is (status == "partial-succeeded")
     assert (run.paused is not None) is (status == "paused")
     if error is None:
         assert error_from_result(result) is None
