@@ -165,9 +165,7 @@ async def test_who_is_cancelled_while_fetching_it_takes_nobody_along(office: Off
 async def test_tries_are_not_multiplied(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=503, on="/passport", times=99))
     retry = Retry(attempts=3, base=0.001)
-    async with WebAppClient(
-        fake_dify.app_code, user="ada", base_url=fake_dify.web_url, retry=retry
-    ) as client:
+    async with web_client(fake_dify, retry=retry) as client:
         for call in (client.app.parameters, lambda: client.workflows.run({})):
             before = len(fake_dify.requests)
             with pytest.raises(errors.ServerError, match="GET /passport"):

@@ -12,6 +12,7 @@ import pytest
 from dify_async import AppClient, InputFile, Retry, WebAppClient, errors, events
 from dify_async.models import ChatResult, CompletionResult
 from dify_async.testing import Chat, Completion, Cut, FakeDify, Field, Node, Refuse, Thought, Workflow
+from tests.support.clients import app_client, web_client
 
 Either: TypeAlias = AppClient | WebAppClient
 
@@ -21,9 +22,9 @@ CHATFLOW = Workflow(mode="advanced-chat", nodes=[Node("LLM", text=["Hello, ", "w
 @pytest.fixture(params=["service", "web"])
 async def either(request: pytest.FixtureRequest, fake_dify: FakeDify) -> AsyncIterator[Either]:
     """Give a client of either API."""
-    client: Either = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
+    client: Either = app_client(fake_dify)
     if request.param == "web":
-        client = WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url)
+        client = web_client(fake_dify)
     async with client:
         yield client
 
@@ -160,7 +161,7 @@ async def test_a_conversation_of_the_service_api_goes_on(client: AppClient, fake
 
 @pytest.fixture
 async def web(fake_dify: FakeDify) -> AsyncIterator[WebAppClient]:
-    async with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
+    async with web_client(fake_dify) as web:
         yield web
 
 
@@ -331,7 +332,7 @@ async def test_feedback_is_listed_for_the_owner(client: AppClient, fake_dify: Fa
 
 async def test_an_old_server_takes_the_passport_from_the_other_header(fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.before_1_9 = Chat(), True
-    async with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
+    async with web_client(fake_dify) as web:
         assert (await web.chat.send("Hi?")).answer == "Hello, world"
 
 

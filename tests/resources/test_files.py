@@ -17,6 +17,7 @@ from aiohttp import web
 from dify_async import AppClient, InputFile, Timeouts, errors
 from dify_async.models import FileType
 from dify_async.testing import Delay, Drop, FakeDify, Refuse, StoredFile
+from tests.support.clients import app_client
 from tests.support.limits import HANGS_AFTER
 from tests.support.servers import serve
 
@@ -413,9 +414,7 @@ async def test_a_file_of_a_message_is_read_again(
 async def test_a_file_over_the_ceiling_is_saved_all_the_same(
     fake_dify: FakeDify, stored: StoredFile, tmp_path: Path
 ) -> None:
-    async with AppClient(
-        fake_dify.api_key, user="ada", base_url=fake_dify.base_url, max_event_bytes=1000
-    ) as client:
+    async with app_client(fake_dify, max_event_bytes=1000) as client:
         with pytest.raises(errors.TooLarge):
             await client.files.preview(stored.id)
         await client.files.download(stored.id, str(tmp_path / "a.png"))

@@ -12,6 +12,7 @@ import pytest
 from dify_async import AppClient, InputFile, RunHandle, WebAppClient, errors, events
 from dify_async.models import ChatResult, WebSite, WorkflowResult
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
+from tests.support.clients import app_client, web_client
 from tests.support.limits import HANGS_AFTER
 
 Either: TypeAlias = AppClient | WebAppClient
@@ -25,9 +26,9 @@ ASKS = Workflow(
 async def either(request: pytest.FixtureRequest, fake_dify: FakeDify) -> AsyncIterator[Either]:
     """Give a client of either API."""
     fake_dify.app = ASKS
-    client: Either = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
+    client: Either = app_client(fake_dify)
     if request.param == "web":
-        client = WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url)
+        client = web_client(fake_dify)
     async with client:
         yield client
 
@@ -258,7 +259,7 @@ async def test_a_file_goes_into_a_form(either: Either, fake_dify: FakeDify) -> N
 async def test_files_of_another_person_go_by_the_upload_token(fake_dify: FakeDify, tmp_path: Path) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?", form_fields=[Field("scan", "file")])])
     fake_dify.remote_files["https://example.org/a.pdf"] = ("application/pdf", b"%PDF-1")
-    async with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
+    async with web_client(fake_dify) as web:
         _, token = await paused(web)
     async with WebAppClient(fake_dify.app_code, user="somebody", base_url=fake_dify.web_url) as other:
         upload_token = (await other.forms.upload_token(token)).upload_token

@@ -10,6 +10,7 @@ import pytest
 from dify_async import InputFile, RunHandle, WebAppClient, errors, events
 from dify_async._streaming import recovery
 from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
+from tests.support.clients import web_client
 from tests.support.limits import HANGS_AFTER
 
 NODES = [Node("One", text=["a", "b"]), Node("Two", seconds=0.2, text=["c", "d"]), Node("Three")]
@@ -19,7 +20,7 @@ SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
 @pytest.fixture
 async def web(fake_dify: FakeDify) -> AsyncIterator[WebAppClient]:
     fake_dify.app = Workflow(nodes=NODES, outputs={"answer": "abcd"}, form=[Field("doc", "file")])
-    async with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
+    async with web_client(fake_dify) as web:
         yield web
 
 

@@ -13,6 +13,7 @@ from dify_async import AppClient, Retry, RunHandle, errors, events
 from dify_async.models import RunStatus
 from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
 from dify_async.testing.server import PING
+from tests.support.clients import app_client
 from tests.support.clock import frozen_time
 from tests.support.faults import GONE
 
@@ -43,7 +44,7 @@ async def test_run_gives_the_result(client: AppClient, fake_dify: FakeDify) -> N
 
 async def test_run_returns_while_the_server_still_holds_the_socket(fake_dify: FakeDify) -> None:
     fake_dify.tail = 30.0
-    async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
+    async with app_client(fake_dify) as client:
         with frozen_time() as clock:
             await clock.at_once(client.workflows.run({}))
 
@@ -157,7 +158,7 @@ async def test_pings_are_not_delivered_but_told(fake_dify: FakeDify) -> None:
     fake_dify.ping_every = 0.05
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.4)])
     pings: list[int] = []
-    async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
+    async with app_client(fake_dify) as client:
         async with client.workflows.stream({}, on_ping=lambda: pings.append(1)) as run:
             names = [event.event async for event in run]
     assert names == ["workflow_started", "node_started", "node_finished", "workflow_finished"]
@@ -356,7 +357,7 @@ async def test_a_stream_cut_before_the_run_told_its_id_is_of_unknown_outcome(
 async def test_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dify: FakeDify) -> None:
     fake_dify.tail = 0
     fake_dify.workflow = Workflow(nodes=[Node("One", text=["你好\u2028"])], outputs={"a": "😀"})
-    async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
+    async with app_client(fake_dify) as client:
         await client.workflows.run({})
         outcomes: dict[str, int] = {}
         size = _size_of_stream(fake_dify)

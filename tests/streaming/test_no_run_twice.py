@@ -18,7 +18,7 @@ import pytest
 from dify_async import AppClient, InputFile, Retry, WebAppClient, errors
 from dify_async.models import WorkflowResult
 from dify_async.testing import Chat, Completion, FakeDify, Field, Node, Refuse, Workflow
-from tests.support.clients import app_client
+from tests.support.clients import app_client, web_client
 from tests.support.clock import frozen_time
 from tests.support.front import Break, Front, Stage, front_of
 from tests.support.limits import HANGS_AFTER
@@ -100,7 +100,7 @@ async def front(fake_dify: FakeDify) -> AsyncIterator[Front]:
 
 @asynccontextmanager
 async def clients_of(fake_dify: FakeDify, base_url: str, retry: Retry) -> AsyncIterator[Clients]:
-    async with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as before:
+    async with web_client(fake_dify) as before:
         passport = await before.auth.passport()  # Else every fault would meet the request for one.
     web_url = base_url.replace("/v1", "/api")
     async with (
