@@ -10,7 +10,8 @@ from dify_async import InputFile
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async.models import AppParameters, InputField, UploadedFile
 from dify_async.testing import Field
-from dify_async.testing.inputs import InputRefused, Inputs, StoredFile
+from dify_async.testing import StoredFile
+from dify_async.testing.engine.inputs import Inputs, InvalidInput
 from tests import recordings
 
 PNG = InputFile(b"", name="a.png")
@@ -159,7 +160,7 @@ def test_it_agrees_with_a_server_that_follows_the_real_one(kind: str, required: 
         try:
             server.taken({"v": value} if value is not None else {})
             is_taken = True
-        except InputRefused:
+        except InvalidInput:
             is_taken = False
         problems = parameters.check({"v": value} if value is not None else {})
         if is_taken:

@@ -13,7 +13,7 @@ import pytest
 from dify_async import AppClient, Retry, RunHandle, errors, events
 from dify_async.models import RunStatus
 from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
-from dify_async.testing.server import PING
+from dify_async.testing.engine.events import PING
 from tests.faults import GONE
 
 TALKING = Workflow(

@@ -21,6 +21,7 @@ from dify_async.testing import (
     Cut,
     Drop,
     FakeDify,
+    Fault,
     Field,
     Node,
     Refuse,
@@ -28,8 +29,8 @@ from dify_async.testing import (
     Thought,
     Workflow,
 )
-from dify_async.testing.records import Conversation, Message, Variable
-from dify_async.testing.script import App, Fault
+from dify_async.testing.state.messages import Conversation, Message, Variable
+from dify_async.testing.scenario import App
 from tests import recordings
 from tests.testing.test_fake_dify import ask, shape
 from tests.testing.test_fake_files import upload
@@ -540,7 +541,7 @@ async def test_end_users_are_known(fake_dify: FakeDify) -> None:
     fake_dify.app = CHATFLOW
     await talk(fake_dify)
     (run,) = fake_dify.runs.values()
-    end_user_id = run.finished()["created_by"]["id"]
+    end_user_id = run.events[-1]["data"]["created_by"]["id"]
     _, _, body = await ask(fake_dify, "GET", f"/v1/end-users/{end_user_id}")
     assert (json.loads(body)["session_id"], json.loads(body)["id"]) == ("rec-user", end_user_id)
     status, _, body = await ask(fake_dify, "GET", f"/v1/end-users/{uuid.uuid4()}")
