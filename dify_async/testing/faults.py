@@ -22,7 +22,7 @@ def _way_to_end(_: object, attribute: attrs.Attribute[str], value: str) -> None:
         raise ConfigurationError(f"`{attribute.name}` must be 'abort', 'reset' or 'end', got {value!r}")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Fault:
     """Something that goes wrong with a request. Append faults to `FakeDify.faults`.
 
@@ -41,8 +41,17 @@ class Fault:
             return method == "POST" and path.endswith(_STARTS)
         return any(self.on in name for name in _names(method, path))
 
+    def __repr__(self) -> str:
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in attrs.fields(type(self))
+            if getattr(self, field.name) != field.default
+        }
+        shown = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        return f"{type(self).__name__}({shown})"
 
-@attrs.frozen(kw_only=True)
+
+@attrs.frozen(kw_only=True, repr=False)
 class Refuse(Fault):
     """The request is answered with this error instead."""
 
@@ -60,7 +69,7 @@ class Refuse(Fault):
     """More headers of the response, such as `Retry-After`."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Drop(Fault):
     """The connection is closed without a response, after the request was read."""
 
@@ -68,7 +77,7 @@ class Drop(Fault):
     """Whether the run has started by then."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Cut(Fault):
     """The stream ends early, after so many bytes or so many events. The run continues."""
 
@@ -81,7 +90,7 @@ class Cut(Fault):
     reset. `end`: the body ends as if it were complete."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Silence(Fault):
     """Nothing more is sent after so many events, not even pings. The connection stays open."""
 
@@ -89,7 +98,7 @@ class Silence(Fault):
     """Number of events that are sent; pings are not counted."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class PingsOnly(Fault):
     """A stream that follows a run brings pings only, then ends after `FakeDify.silence` seconds.
 
@@ -100,7 +109,7 @@ class PingsOnly(Fault):
     """Part of the method and path; by default any stream that follows a run."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Delay(Fault):
     """The response starts late."""
 

@@ -135,8 +135,8 @@ class Node:
 class Workflow:
     """A workflow or chatflow: its form, its nodes, its outputs.
 
-    By default it has three nodes, and its outputs are its inputs. With `mode="advanced-chat"` it is a chatflow: the text
-    of its nodes is its answer.
+    By default it has three nodes, and its outputs are its inputs. With `mode="advanced-chat"` it is a
+    chatflow: the text of its nodes is its answer.
     """
 
     mode: str = attrs.field(default="workflow", validator=_one_of("workflow", "advanced-chat"))

@@ -90,6 +90,11 @@ class ServerVersion:
         return self._from(1, 16)
 
     @property
+    def rejects_two_log_filters(self) -> bool:
+        """Logs by keyword and end user together fail with status 500 (1.16)."""
+        return self._from(1, 16)
+
+    @property
     def has_index(self) -> bool:
         """`GET /v1/` describes the server; since 1.16 it is not found."""
         return not self._from(1, 16)

@@ -29,8 +29,8 @@ from dify_async.testing import (
     Thought,
     Workflow,
 )
-from dify_async.testing.state.messages import Conversation, Message, Variable
 from dify_async.testing.scenario import App
+from dify_async.testing.state.messages import Conversation, Message, Variable
 from tests import recordings
 from tests.testing.test_fake_dify import ask, shape
 from tests.testing.test_fake_files import upload

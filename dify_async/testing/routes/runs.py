@@ -222,8 +222,9 @@ async def logs(call: Call) -> web.Response:
         raise invalid(
             model, "status", "Input should be 'succeeded', 'failed' or 'stopped' [type=literal_error]"
         )
-    if query.get("keyword") and query.get("created_by_end_user_session_id"):
-        raise crashed()  # Recording: `116_logs_keyword_and_session_500`; 1.14.2 has the same source.
+    both = query.get("keyword") and query.get("created_by_end_user_session_id")
+    if both and call.state.version.rejects_two_log_filters:
+        raise crashed()  # Recording: `116_logs_keyword_and_session_500`.
     after, before = (_date(query.get(f"created_at__{side}")) for side in ("after", "before"))
     runs = [
         run
