@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from collections.abc import Iterable, Mapping, MutableSequence
+from types import MappingProxyType
 from typing import Final, overload
 
 import attrs
 
 from dify_async.errors import ConfigurationError
+from dify_async.testing.ids import is_uuid
 
 _STARTS: Final = ("/run", "/chat-messages", "/completion-messages")
 
@@ -65,7 +67,7 @@ class Refuse(Fault):
     """The whole body, for responses that are not Dify's JSON, such as the page of a proxy."""
     content_type: str = "text/html"
     """Content type of `body`."""
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    headers: Mapping[str, str] = MappingProxyType({})
     """More headers of the response, such as `Retry-After`."""
 
 
@@ -208,14 +210,24 @@ def _reaches(on: str, method: str, path: str) -> bool:
 def _fits(wanted: list[str], template: list[str]) -> bool:
     if template[-1].endswith(":.+}"):  # The rest of the path, whatever it is.
         template = [*template, *["{}"] * len(wanted)]
-    matchers: list[Callable[[str, str], bool]] = [str.__eq__] * len(wanted)
-    matchers[0], matchers[-1] = str.endswith, str.startswith
-    if len(wanted) == 1:
-        matchers = [str.__contains__]
-    return any(
-        all(
-            known.startswith("{") or matches(known, part)
-            for matches, part, known in zip(matchers, wanted, template[start:], strict=False)
-        )
-        for start in range(len(template) - len(wanted) + 1)
-    )
+    starts = range(len(template) - len(wanted) + 1)
+    return any(_fits_at(wanted, template[start : start + len(wanted)]) for start in starts)
+
+
+def _fits_at(wanted: list[str], template: list[str]) -> bool:
+    """Return True if `wanted` can be these parts of a path; its ends may be parts of a part."""
+    last = len(wanted) - 1
+    named = not any(wanted)
+    for place, (part, known) in enumerate(zip(wanted, template, strict=True)):
+        if known.startswith("{"):
+            if " " in part:
+                return False  # A method.
+            named = named or is_uuid(part)
+            continue
+        at_start = place > 0 or known.endswith(part)
+        at_end = place < last or known.startswith(part)
+        inside = part in known if last == 0 else at_start and at_end
+        if not inside or (0 < place < last and part != known):
+            return False
+        named = named or bool(part)
+    return named  # Placeholders alone fit everything.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import attrs
@@ -20,6 +21,8 @@ class SeenRequest:
     """The headers as they were sent."""
     body: bytes
     """The body; empty for forms with files."""
+    received_at: float = attrs.field(factory=time.monotonic, repr=False)
+    """Time of arrival, by `time.monotonic`."""
 
     def json(self) -> Any:
         """Return the body parsed as JSON."""
