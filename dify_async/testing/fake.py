@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSequence
 from typing import Any, Generic, Self, TypeVar, overload
 
 from dify_async.testing.faults import Fault, FaultQueue
@@ -166,8 +166,9 @@ class FakeDify:
         return self._state.faults
 
     @faults.setter
-    def faults(self, faults: Sequence[Fault]) -> None:
-        self._state.faults[:] = list(faults)
+    def faults(self, faults: MutableSequence[Fault]) -> None:
+        if faults is not self._state.faults:  # `faults += [...]` assigns the queue itself.
+            self._state.faults[:] = faults
 
     @property
     def unused_faults(self) -> list[Fault]:
