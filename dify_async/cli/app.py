@@ -14,6 +14,7 @@ import typer
 from dify_async._probe import probe as ask_server
 from dify_async._version import __version__
 from dify_async.cli.batch import Job, run_batch
+from dify_async.cli.fake import fake
 from dify_async.cli.follow import Shown, run_workflow, watch_run
 from dify_async.cli.outcome import EXIT_CODES, REFUSED, perform, say
 from dify_async.cli.show import (
@@ -409,3 +410,6 @@ def demo(
     from dify_async.cli.demo import run_demo  # noqa: PLC0415 - brings a whole server along
 
     perform(run_demo(speed))
+
+
+app.command()(fake)

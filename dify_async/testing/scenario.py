@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
@@ -29,9 +30,17 @@ _KINDS: Final = (
 )
 
 
-def _texts(value: Any) -> Any:
+def _texts(value: Sequence[str]) -> Sequence[str]:
     """Convert one text to a sequence of one: a str is a sequence of letters otherwise."""
     return (value,) if isinstance(value, str) else value
+
+
+def _texts_or_none(value: Sequence[str] | None) -> Sequence[str] | None:
+    return None if value is None else _texts(value)
+
+
+def _texts_or_function(value: Answer) -> Answer:
+    return value if callable(value) else _texts(value)
 
 
 def _one_of(*allowed: str) -> Any:
@@ -67,6 +76,37 @@ def _callable_with(*arguments: str) -> Any:
             ) from None
 
     return check
+
+
+def _list_of(kind: str) -> Any:
+    """Check for a list of scripts such as `Node`."""
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, Sequence):
+            got = [f"one {type(value).__name__}"]
+        else:
+            names = [type(item).__name__ for item in cast("Sequence[object]", value)]
+            got = [name for name in names if name != kind]
+        if got:
+            raise ConfigurationError(f"`{attribute.name}` must be a list of {kind}, got {got[0]}")
+
+    return check
+
+
+def _check_outputs(instance: object, attribute: attrs.Attribute[Any], value: Outputs) -> None:
+    if callable(value):
+        _callable_with("inputs")(instance, attribute, value)
+    else:
+        _json_outputs(value, "`outputs`")
+
+
+def _json_outputs(outputs: Mapping[str, Json], name: str) -> dict[str, Json]:
+    try:
+        found = dict(outputs)
+        json.dumps(found)
+    except (TypeError, ValueError) as exc:
+        raise ConfigurationError(f"{name} must be a dict of JSON values: {exc}") from None
+    return found
 
 
 @attrs.frozen
@@ -141,24 +181,29 @@ class Workflow:
 
     mode: str = attrs.field(default="workflow", validator=_one_of("workflow", "advanced-chat"))
     """`workflow`, or `advanced-chat` for a chatflow."""
-    nodes: Sequence[Node] = (
-        Node("Start", type="start"),
-        Node("Echo", text=("Hello, ", "world"), tokens=7),
-        Node("End", type="end"),
+    nodes: Sequence[Node] = attrs.field(
+        default=(
+            Node("Start", type="start"),
+            Node("Echo", text=("Hello, ", "world"), tokens=7),
+            Node("End", type="end"),
+        ),
+        validator=_list_of("Node"),
     )
     """The nodes, in the order in which they run."""
-    outputs: Outputs = attrs.field(default=dict, validator=_callable_with("inputs"))
+    outputs: Outputs = attrs.field(default=dict, validator=_check_outputs)
     """Outputs of a run, or a function that makes them from the inputs."""
-    form: Sequence[Field] = ()
+    form: Sequence[Field] = attrs.field(default=(), validator=_list_of("Field"))
     """Fields of the app's form. Without any, all inputs are accepted."""
     variables: Mapping[str, Json] = attrs.field(factory=dict[str, Json])
     """Conversation variables of a chatflow, with their initial values."""
-    suggested: Sequence[str] | None = attrs.field(default=None, converter=_texts)
+    suggested: Sequence[str] | None = attrs.field(default=None, converter=_texts_or_none)
     """Questions that a chatflow suggests after an answer; None if that feature is off."""
 
     def outputs_for(self, inputs: dict[str, Json]) -> dict[str, Json]:
         """Return the outputs of a run with these inputs."""
-        return dict(self.outputs(inputs) if callable(self.outputs) else self.outputs)
+        if callable(self.outputs):
+            return _json_outputs(self.outputs(inputs), "the result of `outputs`")
+        return dict(self.outputs)
 
 
 @attrs.frozen
@@ -190,7 +235,9 @@ class _Answering:
     mode: str
     """Mode of the app."""
     answer: Answer = attrs.field(
-        default=("Hello, ", "world"), converter=_texts, validator=_callable_with("query", "inputs")
+        default=("Hello, ", "world"),
+        converter=_texts_or_function,
+        validator=_callable_with("query", "inputs"),
     )
     """The answer as one text or in pieces, or a function that makes it from the query and the inputs."""
     seconds: float = attrs.field(default=0.0, validator=_not_negative)
@@ -201,15 +248,14 @@ class _Answering:
     """Status, code and message, or a `RateLimit`: the model fails after the last piece."""
     speech: bytes | None = None
     """Audio that is sent after the answer, unasked."""
-    form: Sequence[Field] = ()
+    form: Sequence[Field] = attrs.field(default=(), validator=_list_of("Field"))
     """Fields of the app's form. Without any, all inputs are accepted."""
     end_of_body: bool = True
     """Whether the stream ends after its last event; behind some proxies it stays open."""
 
     def pieces_for(self, query: str, inputs: dict[str, Json]) -> Sequence[str]:
         """Return the pieces of the answer to a query."""
-        answer = self.answer(query, inputs) if callable(self.answer) else self.answer
-        return (answer,) if isinstance(answer, str) else answer
+        return _texts(self.answer(query, inputs) if callable(self.answer) else self.answer)
 
 
 @attrs.frozen(kw_only=True)
@@ -218,9 +264,9 @@ class Chat(_Answering):
 
     mode: str = attrs.field(default="chat", validator=_one_of("chat", "agent-chat"))
     """`chat`, or `agent-chat` for an agent."""
-    thoughts: Sequence[Thought] = ()
+    thoughts: Sequence[Thought] = attrs.field(default=(), validator=_list_of("Thought"))
     """Steps of an agent before it answers."""
-    suggested: Sequence[str] | None = attrs.field(default=None, converter=_texts)
+    suggested: Sequence[str] | None = attrs.field(default=None, converter=_texts_or_none)
     """Questions that are suggested after an answer; None if that feature is off."""
 
 
@@ -230,7 +276,7 @@ class Completion(_Answering):
 
     mode: str = attrs.field(default="completion", validator=_one_of("completion"))
     """`completion`."""
-    more: Sequence[str] | None = attrs.field(default=("More ", "like this"), converter=_texts)
+    more: Sequence[str] | None = attrs.field(default=("More ", "like this"), converter=_texts_or_none)
     """Pieces of another answer like a given one; None if that feature is off."""
 
 

@@ -57,6 +57,20 @@ async def test_a_function_that_raises_is_reported(chat_client: AppClient, fake_d
             await client.chat.send("hi")
 
 
+async def test_outputs_that_are_not_json_are_reported(client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.app = Workflow(outputs=lambda inputs: {"a": object()})
+    with pytest.raises(errors.RunFailed, match="must be a dict of JSON values"):
+        await client.workflows.run({})
+
+
+async def test_pieces_that_are_not_texts_are_reported(chat_client: AppClient, fake_dify: FakeDify) -> None:
+    fake_dify.app = Chat(answer=lambda query, inputs: [1])  # type: ignore[list-item]
+    async with chat_client as client:
+        for mode in ("streaming", "blocking"):
+            with pytest.raises(errors.ApiError, match="TypeError"):
+                await client.chat.send("hi", response_mode=mode)
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
@@ -70,9 +84,12 @@ async def test_a_function_that_raises_is_reported(chat_client: AppClient, fake_d
             r"`outputs` must be a function of 1 argument \(inputs\), got one of \(\)",
         ),
         (
-            lambda: Chat(answer=lambda query: query),
+            lambda: Chat(answer=lambda query: query),  # type: ignore[arg-type, misc]
             r"`answer` must be a function of 2 arguments \(query and inputs\), got one of \(query\)",
         ),
+        (lambda: Workflow(nodes=Node("A")), "`nodes` must be a list of Node, got one Node"),  # type: ignore[arg-type]
+        (lambda: Workflow(form=["city"]), "`form` must be a list of Field, got str"),  # type: ignore[list-item]
+        (lambda: Workflow(outputs={"a": object()}), "`outputs` must be a dict of JSON values"),
         (lambda: FakeDify("chat"), "`app` must be a Workflow, Chat or Completion, got str"),  # type: ignore[arg-type]
         (lambda: FakeDify(version="latest"), "`version` must be a Dify version such as '1.14' or '1.16.1'"),
         (lambda: Cut(how="slowly"), "`how` must be 'abort', 'reset' or 'end', got 'slowly'"),

@@ -47,7 +47,11 @@ async def play_answer(
     state: State, generation: FakeGeneration, app: Chat | Completion, pieces: Sequence[str]
 ) -> None:
     """Think, and answer."""
-    await _Playing(state, generation, app, pieces).play()
+    playing = _Playing(state, generation, app, pieces)
+    try:
+        await playing.play()
+    except Exception as exc:  # noqa: BLE001 - raised by the test's own script: silence would hide its mistake
+        playing.fail(ErrorResponse(400, "completion_request_error", f"{type(exc).__name__}: {exc}"))
 
 
 class _Playing:
@@ -74,7 +78,7 @@ class _Playing:
             self._emit("message_replace", {"answer": answer, "reason": ""})
         error = model_error(app, self._state, streaming=True)
         if error is not None and not stopped:
-            self._fail(error)
+            self.fail(error)
             return
         message.answer = answer
         tokens = 0 if stopped else len(self._pieces)
@@ -101,7 +105,7 @@ class _Playing:
             self._emit(name, {"id": self._message.id, "answer": piece, **selector})
         return said
 
-    def _fail(self, error: ErrorResponse) -> None:
+    def fail(self, error: ErrorResponse) -> None:
         generation, message = self._generation, self._message
         generation.error = message.error = str(error)
         generation.status = message.status = "error"

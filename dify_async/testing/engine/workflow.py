@@ -62,7 +62,11 @@ async def play_rejection(state: State, run: FakeRun, problem: str) -> None:
 
 async def play_run(state: State, run: FakeRun) -> None:
     """Run the nodes, whether or not anybody listens."""
-    await _Playing(state, run).play()
+    playing = _Playing(state, run)
+    try:
+        await playing.play()
+    except Exception as exc:  # noqa: BLE001 - raised by the test's own script: silence would hide its mistake
+        playing.finish("failed", {}, f"{type(exc).__name__}: {exc}")
 
 
 class _Playing:
@@ -89,7 +93,7 @@ class _Playing:
         complete = await self._speak(node)
         run.elapsed_time = round(time.monotonic() - self._began, 6)
         if not complete:
-            self._finish("stopped", {}, _STOPPED)
+            self.finish("stopped", {}, _STOPPED)
             return False
         for retry in range(1, node.retries + 1):
             failed = node_finished(node, execution, "retry", node.error or "failed for now")
@@ -98,7 +102,7 @@ class _Playing:
         status = "succeeded" if node.error is None else "exception" if node.caught else "failed"
         self._emit("node_finished", node_finished(node, execution, status, node.error))
         if status == "failed":
-            self._finish("failed", {}, node.error)
+            self.finish("failed", {}, node.error)
             return False
         run.exceptions_count += status == "exception"
         return True
@@ -170,19 +174,15 @@ class _Playing:
         run, message = self._run, self._run.message
         outputs: dict[str, Json] = {"answer": run.answer, "files": []}
         if message is None:
-            try:
-                outputs = self._workflow.outputs_for(run.inputs)
-            except Exception as exc:  # noqa: BLE001 - the test's own function; silence would hide its mistake
-                self._finish("failed", {}, f"{type(exc).__name__}: {exc}")
-                return
+            outputs = self._workflow.outputs_for(run.inputs)
         else:
             message.answer, message.status = run.answer, "normal"
             message.metadata = metadata(usage(run.total_tokens), run.reasoning, self._state.version)
             ended: EventJson = {"id": message.id, "metadata": message.metadata, "files": []}
             run.emit({"event": "message_end", **message.envelope(run.task_id), **ended})
-        self._finish("partial-succeeded" if run.exceptions_count else "succeeded", outputs, None)
+        self.finish("partial-succeeded" if run.exceptions_count else "succeeded", outputs, None)
 
-    def _finish(self, status: str, outputs: dict[str, Json], error: str | None) -> None:
+    def finish(self, status: str, outputs: dict[str, Json], error: str | None) -> None:
         run, message = self._run, self._run.message
         run.status, run.outputs, run.error = status, outputs, error
         run.finished_at = int(time.time())

@@ -140,9 +140,9 @@ async def _played(
             generation.abandon()
             raise
     await worker
-    error = model_error(app, call.state, streaming=False)
-    if generation.status == "error" and error is not None:
-        raise error
+    if generation.error is not None:
+        error = model_error(app, call.state, streaming=False)
+        raise error or ErrorResponse(400, "completion_request_error", generation.error)
     return blocking(call, _in_one_piece(call, message, generation))
 
 
