@@ -127,7 +127,7 @@ class FakeDify:
     api_enabled = _Setting[bool]("Whether the Service API of the app is switched on.")
     site_enabled = _Setting[bool]("Whether the web app is switched on.")
     audio_enabled = _Setting[bool]("Whether the app accepts and produces speech.")
-    versions = _Setting[set[str]]("Ids of published versions of the workflow that can be run by id.")
+    workflow_versions = _Setting[set[str]]("Ids of published versions of the workflow that can be run by id.")
     transcript = _Setting[str]("Text of every transcription.")
     remote_files = _Setting[dict[str, tuple[str, bytes]]](
         "Files that the server can fetch: MIME type and content by URL."

@@ -213,7 +213,7 @@ async def test_stop_of_an_unknown_task_is_no_error(client: AppClient, fake_dify:
 
 async def test_a_version_is_run_by_its_id(client: AppClient, fake_dify: FakeDify) -> None:
     version = str(uuid.uuid4())
-    fake_dify.versions.add(version)
+    fake_dify.workflow_versions.add(version)
     await client.workflows.run({}, workflow_id=version)
     assert fake_dify.requests[0].path == f"/v1/workflows/{version}/run"
     with pytest.raises(errors.NotFound):

@@ -51,7 +51,7 @@ def check_version(call: Call, workflow_id: str) -> None:
     """Reject unknown versions of a workflow."""
     if not is_uuid(workflow_id):
         raise ErrorResponse(400, "bad_request", f"Invalid workflow_id format: '{workflow_id}'. ")
-    if workflow_id not in call.state.versions:
+    if workflow_id not in call.state.workflow_versions:
         raise not_found(f"Workflow not found with id: {workflow_id}")
 
 

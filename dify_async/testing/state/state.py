@@ -60,7 +60,7 @@ class State:
     api_enabled: bool = True
     site_enabled: bool = True
     audio_enabled: bool = True
-    versions: set[str] = attrs.field(factory=set[str])
+    workflow_versions: set[str] = attrs.field(factory=set[str])
     resume_delay: float = 0.0
     transcript: str = "good evening"
     remote_files: dict[str, tuple[str, bytes]] = attrs.field(factory=dict[str, tuple[str, bytes]])
