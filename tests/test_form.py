@@ -157,7 +157,7 @@ def test_it_agrees_with_a_server_that_follows_the_real_one(kind: str, required: 
     server = Inputs([Field("v", kind, **limits)], stored, "ada", "http://dify.test/v1")
     for value in [None, *VALUES]:
         try:
-            server.taken({"v": value} if value is not None else {})
+            server.validated({"v": value} if value is not None else {})
             is_taken = True
         except InvalidInput:
             is_taken = False

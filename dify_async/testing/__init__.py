@@ -17,10 +17,10 @@ from __future__ import annotations
 from dify_async.testing.fake import FakeDify
 from dify_async.testing.faults import Cut, Delay, Drop, Fault, PingsOnly, Refuse, Silence
 from dify_async.testing.scenario import Chat, Completion, Field, Node, RateLimit, Thought, Workflow
-from dify_async.testing.state.access import Passport
+from dify_async.testing.state.access import Login, Passport
 from dify_async.testing.state.files import StoredFile
 from dify_async.testing.state.forms import FakeForm
-from dify_async.testing.state.messages import Annotation, Conversation, Message
+from dify_async.testing.state.messages import Annotation, Conversation, Feedback, Message, Variable
 from dify_async.testing.state.requests import SeenRequest
 from dify_async.testing.state.runs import FakeGeneration, FakeRun
 
@@ -37,7 +37,9 @@ __all__ = [
     "FakeGeneration",
     "FakeRun",
     "Fault",
+    "Feedback",
     "Field",
+    "Login",
     "Message",
     "Node",
     "Passport",
@@ -48,6 +50,7 @@ __all__ = [
     "Silence",
     "StoredFile",
     "Thought",
+    "Variable",
     "Workflow",
 ]
 

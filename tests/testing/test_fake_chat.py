@@ -18,19 +18,21 @@ from dify_async._wire.sse import EventParser
 from dify_async.testing import (
     Chat,
     Completion,
+    Conversation,
     Cut,
     Drop,
     FakeDify,
     Fault,
     Field,
+    Message,
     Node,
     Refuse,
     Silence,
     Thought,
+    Variable,
     Workflow,
 )
 from dify_async.testing.scenario import App
-from dify_async.testing.state.messages import Conversation, Message, Variable
 from tests import recordings
 from tests.testing.test_fake_dify import ask, shape
 from tests.testing.test_fake_files import upload

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from dify_async._types import Json
 from dify_async.models._base import as_list, as_object
+from dify_async.models.files import extension_of
 from dify_async.testing.ids import id_of
 from dify_async.testing.scenario import Node
 from dify_async.testing.state.messages import Message
@@ -88,7 +89,7 @@ def message_end_files(message: Message, version: ServerVersion) -> list[Json] | 
     files: list[Json] = [
         {
             "related_id": file["id"],
-            "extension": f".{file['filename'].rpartition('.')[2]}",
+            "extension": f".{extension_of(file['filename'])}",
             "filename": file["filename"],
             "size": file["size"],
             "mime_type": file["mime_type"],
@@ -231,18 +232,18 @@ def snapshot(run: FakeRun) -> list[EventJson]:
         execution, begun = list(nodes.items())[-1]
         waiting = node_finished(run.forms[-1].node, execution, "paused", None)
         begun.append({"event": "node_finished", "data": waiting})
-    for index, events in enumerate(nodes.values(), 1):
+    for index, of_node in enumerate(nodes.values(), 1):
         found += [
             {"event": one["event"], "data": {**without_contents(one["data"]), "index": index}}
-            for one in events
+            for one in of_node
         ]
     if run.status == "paused":
         found.append({"event": "human_input_required", "data": form_required(run)})
         found.append({"event": "workflow_paused", "data": paused(run)})
     # Those of a paused run are made from another record, which contains the task's id.
     task_id = run.task_id if run.status == "paused" else run.id
-    told = [{**envelope(run, task_id), **event} for event in found]
+    events = [{**envelope(run, task_id), **event} for event in found]
     if run.message is not None:
         replaced = {"event": "message_replace", "answer": run.message.answer, "reason": ""}
-        told.insert(1, {**run.message.envelope(task_id), **replaced})
-    return told
+        events.insert(1, {**run.message.envelope(task_id), **replaced})
+    return events

@@ -35,13 +35,13 @@ class Inputs:
     strict: bool = True
     """Whether a file must be of the type that it is declared to be."""
 
-    def taken(self, inputs: Mapping[str, Any]) -> dict[str, Json]:
+    def validated(self, inputs: Mapping[str, Any]) -> dict[str, Json]:
         """Return the inputs as a run has them; raise `InvalidInput` for what Dify rejects."""
         if not self.form:
             return {name: self._with_files(value) for name, value in inputs.items()}
-        return {field.variable: self._taken(field, inputs.get(field.variable)) for field in self.form}
+        return {field.variable: self._validated(field, inputs.get(field.variable)) for field in self.form}
 
-    def _taken(self, field: Field, value: Any) -> Json:
+    def _validated(self, field: Field, value: Any) -> Json:
         name = f"{field.variable} in input form"
         match field.kind:
             case _ if value is None:

@@ -47,7 +47,7 @@ def rejected_run(state: State, inputs: dict[str, Json], user: str) -> FakeRun:
 
 
 async def play_rejection(state: State, run: FakeRun, problem: str) -> None:
-    """Tell what is wrong with the inputs: by an `error` event, or since Dify 1.15 by a failed run.
+    """Report rejected inputs: by an `error` event, or since Dify 1.15 by a failed run.
 
     Recordings: `err_wf_missing_required_input_hang`, `116_wf_missing_required_streaming`.
     """

@@ -76,7 +76,7 @@ def accepted(
     inputs = Inputs(state.app.form, state.files, user, state.origin, strict)
     try:
         files = [inputs.file(file) for file in as_list(body.get("files")) or []]
-        return inputs.taken(body["inputs"]), files, None
+        return inputs.validated(body["inputs"]), files, None
     except InvalidInput as error:
         return body["inputs"], [], str(error)
 

@@ -36,10 +36,15 @@ class Variable:
     """A variable of a conversation."""
 
     name: str
+    """Name of the variable."""
     value: Json
+    """Its current value."""
     id: str = attrs.field(factory=new_id)
+    """Id of the variable."""
     created_at: float = attrs.field(factory=time.time)
+    """Unix time."""
     updated_at: float = attrs.field(factory=time.time)
+    """Unix time of the last change."""
 
     def as_json(self) -> Json:
         """Return its JSON: every value as the text that Python makes of it."""
