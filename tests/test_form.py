@@ -9,8 +9,8 @@ import pytest
 from dify_async import InputFile
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async.models import AppParameters, InputField, UploadedFile
-from dify_async.testing import Field
-from dify_async.testing.inputs import InputRefused, Inputs, StoredFile
+from dify_async.testing import Field, StoredFile
+from dify_async.testing.engine.inputs import Inputs, InvalidInput
 from tests.support import recordings
 
 PNG = InputFile(b"", name="a.png")
@@ -156,9 +156,9 @@ def test_it_agrees_with_a_server_that_follows_the_real_one(kind: str, required: 
     server = Inputs([Field("v", kind, **limits)], stored, "ada", "http://dify.test/v1")
     for value in [None, *VALUES]:
         try:
-            server.taken({"v": value} if value is not None else {})
+            server.validated({"v": value} if value is not None else {})
             is_taken = True
-        except InputRefused:
+        except InvalidInput:
             is_taken = False
         problems = parameters.check({"v": value} if value is not None else {})
         if is_taken:

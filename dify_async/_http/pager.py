@@ -10,8 +10,8 @@ from dify_async.models import Page
 ItemT = TypeVar("ItemT")
 
 _STALE_PAGES: Final = 3
-"""Number of consecutive pages without a new entry that end a list. A server that ignores the cursor would never
-end it; a single such page may be due to entries that were added in the meantime."""
+"""Number of consecutive pages without a new entry that end a list. A server that ignores the cursor would
+never end it; a single such page may be due to entries that were added in the meantime."""
 
 
 class Pager(Generic[ItemT]):

@@ -11,6 +11,7 @@ import typer
 from dify_async._version import __version__
 from dify_async.cli.batch import batch
 from dify_async.cli.demo import demo
+from dify_async.cli.fake import fake
 from dify_async.cli.get import get
 from dify_async.cli.info import info
 from dify_async.cli.logs import logs
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, watch, get, stop, logs, info, parameters, upload, probe, demo):
+for command in (run, batch, watch, get, stop, logs, info, parameters, upload, probe, demo, fake):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""A Dify for tests: `FakeDify`, what it is told to do, and the pytest fixture `fake_dify`.
+"""A Dify server for tests: `FakeDify`, its scripts and faults, and the pytest fixture `fake_dify`.
 
 ```python
 pytest_plugins = ["dify_async.testing"]
@@ -9,38 +9,26 @@ async def test_my_code(fake_dify):
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
 ```
 
-A conftest may import it besides, so pytest is told not to expect it unimported: PYTEST_DONT_REWRITE
+A conftest may import it before pytest loads it as a plugin: PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Iterator
-
-from dify_async.testing.fake import FakeDify, SeenRequest
-from dify_async.testing.generations import FakeGeneration
-from dify_async.testing.inputs import StoredFile
-from dify_async.testing.records import FakeForm, Passport
-from dify_async.testing.runs import FakeRun
-from dify_async.testing.script import (
-    Chat,
-    Completion,
-    Cut,
-    Delay,
-    Drop,
-    Fault,
-    Field,
-    Node,
-    Refuse,
-    Silence,
-    Thought,
-    Workflow,
-)
+from dify_async.testing.fake import FakeDify
+from dify_async.testing.faults import Cut, Delay, Drop, Fault, PingsOnly, Refuse, Silence
+from dify_async.testing.scenario import Chat, Completion, Field, Node, RateLimit, Thought, Workflow
+from dify_async.testing.state.access import Login, Passport
+from dify_async.testing.state.files import StoredFile
+from dify_async.testing.state.forms import FakeForm
+from dify_async.testing.state.messages import Annotation, Conversation, Feedback, Message, Variable
+from dify_async.testing.state.requests import SeenRequest
+from dify_async.testing.state.runs import FakeGeneration, FakeRun
 
 __all__ = [
+    "Annotation",
     "Chat",
     "Completion",
+    "Conversation",
     "Cut",
     "Delay",
     "Drop",
@@ -49,24 +37,21 @@ __all__ = [
     "FakeGeneration",
     "FakeRun",
     "Fault",
+    "Feedback",
     "Field",
+    "Login",
+    "Message",
     "Node",
     "Passport",
+    "PingsOnly",
+    "RateLimit",
     "Refuse",
     "SeenRequest",
     "Silence",
     "StoredFile",
     "Thought",
+    "Variable",
     "Workflow",
 ]
 
-if "pytest" in sys.modules:  # Whoever loads this as a plugin has it; the demo has no need of it.
-    import pytest
-
-    @pytest.fixture(name="fake_dify")
-    def _fake_dify() -> Iterator[FakeDify]:
-        """Give a Dify server that serves this test alone."""
-        # aiohttp warns of itself where an uploaded form comes in unlucky pieces.
-        warnings.filterwarnings("ignore", r"unread_data\(\) is deprecated", DeprecationWarning)
-        with FakeDify(tail=0.2) as dify:
-            yield dify
+pytest_plugins = ["dify_async.testing.plugin"]  # Loaded by pytest only: nothing else here requires pytest.

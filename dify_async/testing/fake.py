@@ -1,53 +1,55 @@
-"""FakeDify: a Dify server in a thread of its own."""
+"""FakeDify: a Dify server for tests and demos."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import random
+import functools
 import secrets
-import string
-import threading
-import time
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Final, Self
+from collections.abc import Callable, MutableSequence
+from typing import Any, Generic, Self, TypeVar, overload
 
-import attrs
-from aiohttp import web
+from dify_async.testing.faults import Fault, FaultQueue
+from dify_async.testing.routes import OPERATIONS
+from dify_async.testing.scenario import App, Workflow
+from dify_async.testing.server import ServerThread
+from dify_async.testing.state.access import Login, Passport
+from dify_async.testing.state.collection import Collection
+from dify_async.testing.state.files import StoredFile
+from dify_async.testing.state.forms import FakeForm
+from dify_async.testing.state.messages import Annotation, Conversation, Feedback, Message
+from dify_async.testing.state.requests import SeenRequest
+from dify_async.testing.state.runs import FakeGeneration, FakeRun, FakeTask
+from dify_async.testing.state.state import State
+from dify_async.testing.version import ServerVersion
 
-from dify_async._types import Json
-from dify_async.errors import DifyError
-from dify_async.testing.generations import FakeGeneration
-from dify_async.testing.inputs import StoredFile
-from dify_async.testing.records import (
-    Annotation,
-    Challenge,
-    Conversation,
-    FakeForm,
-    Feedback,
-    Login,
-    Message,
-    Passport,
-    new_id,
-)
-from dify_async.testing.runs import FakeRun, FakeTask
-from dify_async.testing.script import Answering, App, Fault, Workflow
-from dify_async.testing.server import Server
-
-_log: Final = logging.getLogger("dify_async.testing")
-_log.addHandler(logging.NullHandler())  # Clients that break off are what it is for.
+ValueT = TypeVar("ValueT")
 
 
-@attrs.frozen
-class SeenRequest:
-    """A request that the server received."""
+class _Record(Generic[ValueT]):
+    """An attribute of a FakeDify that is read from its state."""
 
-    method: str
-    path: str
-    """With its query."""
-    headers: dict[str, str] = attrs.field(repr=False)
-    body: bytes
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, dify: None, _: Any) -> Self: ...
+    @overload
+    def __get__(self, dify: FakeDify, _: Any) -> ValueT: ...
+    def __get__(self, dify: FakeDify | None, _: Any) -> Self | ValueT:
+        if dify is None:
+            return self
+        value: ValueT = getattr(dify._state, self._name)  # pyright: ignore[reportPrivateUsage] - of this module
+        return value
+
+
+class _Setting(_Record[ValueT]):
+    """An attribute that may also be set, at any time."""
+
+    def __set__(self, dify: FakeDify, value: ValueT) -> None:
+        setattr(dify._state, self._name, value)  # pyright: ignore[reportPrivateUsage] - of this module
 
 
 class FakeDify:
@@ -58,330 +60,251 @@ class FakeDify:
         client = AppClient(dify.api_key, user="ada", base_url=dify.base_url)
     ```
 
-    It plays the Service API and the Web API of one app. It streams with pings, keeps connections open as
-    Dify does, refuses what Dify refuses in its words, and counts what happens. It runs in a thread of its
-    own, so that nothing in the test's event loop can hold it up; its attributes may be changed at any time.
+    It serves the Service API and the Web API of one app. It streams with pings, keeps connections open as
+    Dify does, rejects what Dify rejects with the same errors, and records what happens. It runs in a thread
+    of its own, so nothing in the test's event loop can delay it. Its settings may be changed at any time.
 
     Args:
-        app: What it serves: a `Workflow`, which may be a chatflow, a `Chat` or a `Completion`.
-        ping_every: Seconds of silence between pings; 10 on a real server.
-        tail: Seconds that a stream stays open after its last event; 1 on a real server.
+        app: The app to serve: a `Workflow` (also for chatflows), a `Chat` or a `Completion`.
+        version: The version of Dify to imitate, such as "1.14", "1.16" or "1.16.1".
+        port: The port to listen on; 0 for a free one.
+        ping_every: Seconds between pings while nothing else is sent; 10 on a real server.
+        tail: Seconds that a stream stays open after its last event; by default as the version does.
         silence: Seconds that a stream stays open after an error, without pings; 300 on a real server.
-        connections: Requests that are served at once, others wait; 10 on a stock server.
-        max_active_requests: The app's limit on runs at once; further ones are refused. None for no limit.
+        connections: Number of requests that are served at the same time, others wait; 10 on a default server.
+        max_active_requests: The app's limit on concurrent runs; more are rejected. None for no limit.
+        api_key: Key of the Service API; random by default.
+        app_code: Code of the web app; random by default.
     """
+
+    __slots__ = ("__weakref__", "_new_state", "_server", "_state")
 
     def __init__(
         self,
         app: App | None = None,
         *,
+        version: str = "1.14",
+        port: int = 0,
         ping_every: float = 10.0,
-        tail: float = 1.0,
+        tail: float | None = None,
         silence: float = 300.0,
         connections: int = 10_000,
         max_active_requests: int | None = None,
+        api_key: str | None = None,
+        app_code: str | None = None,
     ) -> None:
-        self.app: App = app or Workflow()
-        self.ping_every = ping_every
-        self.tail = tail
-        self.silence = silence
-        self.connections = connections
-        self.max_active_requests = max_active_requests
-        self.api_key = f"app-{uuid.uuid4().hex[:24]}"
-        self.app_id = new_id()
-        self.app_code = "".join(random.choices(string.ascii_letters, k=16))  # noqa: S311 - no secret
-        self.name = "FakeDify"
-        self.title = "A generated title"
-        """What a model names a conversation."""
-        self.version = "1.14.2"
-        self.created_at = time.time()
-        self.published = True
-        self.api_enabled = True
-        self.site_enabled = True
-        self.audio_enabled = True
-        """Whether the app hears and speaks."""
-        self.before_1_9 = False
-        """Whether it is so old that it wants passports in the header `Authorization`."""
-        self.versions: set[str] = set()
-        """The ids of published versions that can be run by id."""
-        self.faults: list[Fault] = []
-        """What goes wrong next."""
-        # Who may use it as a web app
-        self.webapp_auth = False
-        """Whether people can log in to the server: those without the enterprise edition know no logins."""
-        self.access_mode = "public"
-        """Where they can: `public`, `private`, `private_all` or `sso_verified`."""
-        self.accounts: dict[str, str] = {}
-        """Passwords by e-mail."""
-        self.denied: set[str] = set()
-        """The accounts that may not use the app."""
-        self.codes: dict[str, str] = {}
-        """The code that was sent last, by e-mail."""
-        self.challenges: dict[str, Challenge] = {}
-        """Codes that wait for an answer, by token."""
-        self.logins: dict[str, Login] = {}
-        """Who is logged in, by token."""
-        self.passports: list[Passport] = []
-        """All that were issued."""
-        self.passport_key = secrets.token_bytes(32)
-        """What they are signed with."""
-        self.passport_seconds: float | None = None
-        """How long a passport is good; None for ever."""
-        # What it has done
-        self.runs: dict[str, FakeRun] = {}
-        """Every run of a workflow or chatflow that was started, by run id."""
-        self.generations: dict[str, FakeGeneration] = {}
-        """Every answer of a chat or completion app that was started, by message id."""
-        self.model_calls = 0
-        """How often a model was asked for anything else: suggested questions, the name of a conversation."""
-        self.resume_delay = 0.0
-        """Seconds from the submission of a form until the run goes on."""
-        # What it keeps
-        self.end_users: dict[str, str] = {}
-        """Whoever has asked, by id."""
-        self.conversations: dict[str, Conversation] = {}
-        """By id."""
-        self.messages: dict[str, Message] = {}
-        """Of chats, chatflows and completions, by id, oldest first."""
-        self.saved: list[str] = []
-        """The ids of messages that were saved."""
-        self.annotations: dict[str, Annotation] = {}
-        """By id."""
-        self.annotation_jobs: set[str] = set()
-        """The ids of jobs that switch annotations on or off."""
-        self.files: dict[str, StoredFile] = {}
-        """Every file that was uploaded, by id."""
-        self.remote_files: dict[str, tuple[str, bytes]] = {}
-        """What it can fetch from elsewhere: declared type and content, by URL."""
-        self.transcript = "good evening"
-        """What it understands whatever it hears."""
-        self.heard: list[StoredFile] = []
-        """What it was told."""
-        self.spoken: list[tuple[str, str, str | None]] = []
-        """What it has said: to whom, the text, by which voice."""
-        self.requests: list[SeenRequest] = []
-        """Every request that came, in order; without the bodies of forms."""
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
-        self._runner: web.AppRunner | None = None
-        self._port = 0
-        self._mode: str | None = None
-        self._workers: set[asyncio.Task[None]] = set()
+        imitated = ServerVersion.parse(version)
+        self._server = ServerThread(port)
+        self._new_state = functools.partial(
+            State,
+            app=Workflow() if app is None else app,
+            version=imitated,
+            ping_every=ping_every,
+            tail=imitated.tail if tail is None else tail,
+            silence=silence,
+            connections=connections,
+            max_active_requests=max_active_requests,
+            api_key=api_key or f"app-{uuid.uuid4().hex[:24]}",
+            app_id=str(uuid.uuid4()),
+            app_code=app_code or secrets.token_hex(8),
+        )
+        self._state = self._fresh_state()
 
-    # What it serves
+    # Settings
+
+    app: _Setting[App] = _Setting("The app that is served.")
+    ping_every = _Setting[float]("Seconds between pings while nothing else is sent.")
+    tail = _Setting[float]("Seconds that a stream stays open after its last event.")
+    silence = _Setting[float]("Seconds that a stream stays open after an error, without pings.")
+    max_active_requests = _Setting["int | None"]("The app's limit on concurrent runs; None for no limit.")
+    resume_delay = _Setting[float]("Seconds between the submission of a form and the run's continuation.")
+    api_key = _Setting[str]("Key of the Service API.")
+    app_id = _Setting[str]("Id of the app.")
+    app_code = _Setting[str]("Code of the web app.")
+    name = _Setting[str]("Name of the app.")
+    title = _Setting[str]("Name that a model gives to conversations.")
+    published = _Setting[bool]("Whether the app has been published.")
+    api_enabled = _Setting[bool]("Whether the Service API of the app is switched on.")
+    site_enabled = _Setting[bool]("Whether the web app is switched on.")
+    audio_enabled = _Setting[bool]("Whether the app accepts and produces speech.")
+    workflow_versions = _Setting[set[str]]("Ids of published versions of the workflow that can be run by id.")
+    transcript = _Setting[str]("Text of every transcription.")
+    remote_files = _Setting[dict[str, tuple[str, bytes]]](
+        "Files that the server can fetch: MIME type and content by URL."
+    )
+
+    # Access to the web app
+
+    webapp_auth = _Setting[bool]("Whether the server has logins for web apps (enterprise edition).")
+    access_mode = _Setting[str]("Who may use it: `public`, `private`, `private_all` or `sso_verified`.")
+    accounts = _Setting[dict[str, str]]("Passwords by e-mail.")
+    denied = _Setting[set[str]]("E-mails of accounts that may not use the app.")
+    codes = _Record[dict[str, str]]("Codes that were sent last, by e-mail.")
+    passports = _Record[list[Passport]]("All passports that were issued.")
+    passport_seconds = _Setting["float | None"]("Seconds until a passport expires; None for never.")
+
+    # Records
+
+    runs = _Record[Collection[FakeRun]]("Runs of a workflow or chatflow by id, oldest first; `runs[0]` too.")
+    generations = _Record[Collection[FakeGeneration]](
+        "Answers of a chat or completion app by message id, oldest first."
+    )
+    requests = _Record[list[SeenRequest]]("All requests in the order in which they came.")
+    conversations = _Record[Collection[Conversation]]("Conversations by id, oldest first.")
+    messages = _Record[Collection[Message]]("Messages by id, oldest first.")
+    annotations = _Record[Collection[Annotation]]("Annotations by id, oldest first.")
+    files = _Record[Collection[StoredFile]]("Uploaded files by id, oldest first.")
+    saved = _Record[list[str]]("Ids of saved messages.")
+    end_users = _Record[dict[str, str]]("End users by id.")
+    heard = _Record[list[StoredFile]]("Audio that was sent for transcription.")
+    spoken = _Record[list[tuple[str, str, "str | None"]]]("Speech requests: end user, text, voice.")
+    model_calls = _Record[int]("Number of model calls for suggested questions and names of conversations.")
+
+    @property
+    def faults(self) -> FaultQueue:
+        """What goes wrong next: append `Refuse(status=429)`, `Cut(after_events=3)` and others."""
+        return self._state.faults
+
+    @faults.setter
+    def faults(self, faults: MutableSequence[Fault]) -> None:
+        if faults is not self._state.faults:  # `faults += [...]` assigns the queue itself.
+            self._state.faults[:] = faults
+
+    @property
+    def unused_faults(self) -> list[Fault]:
+        """Faults that no request has met: mistakes of the test, most of the time."""
+        return self._state.faults.unused
+
+    @property
+    def version(self) -> str:
+        """The version of Dify that is imitated, such as "1.14.2"."""
+        return str(self._state.version)
+
+    @version.setter
+    def version(self, version: str) -> None:
+        self._state.version = ServerVersion.parse(version)
 
     @property
     def mode(self) -> str:
-        """The mode of the app; may be set to another, as if the key were of another app."""
-        return self._mode or self.app.mode
+        """Mode of the app. May be set, as if the key belonged to another app."""
+        return self._state.mode
 
     @mode.setter
     def mode(self, mode: str) -> None:
-        self._mode = mode
+        self._state.key_mode = mode
 
     @property
     def workflow(self) -> Workflow:
-        """The app, where it is a workflow or chatflow."""
-        assert isinstance(self.app, Workflow), "the app is no workflow"
-        return self.app
+        """The app, if it is a workflow or chatflow."""
+        return self._state.workflow
 
     @workflow.setter
     def workflow(self, workflow: Workflow) -> None:
-        self.app = workflow
-
-    @property
-    def is_private(self) -> bool:
-        """Whether the web app asks people to log in."""
-        return self.webapp_auth and self.access_mode != "public"
-
-    # What happened
+        self._state.app = workflow
 
     @property
     def tasks(self) -> list[FakeTask]:
-        """All that was started: runs, and answers of chat and completion apps."""
-        return [*self.runs.values(), *self.generations.values()]
+        """All runs and answers."""
+        return self._state.tasks
 
     @property
     def runs_started(self) -> int:
-        """How many runs and answers were started."""
-        return len(self.runs) + len(self.generations)
+        """Number of runs and answers that were started."""
+        return len(self._state.runs) + len(self._state.generations)
 
     @property
     def runs_stopped(self) -> int:
-        """How many of them were asked to stop."""
-        return sum(task.stop_calls > 0 for task in self.tasks)
+        """Number of runs and answers that were asked to stop."""
+        return sum(task.stop_calls > 0 for task in self._state.tasks)
 
     @property
     def feedbacks(self) -> dict[str, Feedback]:
-        """What people think of messages, by message id."""
-        given = {message.id: message.feedback for message in list(self.messages.values())}
+        """Feedback of end users by message id."""
+        given = {message.id: message.feedback for message in list(self._state.messages.values())}
         return {key: feedback for key, feedback in given.items() if feedback is not None}
 
     @property
-    def all_forms(self) -> list[FakeForm]:
-        """Every form that a run has waited for."""
-        return [form for run in list(self.runs.values()) for form in run.forms]
-
-    @property
     def forms(self) -> dict[str, FakeForm]:
-        """The forms that runs wait for, by token."""
-        return {form.token: form for form in self.all_forms if form.status == "open"}
+        """Forms that runs wait for, by token."""
+        return {form.token: form for form in self._state.forms if form.status == "open"}
 
-    @property
-    def open_sockets(self) -> int:
-        """How many connections are open."""
-        return len(self._transports())
+    # The server
 
     @property
     def base_url(self) -> str:
-        """Where its Service API is, while it runs."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        """Address of the Service API."""
+        return f"{self._server.origin}/v1"
 
     @property
     def web_url(self) -> str:
-        """Where its Web API is, while it runs."""
-        return f"http://127.0.0.1:{self._port}/api"
+        """Address of the Web API."""
+        return f"{self._server.origin}/api"
 
-    # What happens to it
-
-    def revoke_passports(self) -> None:
-        """Make all passports invalid that were issued so far, as another key of the server does."""
-        self.passport_key = secrets.token_bytes(32)
-        for passport in self.passports:
-            passport.valid = False
-
-    def expire_forms(self) -> None:
-        """Make it too late for all open forms."""
-        for form in self.forms.values():
-            form.status = "expired"
-
-    def log_in(self, user: str, *, internal: bool = True) -> Login:
-        """Log somebody in: with an account, or by a single sign-on elsewhere, with `internal=False`."""
-        login = Login(token=uuid.uuid4().hex, user=user, internal=internal)
-        self.logins[login.token] = login
-        return login
-
-    def wait_for(self, condition: Callable[[], bool], timeout: float = 5.0) -> bool:
-        """Wait until something has happened, such as `lambda: dify.runs_stopped == 1`; False if it does not.
-
-        Blocks: in a coroutine, call it by `asyncio.to_thread`.
-        """
-        with self._changed:
-            # Sockets close without anybody being told, hence the short naps.
-            waited = 0.0
-            while not condition() and waited < timeout:
-                self._changed.wait(0.01)
-                waited += 0.01
-            return condition()
-
-    # For the server's own use
-
-    def new_run(self, inputs: dict[str, Json], user: str, message: Message | None = None) -> FakeRun:
-        """Start the record of a run."""
-        run = FakeRun(self.workflow, inputs, user, self._tell, message)
-        self.runs[run.id] = run
-        self._tell()
-        return run
-
-    def new_generation(self, app: Answering, message: Message, pieces: Sequence[str]) -> FakeGeneration:
-        """Start the record of an answer."""
-        generation = FakeGeneration(app, message, pieces, self._tell)
-        self.generations[message.id] = generation
-        self._tell()
-        return generation
-
-    def work(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Have something done whether or not anybody waits for it."""
-        worker = asyncio.create_task(work)
-        self._workers.add(worker)
-        worker.add_done_callback(self._workers.discard)
-        return worker
-
-    def keep(self, message: Message) -> None:
-        """Keep a message, and its files for those who want to read them again."""
-        self.messages[message.id] = message
-        for file in message.files:
-            stored = self.files.get(file["upload_file_id"])
-            if stored is not None:
-                self.files[stored.id] = attrs.evolve(stored, in_message=True)
-
-    def form(self, token: str) -> FakeForm | None:
-        """Find a form by its token."""
-        return next((form for form in self.all_forms if form.token == token), None)
-
-    def note(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
-        """Note a request."""
-        self.requests.append(SeenRequest(method, path, headers, body))
-        self._tell()
-
-    def next_fault(self, method: str, path: str) -> Fault | None:
-        """Give the fault that a request is to meet."""
-        for place, fault in enumerate(self.faults):
-            if fault.meets(method, path):
-                left = attrs.evolve(fault, times=fault.times - 1)
-                self.faults[place : place + 1] = [left] if left.times > 0 else []
-                return fault
-        return None
-
-    def _tell(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    # Its life
+    @property
+    def open_sockets(self) -> int:
+        """Number of open connections."""
+        return len(self._server.transports)
 
     def start(self) -> Self:
-        """Begin to listen on a free port."""
-        if self._thread is not None:
-            return self
-        ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(ready)), name="fake-dify", daemon=True
-        )
-        self._thread.start()
-        ready.wait()
-        if self._port == 0:
-            raise DifyError("FakeDify could not listen on 127.0.0.1")
+        """Start to listen. Idempotent."""
+        if not self._server.is_running:
+            self._server.start(self._state)
         return self
 
     def close(self) -> None:
-        """Close every connection and end. Idempotent."""
-        if self._thread is None:
-            return
-        if self._loop is not None and self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-        self._thread = None
+        """Close every connection and stop. Idempotent."""
+        self._server.stop()
 
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        try:
-            self._runner = web.AppRunner(
-                Server(self).app(), access_log=None, logger=_log, shutdown_timeout=0.01, keepalive_timeout=2.0
-            )
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-            await site.start()
-            self._port = self._runner.addresses[0][1]
-        finally:
-            ready.set()
-        await self._stopping.wait()
-        transports = self._transports()
-        await self._runner.cleanup()
-        await asyncio.sleep(0)  # Who connected just now is met by then.
-        for transport in [*transports, *self._transports()]:
-            transport.abort()  # Closed in order, it would wait for a client that does not read.
+    def reset(self) -> None:
+        """Forget records, faults and changed settings; end all runs.
 
-    def _transports(self) -> list[asyncio.Transport]:
-        server = self._runner.server if self._runner is not None else None
-        # aiohttp also keeps the connections whose client has gone while their handler still runs.
-        connections = server.connections if server is not None else []
-        return [one.transport for one in connections if one.transport is not None]
+        The address, the API key, the app code and the arguments of the constructor stay. Connections of
+        requests in progress are closed.
+        """
+        self._state = self._fresh_state()
+        self._server.replace_state(self._state)
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        where = f"at {self.base_url}" if self._server.is_running else "(not running)"
+        return f"<FakeDify {self.version} {self.mode} {where}: {self.runs_started} runs>"
+
+    def _fresh_state(self) -> State:
+        return self._new_state(faults=FaultQueue(OPERATIONS))
+
+    # Tests
+
+    def wait_for(self, condition: Callable[[], bool], timeout: float = 5.0) -> bool:
+        """Wait until a condition is true; return False if it is still false after `timeout` seconds.
+
+        For example `dify.wait_for(lambda: dify.runs_stopped == 1)`. Blocks: in a coroutine, call it by
+        `asyncio.to_thread`.
+        """
+        changed = self._state.changed
+        with changed:
+            # Closed sockets do not notify anybody, hence the short waits.
+            waited = 0.0
+            while not condition() and waited < timeout:
+                changed.wait(0.01)
+                waited += 0.01
+            return condition()
+
+    def revoke_passports(self) -> None:
+        """Invalidate all passports that were issued so far, as a new secret key of the server does."""
+        self._state.passport_key = secrets.token_bytes(32)
+        for passport in self._state.passports:
+            passport.valid = False
+
+    def expire_forms(self) -> None:
+        """Let all open forms expire."""
+        for form in self.forms.values():
+            form.status = "expired"
+
+    def log_in(self, user: str, *, internal: bool = True) -> Login:
+        """Log somebody in: with an account, or through an identity provider with `internal=False`."""
+        return self._state.add_login(user, internal=internal)

@@ -1,164 +1,118 @@
-"""The HTTP side of a FakeDify: both APIs of Dify 1.14, who may use them, and the faults that they meet.
-
-Refusals have the bodies that a real server sends (recordings: `err_*`).
-"""
+"""The thread of a fake server: an event loop, a port, and the connections to it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, TypeAlias
+import logging
+import threading
+from typing import Final
 
-import attrs
 from aiohttp import web
 
-from dify_async.testing.calls import Call, Handler, Refused, Routes
-from dify_async.testing.routes import (
-    access,
-    annotated,
-    app,
-    audio,
-    chat,
-    conversations,
-    files,
-    forms,
-    messages,
-    runs,
-)
-from dify_async.testing.script import Delay, Drop, Fault, Refuse
-from dify_async.testing.streams import PING
+from dify_async.errors import DifyError
+from dify_async.testing.application import Application
+from dify_async.testing.state.state import State
 
-if TYPE_CHECKING:
-    from dify_async.testing.fake import FakeDify
+_log: Final = logging.getLogger("dify_async.testing")
+_log.addHandler(logging.NullHandler())  # Clients that disconnect are what it is for.
 
-__all__ = ["PING", "Server"]
-
-Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_fault: Final[ContextVar[Fault | None]] = ContextVar("fault")
-"""What the request that is being answered is to meet."""
-
-_BOTH: Final[Routes] = [
-    *app.BOTH,
-    *runs.BOTH,
-    *chat.BOTH,
-    *conversations.BOTH,
-    *messages.BOTH,
-    *files.BOTH,
-    *audio.BOTH,
-]
-_SERVICE: Final[Routes] = [
-    *_BOTH,
-    *app.SERVICE,
-    *runs.SERVICE,
-    *conversations.SERVICE,
-    *messages.SERVICE,
-    *files.SERVICE,
-    *annotated.SERVICE,
-    *forms.SERVICE,
-]
-_WEB: Final[Routes] = [*_BOTH, *app.WEB, *chat.WEB, *conversations.WEB, *messages.WEB, *files.WEB]
-_WEB_OPEN: Final[Routes] = [*access.WEB_OPEN, *forms.WEB_OPEN]
-
-_PAGE_404: Final = """<!doctype html>
-<html lang=en>
-<title>404 Not Found</title>
-<h1>Not Found</h1>
-<p>The requested URL was not found on the server. If you entered the URL manually please check your \
-spelling and try again.</p>
-"""
+_HOST: Final = "127.0.0.1"
 
 
-class Server:
-    """The routes of one FakeDify."""
+class ServerThread:
+    """Serves a state on a port, in a thread of its own: nothing in the test's event loop can delay it."""
 
-    def __init__(self, fake: FakeDify) -> None:
-        self._fake = fake
-        self._places = asyncio.Semaphore(fake.connections)
+    def __init__(self, port: int) -> None:
+        self.port = port
+        """The port; 0 for a free one, known after `start`."""
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._runner: web.AppRunner | None = None
+        self._application: Application | None = None
+        self._problem: OSError | None = None
 
-    def app(self) -> web.Application:
-        """Make the application that serves them."""
-        # Without a middleware, for aiohttp keeps the last thousand applications that have one.
-        application = web.Application(client_max_size=200 * 2**20)
-        for prefix, routes, admitted in (
-            ("/v1", app.SERVICE_OPEN, _anybody),
-            ("/v1", _SERVICE, _with_key),
-            ("/api", _WEB_OPEN, _anybody),
-            ("/api", _WEB, _with_passport),
-        ):
-            for method, path, handler in routes:
-                answer = self._answering(handler, admitted, on_web=prefix == "/api")
-                application.router.add_route(method, prefix + path, self._around(answer))
-        application.router.add_route("*", "/{path:.*}", self._around(_unknown))
-        return application
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://{_HOST}:{self.port}"
 
-    def _answering(self, handler: Handler, admitted: Callable[[Call], Call], *, on_web: bool) -> Answer:
-        async def answer(request: web.Request) -> web.StreamResponse:
-            call = Call(self._fake, request, _fault.get(), on_web)
-            try:
-                return await handler(admitted(call))
-            except Refused as refused:
-                return call.json(refused.body, refused.status, refused.headers)
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._thread is not None
 
-        return answer
-
-    def _around(self, handler: Answer) -> Answer:
-        """Note the request, meet the faults, and answer what no handler does as Dify does."""
-
-        async def answer(request: web.Request) -> web.StreamResponse:
-            # A form may be large, and its handler keeps what it needs of it.
-            body = b"" if request.content_type.startswith("multipart/") else await request.read()
-            self._fake.note(request.method, request.path_qs, dict(request.headers), body)
-            fault = self._fake.next_fault(request.method, request.path)
-            call = Call(self._fake, request, fault, on_web=request.path.startswith("/api/"))
-            async with self._places:
-                try:
-                    if isinstance(fault, Delay):
-                        await asyncio.sleep(fault.seconds)
-                    if isinstance(fault, Refuse):
-                        return _refused(call, fault)
-                    if isinstance(fault, Drop) and not fault.after_start:
-                        return call.hang_up()
-                    _fault.set(fault)
-                    return await handler(request)
-                except web.HTTPNotFound:
-                    return web.Response(status=404, text=_PAGE_404, content_type="text/html")
-                except web.HTTPMethodNotAllowed:
-                    message = "The method is not allowed for the requested URL."
-                    return call.json({"code": "method_not_allowed", "message": message, "status": 405}, 405)
-                except ConnectionError:
-                    return web.Response()  # The client has gone; there is nobody to answer.
-
-        return answer
-
-
-async def _unknown(request: web.Request) -> web.StreamResponse:
-    *known, _ = request.app.router.resources()
-    for resource in known:
-        _, methods = await resource.resolve(request)
-        if methods:
-            raise web.HTTPMethodNotAllowed(request.method, methods)
-    raise web.HTTPNotFound
-
-
-def _anybody(call: Call) -> Call:
-    return call
-
-
-def _with_key(call: Call) -> Call:
-    access.checked_key(call)
-    return call
-
-
-def _with_passport(call: Call) -> Call:
-    return attrs.evolve(call, passport=access.checked_passport(call))
-
-
-def _refused(call: Call, fault: Refuse) -> web.Response:
-    if fault.body is not None:
-        return web.Response(
-            body=fault.body, status=fault.status, content_type=fault.content_type, headers=fault.headers
+    def start(self, state: State) -> None:
+        """Start to listen."""
+        ready = threading.Event()
+        self._problem = None
+        thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(state, ready)), name="fake-dify", daemon=True
         )
-    body = {"code": fault.code, "message": fault.message, "status": fault.status}
-    return call.json(body, fault.status, fault.headers)
+        thread.start()
+        ready.wait()
+        if self._problem is not None:
+            thread.join()
+            raise DifyError(f"FakeDify could not listen on {_HOST}:{self.port}: {self._problem}")
+        self._thread = thread
+
+    def stop(self) -> None:
+        """Close every connection and end the thread."""
+        if self._thread is None:
+            return
+        if self._loop is not None and self._stopping is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._thread = None
+
+    def replace_state(self, state: State) -> None:
+        """Serve another state; end what is in progress."""
+        state.origin = self.origin
+        loop, application = self._loop, self._application
+        if self._thread is None or loop is None or application is None:
+            return
+        replaced = threading.Event()
+
+        def replace() -> None:
+            application.replace_state(state)
+            replaced.set()
+
+        loop.call_soon_threadsafe(replace)
+        replaced.wait()
+
+    async def _serve(self, state: State, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._application = Application(state)
+        self._runner = web.AppRunner(
+            self._application.web_application(),
+            access_log=None,
+            logger=_log,
+            shutdown_timeout=0.01,
+            keepalive_timeout=2.0,
+        )
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, _HOST, self.port).start()
+            self.port = self._runner.addresses[0][1]
+            state.origin = self.origin
+        except OSError as exc:
+            self._problem = exc
+            await self._runner.cleanup()
+            return
+        finally:
+            ready.set()
+        await self._stopping.wait()
+        transports = self.transports
+        await self._runner.cleanup()
+        await asyncio.sleep(0)  # Connections that were made just now are known by then.
+        for transport in [*transports, *self.transports]:
+            transport.abort()  # A regular close would wait for a client that does not read.
+
+    @property
+    def transports(self) -> list[asyncio.Transport]:
+        """The open connections."""
+        server = self._runner.server if self._runner is not None else None
+        # aiohttp also keeps the connections whose client has gone while their handler still runs.
+        connections = server.connections if server is not None else []
+        return [one.transport for one in connections if one.transport is not None]

@@ -331,7 +331,7 @@ async def test_feedback_is_listed_for_the_owner(client: AppClient, fake_dify: Fa
 
 
 async def test_an_old_server_takes_the_passport_from_the_other_header(fake_dify: FakeDify) -> None:
-    fake_dify.app, fake_dify.before_1_9 = Chat(), True
+    fake_dify.app, fake_dify.version = Chat(), "1.8.1"
     async with web_client(fake_dify) as web:
         assert (await web.chat.send("Hi?")).answer == "Hello, world"
 

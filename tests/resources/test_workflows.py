@@ -12,7 +12,7 @@ import pytest
 from dify_async import AppClient, Retry, RunHandle, errors, events
 from dify_async.models import RunStatus
 from dify_async.testing import Cut, Drop, FakeDify, Field, Node, Refuse, Workflow
-from dify_async.testing.server import PING
+from dify_async.testing.engine.events import PING
 from tests.support.clients import app_client
 from tests.support.clock import frozen_time
 from tests.support.faults import GONE
@@ -212,7 +212,7 @@ async def test_stop_of_an_unknown_task_is_no_error(client: AppClient, fake_dify:
 
 async def test_a_version_is_run_by_its_id(client: AppClient, fake_dify: FakeDify) -> None:
     version = str(uuid.uuid4())
-    fake_dify.versions.add(version)
+    fake_dify.workflow_versions.add(version)
     await client.workflows.run({}, workflow_id=version)
     assert fake_dify.requests[0].path == f"/v1/workflows/{version}/run"
     with pytest.raises(errors.NotFound):
@@ -374,6 +374,7 @@ async def test_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dify: FakeDi
             # Without the empty line after it the last event is still an event.
             assert (outcome == "result") == (at >= _size_of_stream(fake_dify) - 2)
     assert set(outcomes) == {"result", "OutcomeUnknown", "StreamInterrupted"}
+    fake_dify.faults.clear()  # The last cut was after the end: nothing looked for the run.
 
 
 def _size_of_stream(fake_dify: FakeDify) -> int:

@@ -17,18 +17,21 @@ import pytest
 from dify_async.testing import (
     Chat,
     Completion,
+    Conversation,
     Cut,
     Drop,
     FakeDify,
+    Fault,
     Field,
+    Message,
     Node,
     Refuse,
     Silence,
     Thought,
+    Variable,
     Workflow,
 )
-from dify_async.testing.records import Conversation, Message, Variable
-from dify_async.testing.script import App, Fault
+from dify_async.testing.scenario import App
 from tests.support import recordings
 from tests.support.fake_server import (
     ASKING,
@@ -521,7 +524,7 @@ async def test_end_users_are_known(fake_dify: FakeDify) -> None:
     fake_dify.app = CHATFLOW
     await talk(fake_dify)
     (run,) = fake_dify.runs.values()
-    end_user_id = run.finished()["created_by"]["id"]
+    end_user_id = run.events[-1]["data"]["created_by"]["id"]
     _, _, body = await ask(fake_dify, "GET", f"/v1/end-users/{end_user_id}")
     assert (json.loads(body)["session_id"], json.loads(body)["id"]) == ("rec-user", end_user_id)
     status, _, body = await ask(fake_dify, "GET", f"/v1/end-users/{uuid.uuid4()}")

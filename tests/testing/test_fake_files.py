@@ -121,7 +121,7 @@ async def test_its_runs_hold_files_as_the_real_ones_do(fake_dify: FakeDify) -> N
         assert [mine[key] for key in same] == [its[key] for key in same]
         assert (mine["reference"] is None) == (its["reference"] is None)
     (run_,) = fake_dify.runs.values()
-    assert run_.finished()["files"] == [ours["doc"]]
+    assert run_.events[-1]["data"]["files"] == [ours["doc"]]
 
 
 def _started_inputs(body: bytes) -> Any:

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from dify_async.testing import Chat, Completion, FakeDify, Field, Node, Refuse, Workflow
-from dify_async.testing.script import App
+from dify_async.testing.scenario import App
 from tests.support import recordings
 from tests.support.fake_server import (
     ASKING,
@@ -132,7 +132,7 @@ async def test_a_passport_is_asked_for(fake_dify: FakeDify) -> None:
     assert await seen(Authorization=f"Bearer {token}") == (401, "App token is missing.")
     assert await seen(**{"X-App-Passport": "xx"}) == (401, "Invalid token.")
     assert await seen(**{"X-App-Passport": token}) == (200, "")
-    fake_dify.before_1_9 = True
+    fake_dify.version = "1.8.1"
     assert await seen(Authorization=f"Bearer {token}") == (200, "")
     assert (await seen(**{"X-App-Passport": token}))[0] == 401
 

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
 from dify_async._types import Json
-from dify_async.testing.answers import TENANT, described
-from dify_async.testing.calls import Call, Refused, Routes, unavailable
-from dify_async.testing.records import id_of, iso
-from dify_async.testing.script import Completion, Workflow
-
-if TYPE_CHECKING:
-    from dify_async.testing.fake import FakeDify
+from dify_async.testing.api_errors import ErrorResponse, unavailable
+from dify_async.testing.ids import id_of, iso
+from dify_async.testing.routes.call import Call, Routes
+from dify_async.testing.scenario import Completion, Field, Workflow
+from dify_async.testing.state.state import TENANT_ID
 
 
 async def index(call: Call) -> web.Response:
-    """Tell what server this is."""
-    return call.json({"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": call.fake.version})
+    """Describe the server."""
+    if not call.state.version.has_index:
+        raise web.HTTPNotFound  # Recording: `116_root_404`.
+    return call.json(
+        {"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": str(call.state.version)}
+    )
 
 
 async def info(call: Call) -> web.Response:
     """Describe the app."""
-    fake = call.fake
+    state = call.state
     return call.json(
-        {"name": fake.name, "description": "", "tags": [], "mode": fake.mode, "author_name": "dify_async"}
+        {"name": state.name, "description": "", "tags": [], "mode": state.mode, "author_name": "dify_async"}
     )
 
 
 async def meta(call: Call) -> web.Response:
-    """Give the icons of its tools."""
+    """Return the icons of its tools."""
     return call.json({"tool_icons": {}})
 
 
 async def parameters(call: Call) -> web.Response:
     """Describe its form and what it can do."""
-    fake = call.fake
-    if not fake.published:
+    state = call.state
+    if not state.published:
         raise unavailable()
-    app, off = fake.app, {"enabled": False}
+    app, off = state.app, {"enabled": False}
     of_nodes = isinstance(app, Workflow)
     suggested = None if isinstance(app, Completion) else app.suggested
     return call.json(
@@ -47,12 +49,12 @@ async def parameters(call: Call) -> web.Response:
             "opening_statement": None,
             "suggested_questions": [],
             "suggested_questions_after_answer": {"enabled": suggested is not None},
-            "speech_to_text": {"enabled": fake.audio_enabled},
-            "text_to_speech": {"enabled": fake.audio_enabled, "voice": "", "language": ""},
+            "speech_to_text": {"enabled": state.audio_enabled},
+            "text_to_speech": {"enabled": state.audio_enabled, "voice": "", "language": ""},
             "retriever_resource": off,
             "annotation_reply": off,
             "more_like_this": {"enabled": isinstance(app, Completion) and app.more is not None},
-            "user_input_form": [{field.kind: described(field, of_nodes=of_nodes)} for field in app.form],
+            "user_input_form": [{field.kind: _described(field, of_nodes=of_nodes)} for field in app.form],
             "sensitive_word_avoidance": off,
             "file_upload": {
                 "enabled": False,
@@ -72,9 +74,30 @@ async def parameters(call: Call) -> web.Response:
     )
 
 
-def _page(fake: FakeDify) -> dict[str, Json]:
-    return {
-        "title": fake.name,
+def _described(field: Field, *, of_nodes: bool) -> dict[str, Json]:
+    """Return a field of the form: apps of nodes describe more of it than others."""
+    described: dict[str, Json] = {
+        "variable": field.variable,
+        "label": field.label or field.variable,
+        "required": field.required,
+    }
+    if of_nodes or field.max_length is not None:
+        described["max_length"] = field.max_length
+    if of_nodes or field.options:
+        described["options"] = list(field.options)
+    described |= {"type": field.kind} if of_nodes else {"default": ""}
+    if field.kind in {"file", "file-list"}:
+        described |= {
+            "allowed_file_types": list(field.allowed_file_types),
+            "allowed_file_extensions": list(field.allowed_file_extensions),
+            "allowed_file_upload_methods": ["local_file", "remote_url"],
+        }
+    return described
+
+
+def _page(call: Call) -> dict[str, Json]:
+    page: dict[str, Json] = {
+        "title": call.state.name,
         "chat_color_theme": None,
         "chat_color_theme_inverted": False,
         "icon_type": "emoji",
@@ -89,20 +112,24 @@ def _page(fake: FakeDify) -> dict[str, Json]:
         "use_icon_as_answer_icon": False,
         "icon_url": None,
     }
+    return {**page, "input_placeholder": None} if call.state.version.has_input_placeholder else page
 
 
 async def site(call: Call) -> web.Response:
     """Describe its page."""
-    return call.json(_page(call.fake))
+    return call.json(_page(call))
 
 
-def site_on_web(fake: FakeDify, end_user_id: str | None) -> Json:
+def site_on_web(call: Call, end_user_id: str | None) -> Json:
     """Describe its page as the Web API does."""
+    state = call.state
+    mode = {"mode": state.mode} if state.version.has_input_placeholder else {}
     return {
-        "app_id": fake.app_id,
+        **mode,
+        "app_id": state.app_id,
         "end_user_id": end_user_id,
-        "enable_site": fake.site_enabled,
-        "site": {**_page(fake), "prompt_public": False},
+        "enable_site": state.site_enabled,
+        "site": {**_page(call), "prompt_public": False},
         "model_config": None,
         "plan": "basic",
         "can_replace_logo": False,
@@ -111,22 +138,22 @@ def site_on_web(fake: FakeDify, end_user_id: str | None) -> Json:
 
 
 async def own_site(call: Call) -> web.Response:
-    """Describe its page to whoever looks at it."""
-    return call.json(site_on_web(call.fake, id_of(await call.user())))
+    """Describe its page to an end user."""
+    return call.json(site_on_web(call, id_of(await call.user())))
 
 
 async def end_user(call: Call) -> web.Response:
     """Describe an end user."""
     end_user_id = call.path["end_user_id"]
-    user = call.fake.end_users.get(end_user_id)
+    user = call.state.end_users.get(end_user_id)
     if user is None:
-        raise Refused(404, "end_user_not_found", "End user not found.")
-    began = iso(call.fake.created_at)
+        raise ErrorResponse(404, "end_user_not_found", "End user not found.")
+    began = iso(call.state.created_at)
     return call.json(
         {
             "id": end_user_id,
-            "tenant_id": TENANT,
-            "app_id": call.fake.app_id,
+            "tenant_id": TENANT_ID,
+            "app_id": call.state.app_id,
             "type": "service-api",
             "external_user_id": user,
             "name": None,

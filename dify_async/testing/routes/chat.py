@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
 
 from dify_async._types import Json
-from dify_async.testing.answers import web_metadata
-from dify_async.testing.calls import UUID_PATH, Call, Refused, Routes, invalid, is_uuid, unavailable
-from dify_async.testing.generations import FakeGeneration
-from dify_async.testing.records import Conversation, Message, new_id
+from dify_async.testing.api_errors import ErrorResponse, invalid, invalid_param, missing, unavailable
+from dify_async.testing.engine.answers import model_error, new_generation, play_answer
+from dify_async.testing.engine.events import metadata_for_web, paused
+from dify_async.testing.engine.workflow import new_run
+from dify_async.testing.faults import Drop
+from dify_async.testing.ids import UUID_PATH, is_uuid, new_id
+from dify_async.testing.routes.call import Call, Routes
 from dify_async.testing.routes.runs import (
+    accepted,
     blocking,
-    check_inputs,
     check_limit,
     check_published,
+    check_start,
     check_version,
+    completed,
+    rejected,
     stop_runs,
     streamed,
-    taken,
 )
-from dify_async.testing.runs import FakeRun
-from dify_async.testing.script import Answering, Chat, Completion, Drop, Workflow
-from dify_async.testing.streams import live, stream
+from dify_async.testing.routes.streams import live, stream
+from dify_async.testing.scenario import Chat, Completion, Workflow
+from dify_async.testing.state.messages import Conversation, Message
+from dify_async.testing.state.runs import FakeRun, FakeTask
 
 _LONGEST_NAME: Final = 20
 
@@ -35,63 +42,64 @@ async def send(call: Call) -> web.StreamResponse:
     call.check_chat()
     body = await call.body()
     model = "ChatMessagePayload" if call.on_web else "ChatRequestPayload"
-    check_inputs(body, model)
+    check_start(body, model)
     if not isinstance(body.get("query"), str):
-        raise invalid(model, "query", "Field required [type=missing]")
+        raise missing(model, "query")
     conversation_id: str = body.get("conversation_id") or ""
     if conversation_id and not is_uuid(conversation_id):
         problem = "Value error, conversation_id must be a valid UUID [type=value_error]"
         raise invalid(model, "conversation_id", problem)
-    if isinstance(call.fake.app, Workflow):
-        return await _run(call, body, user, conversation_id)
+    app = call.state.app
+    if isinstance(app, Workflow):
+        return await _run(call, body, user, conversation_id, app)
     streaming = body.get("response_mode") == "streaming"
-    if call.fake.mode == "agent-chat" and not streaming:
-        raise Refused(400, "invalid_param", "Agent Chat App does not support blocking mode")
+    if call.state.mode == "agent-chat" and not streaming:
+        raise invalid_param("Agent Chat App does not support blocking mode")
     if not body["query"]:
-        raise Refused(400, "invalid_param", "query is required")
-    conversation = call.conversation(conversation_id, user) if conversation_id else None
-    return await _answer(call, body, user, conversation, call.fake.app)
+        raise invalid_param("query is required")
+    conversation = call.state.conversation_of(conversation_id, user) if conversation_id else None
+    return await _answer(call, body, user, conversation, app)
 
 
 async def complete(call: Call) -> web.StreamResponse:
-    """Answer a completion app's inputs."""
+    """Answer the inputs of a completion app."""
     user = await call.user()
     call.check_completion()
     body = await call.body()
-    check_inputs(body, "CompletionMessagePayload" if call.on_web else "CompletionRequestPayload")
+    check_start(body, "CompletionMessagePayload" if call.on_web else "CompletionRequestPayload")
     return await _answer(call, body, user, None, _completion(call))
 
 
 async def more_like_this(call: Call) -> web.StreamResponse:
-    """Answer what a message has answered once more."""
+    """Answer once more what a message has answered."""
     user = await call.user()
     call.check_completion()
     mode = call.query.get("response_mode")
     if mode not in {"blocking", "streaming"}:
         problem = "Input should be 'blocking' or 'streaming' [type=literal_error]"
         raise invalid("MessageMoreLikeThisQuery", "response_mode", problem)
-    message = call.message(call.path["message_id"], user)
+    message = call.own_message(user)
     app = _completion(call)
     if app.more is None:
-        raise Refused(403, "app_more_like_this_disabled", "The 'More like this' feature is disabled.")
+        raise ErrorResponse(403, "app_more_like_this_disabled", "The 'More like this' feature is disabled.")
     if mode == "streaming":
-        # Real servers break here, after the head of the answer.
+        # Real servers break here, after the head of the response.
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         response.enable_chunked_encoding()
         await response.prepare(call.request)
         call.hang_up()
         return response
-    another = _begun(call, {"query": message.query}, user, message.inputs, None)
+    another = _new_message(call, {"query": message.query}, user, message.inputs, None)
     return await _played(call, another, app, app.more, streaming=False)
 
 
-# Apps whose model answers by itself
+# Apps whose model answers directly
 
 
 def _completion(call: Call) -> Completion:
-    if not isinstance(call.fake.app, Completion):
+    if not isinstance(call.state.app, Completion):
         raise unavailable()
-    return call.fake.app
+    return call.state.app
 
 
 async def _answer(
@@ -101,25 +109,28 @@ async def _answer(
     conversation: Conversation | None,
     app: Chat | Completion,
 ) -> web.StreamResponse:
-    if not call.fake.published:
+    if not call.state.published:
         raise unavailable()
     check_limit(call)
-    inputs, files, problem = taken(call, body, user)
+    inputs, files, problem = accepted(call, body, user)
     if problem is not None:
-        raise Refused(400, "invalid_param", problem)
+        raise invalid_param(problem)
     if isinstance(app, Chat) and conversation is None:
-        conversation = _new_conversation(call, body, user, inputs, app)
-    message = _begun(call, body, user, inputs, conversation, files)
-    pieces = app.pieces_for(message.query, inputs)
+        conversation = _new_conversation(call, body, user, inputs, {})
+    message = _new_message(call, body, user, inputs, conversation, files)
+    try:
+        pieces = app.pieces_for(message.query, inputs)
+    except Exception as exc:  # noqa: BLE001 - the test's own function; silence would hide its mistake
+        raise ErrorResponse(400, "completion_request_error", f"{type(exc).__name__}: {exc}") from None
     return await _played(call, message, app, pieces, streaming=body.get("response_mode") == "streaming")
 
 
 async def _played(
-    call: Call, message: Message, app: Answering, pieces: Sequence[str], *, streaming: bool
+    call: Call, message: Message, app: Chat | Completion, pieces: Sequence[str], *, streaming: bool
 ) -> web.StreamResponse:
-    generation = call.fake.new_generation(app, message, pieces)
-    queue = generation.listen()
-    worker = call.fake.work(generation.play())
+    generation = new_generation(call.state, app, message)
+    queue = generation.live.listen()
+    worker = call.state.spawn(play_answer(call.state, generation, app, pieces))
     if isinstance(call.fault, Drop):
         return call.hang_up()
     if streaming:
@@ -129,78 +140,83 @@ async def _played(
             generation.abandon()
             raise
     await worker
-    if generation.status == "error" and app.error is not None:
-        raise Refused(*app.error)
+    if generation.error is not None:
+        error = model_error(app, call.state, streaming=False)
+        raise error or ErrorResponse(400, "completion_request_error", generation.error)
     return blocking(call, _in_one_piece(call, message, generation))
 
 
-def _in_one_piece(call: Call, message: Message, task: FakeRun | FakeGeneration) -> dict[str, Json]:
+def _in_one_piece(call: Call, message: Message, task: FakeTask) -> dict[str, Json]:
     answer = message.blocking(task.task_id)
-    return {**answer, "metadata": web_metadata(answer["metadata"])} if call.on_web else answer
+    return {**answer, "metadata": metadata_for_web(answer["metadata"])} if call.on_web else answer
 
 
 # Chatflows
 
 
-async def _run(call: Call, body: dict[str, Any], user: str, conversation_id: str) -> web.StreamResponse:
-    fake = call.fake
+async def _run(
+    call: Call, body: dict[str, Any], user: str, conversation_id: str, app: Workflow
+) -> web.StreamResponse:
+    state = call.state
     streaming = body.get("response_mode") == "streaming"
     if body.get("workflow_id") and not call.on_web:
         check_version(call, body["workflow_id"])
     check_published(call)
     check_limit(call)
-    inputs, files, problem = taken(call, body, user)
+    inputs, files, problem = accepted(call, body, user)
     if problem is not None and not streaming:
-        raise Refused(400, "invalid_param", problem)
-    conversation = fake.conversations.get(conversation_id)
+        raise invalid_param(problem)
+    conversation = state.conversations.get(conversation_id)
     if conversation is None or conversation.user != user:
         conversation = None
-        # The Service API begins another conversation without a word.
+        # The Service API starts another conversation silently.
         if conversation_id and call.on_web:
             if not streaming:
-                call.conversation(conversation_id, user)
-            problem = "Conversation Not Exists."
+                raise state.conversations.not_found()
+            problem = str(state.conversations.not_found())
     if problem is not None:
-        return await streamed(call, fake.new_run(inputs, user), problem)
+        return await rejected(call, inputs, user, problem)
     if conversation is None:
-        conversation = _new_conversation(call, body, user, inputs, fake.workflow)
-    message = _begun(call, body, user, inputs, conversation, files)
-    run = fake.new_run({**inputs, "sys.files": files} if files else inputs, user, message)
+        conversation = _new_conversation(call, body, user, inputs, app.variables)
+    message = _new_message(call, body, user, inputs, conversation, files)
+    run = new_run(state, {**inputs, "sys.files": files} if files else inputs, user, message)
     if streaming:
-        return await streamed(call, run, None)
-    await fake.work(run.play(None))
+        return await streamed(call, run)
+    await completed(call, run)
     if isinstance(call.fault, Drop):
         return call.hang_up()
     if run.status == "failed":
-        raise Refused(400, "invalid_param", f"Run failed: {run.error}")
+        raise invalid_param(f"Run failed: {run.error}")
     answer = _in_one_piece(call, message, run)
     return blocking(call, _paused(answer, run) if run.status == "paused" else answer)
 
 
 def _paused(answer: dict[str, Json], run: FakeRun) -> dict[str, Json]:
     repeated = {key: value for key, value in answer.items() if key not in {"event", "task_id"}}
-    pause = {key: value for key, value in run.pause().items() if key != "outputs"}
+    pause = {key: value for key, value in paused(run).items() if key != "outputs"}
     data = {**pause, **repeated}
     return {**answer, "event": "workflow_paused", "workflow_run_id": run.id, "data": data}
 
 
-# What is kept of them
+# Records
 
 
 def _new_conversation(
-    call: Call, body: Mapping[str, Any], user: str, inputs: dict[str, Json], app: Chat | Workflow
+    call: Call,
+    body: Mapping[str, Any],
+    user: str,
+    inputs: dict[str, Json],
+    variables: Mapping[str, Json],
 ) -> Conversation:
     query: str = body["query"]
     name = query if len(query) <= _LONGEST_NAME else f"{query[:_LONGEST_NAME]}…"
     if not call.on_web and body.get("auto_generate_name", True):
-        name = call.fake.title
-    variables: Mapping[str, Json] = app.variables if isinstance(app, Workflow) else {}
-    conversation = Conversation.begun(name, user, inputs, variables, on_web=call.on_web)
-    call.fake.conversations[conversation.id] = conversation
-    return conversation
+        name = call.state.title
+    conversation = Conversation.start(name, user, inputs, variables, on_web=call.on_web)
+    return call.state.conversations.add(conversation)
 
 
-def _begun(
+def _new_message(
     call: Call,
     body: Mapping[str, Any],
     user: str,
@@ -209,7 +225,7 @@ def _begun(
     files: Sequence[Json] = (),
 ) -> Message:
     message = Message(
-        mode=call.fake.mode,
+        mode=call.state.mode,
         conversation=conversation,
         user=user,
         inputs=inputs,
@@ -218,9 +234,13 @@ def _begun(
     if call.on_web:
         message.parent_message_id = body.get("parent_message_id")
     if conversation is not None:
-        conversation.updated_at = message.created_at
+        if call.state.version.pages_by_second:
+            # People take seconds between messages; without them, pages that end at a second would be empty.
+            message.created_at = max(message.created_at, conversation.last_message_at + 1)
+        conversation.last_message_at = message.created_at
+        conversation.updated_at = time.time()
     message.files = [_message_file(file) for file in files]
-    call.fake.keep(message)
+    call.state.add_message(message)
     return message
 
 
@@ -238,7 +258,7 @@ def _message_file(file: Json) -> dict[str, Json]:
 
 
 async def stop(call: Call) -> web.Response:
-    """Stop a message. That of somebody else goes on, unless it is a chatflow's."""
+    """Stop a message. That of another end user continues, unless it is a chatflow's."""
     user = await call.user()
     call.check_chat()
     stop_runs(call, call.path["task_id"])
@@ -247,7 +267,7 @@ async def stop(call: Call) -> web.Response:
 
 
 async def stop_completion(call: Call) -> web.Response:
-    """Stop a completion of one's own."""
+    """Stop a completion of the end user."""
     user = await call.user()
     call.check_completion()
     _stop_generations(call, user)
@@ -255,7 +275,7 @@ async def stop_completion(call: Call) -> web.Response:
 
 
 def _stop_generations(call: Call, user: str) -> None:
-    for generation in call.fake.generations.values():
+    for generation in call.state.generations.values():
         if generation.task_id == call.path["task_id"] and generation.user == user:
             generation.stop()
 

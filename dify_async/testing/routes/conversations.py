@@ -1,50 +1,31 @@
-"""Conversations: listed, named, pinned, deleted, and what they remember."""
+"""Conversations: listed, named, pinned, deleted, and their variables."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from aiohttp import web
 
 from dify_async._types import Json
-from dify_async.testing.calls import UUID_PATH, Call, Refused, Routes, crashed, invalid
-from dify_async.testing.records import Conversation, type_of
+from dify_async.testing.api_errors import (
+    ErrorResponse,
+    crashed,
+    invalid,
+    invalid_param,
+    missing,
+    not_found,
+)
+from dify_async.testing.ids import UUID_PATH
+from dify_async.testing.routes.call import Call, Routes
+from dify_async.testing.state.collection import page_after
+from dify_async.testing.state.messages import type_of
 
 _SORTS: Final = ("created_at", "-created_at", "updated_at", "-updated_at")
 
 
-class Listed(Protocol):
-    """Something that a list shows."""
-
-    id: str
-
-
-ListedT = TypeVar("ListedT", bound=Listed)
-
-
-def page_after(
-    entries: Sequence[ListedT], last_id: str | None, limit: int, unknown: Refused
-) -> tuple[list[ListedT], bool]:
-    """Give the entries that follow one, and whether there are more; refuse an unknown one."""
-    start = 0
-    if last_id:
-        places = [place for place, entry in enumerate(entries) if entry.id == last_id]
-        if not places:
-            raise unknown
-        start = places[0] + 1
-    return list(entries[start : start + limit]), len(entries) > start + limit
-
-
-async def _own(call: Call) -> Conversation:
-    user = await call.user(needed=False)
-    call.check_chat()
-    return call.conversation(call.path["conversation_id"], user)
-
-
 async def listed(call: Call) -> web.Response:
-    """List those of the end user that began on this API."""
+    """List those of the end user that started on this API."""
     user = await call.user(needed=False)
     call.check_chat()
     model = "ConversationListQuery"
@@ -53,12 +34,12 @@ async def listed(call: Call) -> web.Response:
     if sort_by not in _SORTS:
         raise invalid(model, "sort_by", f"Input should be one of {_SORTS} [type=literal_error]")
     found = [
-        one for one in call.fake.conversations.values() if one.user == user and one.on_web is call.on_web
+        one for one in call.state.conversations.values() if one.user == user and one.on_web is call.on_web
     ]
     if call.on_web and "pinned" in call.query:
         found = [one for one in found if one.pinned is call.flag("pinned")]
     found.sort(key=lambda one: getattr(one, sort_by.removeprefix("-")), reverse=sort_by.startswith("-"))
-    unknown = Refused(404, "not_found", "Last Conversation Not Exists.")
+    unknown = not_found("Last Conversation Not Exists.")
     shown, has_more = page_after(found, call.query.get("last_id"), limit, unknown)
     data = [one.as_json() for one in shown]
     return call.json({"limit": limit, "has_more": has_more, "data": data})
@@ -66,13 +47,13 @@ async def listed(call: Call) -> web.Response:
 
 async def delete(call: Call) -> web.Response:
     """Delete one."""
-    conversation = await _own(call)
-    del call.fake.conversations[conversation.id]
+    conversation = await call.own_conversation()
+    call.state.conversations.remove(conversation.id)
     return call.nothing()
 
 
 async def rename(call: Call) -> web.Response:
-    """Name one, or have a model name it."""
+    """Rename one, or have a model name it."""
     body = await call.body()
     user = await call.user(needed=False)
     call.check_chat()
@@ -80,10 +61,10 @@ async def rename(call: Call) -> web.Response:
     if not by_model and (not isinstance(name, str) or not name.strip()):
         problem = "Value error, name is required when auto_generate is false [type=value_error]"
         raise invalid("ConversationRenamePayload", "name", problem)
-    conversation = call.conversation(call.path["conversation_id"], user)
+    conversation = call.state.conversation_of(call.path["conversation_id"], user)
     if by_model:
-        call.fake.model_calls += 1
-        name = call.fake.title
+        call.state.model_calls += 1
+        name = call.state.title
     conversation.name = str(name)
     conversation.updated_at = time.time()
     return call.json(conversation.as_json())
@@ -91,48 +72,48 @@ async def rename(call: Call) -> web.Response:
 
 async def pin(call: Call) -> web.Response:
     """Pin one."""
-    (await _own(call)).pinned = True
+    (await call.own_conversation()).pinned = True
     return call.done()
 
 
 async def unpin(call: Call) -> web.Response:
-    """Unpin one, if it is there."""
+    """Unpin one, if it exists."""
     user = await call.user()
     call.check_chat()
-    conversation = call.fake.conversations.get(call.path["conversation_id"])
+    conversation = call.state.conversations.get(call.path["conversation_id"])
     if conversation is not None and conversation.user == user:
         conversation.pinned = False
     return call.done()
 
 
 async def variables(call: Call) -> web.Response:
-    """List what one remembers."""
-    conversation = await _own(call)
+    """List the variables of one."""
+    conversation = await call.own_conversation()
     limit = call.whole("ConversationVariablesQuery", "limit", 1, 100, 20)
     if "variable_name" in call.query:
         raise crashed()  # The database of real servers does not know a function that this needs.
-    unknown = Refused(400, "invalid_param", "")
+    unknown = invalid_param("")
     shown, has_more = page_after(conversation.variables, call.query.get("last_id"), limit, unknown)
     data = [one.as_json() for one in shown]
     return call.json({"limit": limit, "has_more": has_more, "data": data})
 
 
 async def set_variable(call: Call) -> web.Response:
-    """Change what one remembers."""
-    conversation = await _own(call)
+    """Change a variable of one."""
+    conversation = await call.own_conversation()
     body = await call.body()
     if "value" not in body:
-        raise invalid("ConversationVariableUpdatePayload", "value", "Field required [type=missing]")
+        raise missing("ConversationVariableUpdatePayload", "value")
     value: Json = body["value"]
     for variable in conversation.variables:
         if variable.id == call.path["variable_id"]:
             wanted, given = type_of(variable.value), type_of(value)
             if wanted != given:
                 message = f"Type mismatch: variable '{variable.name}' expects {wanted}, but got {given} type"
-                raise Refused(400, "bad_request", message)
+                raise ErrorResponse(400, "bad_request", message)
             variable.value, variable.updated_at = value, time.time()
             return call.json(variable.as_json())
-    raise Refused(404, "not_found", "Conversation Variable Not Exists.")
+    raise not_found("Conversation Variable Not Exists.")
 
 
 _ONE: Final = f"/conversations/{{conversation_id:{UUID_PATH}}}"

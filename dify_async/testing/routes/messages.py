@@ -1,4 +1,4 @@
-"""Messages: the history of a conversation, what people think of them, those that were saved."""
+"""Messages: the history of a conversation, feedback, suggested questions, saved messages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Final
 from aiohttp import web
 
 from dify_async._types import Json
-from dify_async.testing.calls import UUID_PATH, Call, Refused, Routes, invalid, is_uuid
-from dify_async.testing.records import Feedback, Message, id_of, iso
-from dify_async.testing.routes.conversations import page_after
-from dify_async.testing.script import Completion
+from dify_async.testing.api_errors import ErrorResponse, invalid, invalid_param, missing, not_found
+from dify_async.testing.ids import UUID_PATH, id_of, is_uuid, iso
+from dify_async.testing.routes.call import Call, Routes
+from dify_async.testing.scenario import Completion
+from dify_async.testing.state.collection import numbered_page, page_after
+from dify_async.testing.state.messages import Feedback, Message
 
 
 async def listed(call: Call) -> web.Response:
@@ -21,55 +23,73 @@ async def listed(call: Call) -> web.Response:
     limit = call.whole(model, "limit", 1, 100, 20)
     conversation_id = call.query.get("conversation_id")
     if conversation_id is None:
-        raise invalid(model, "conversation_id", "Field required [type=missing]")
+        raise missing(model, "conversation_id")
     if not conversation_id:
         return call.json({"limit": limit, "has_more": False, "data": []})
     if not is_uuid(conversation_id):
         problem = "Value error, conversation_id must be a valid UUID [type=value_error]"
         raise invalid(model, "conversation_id", problem)
-    conversation = call.conversation(conversation_id, user)
-    newest_first = [one for one in reversed(call.fake.messages.values()) if one.conversation is conversation]
-    unknown = Refused(404, "not_found", "First Message Not Exists.")
-    shown, has_more = page_after(newest_first, call.query.get("first_id"), limit, unknown)
+    conversation = call.state.conversation_of(conversation_id, user)
+    newest_first = [one for one in call.state.messages.newest_first if one.conversation is conversation]
+    first_id = call.query.get("first_id")
+    shown, has_more = page_after(newest_first, first_id, limit, not_found("First Message Not Exists."))
+    if first_id and call.state.version.pages_by_second:
+        before = call.state.messages[first_id].created_at
+        shown = [one for one in shown if one.created_at < before]
     data = [_listed(call, one) for one in reversed(shown)]
     return call.json({"limit": limit, "has_more": has_more, "data": data})
 
 
 def _listed(call: Call, message: Message) -> Json:
-    return {**message.listed(), "metadata": message.metadata} if call.on_web else message.listed()
+    listed = message.listed()
+    if call.state.version.lists_usage:
+        listed |= _usage(message)
+    return {**listed, "metadata": message.metadata} if call.on_web else listed
+
+
+def _usage(message: Message) -> dict[str, Json]:
+    used: dict[str, Json] = message.metadata.get("usage") or {}
+    return {
+        "message_tokens": used.get("prompt_tokens", 0),
+        "answer_tokens": used.get("completion_tokens", 0),
+        "total_tokens": used.get("total_tokens", 0),
+        "total_price": used.get("total_price"),
+        "currency": used.get("currency", "USD"),
+        "provider_response_latency": used.get("latency", 0.0),
+    }
 
 
 async def give_feedback(call: Call) -> web.Response:
-    """Like or dislike a message, or take that back."""
+    """Like or dislike a message, or withdraw that."""
     user = await call.user()
     body = await call.body()
     rating = body.get("rating")
     if rating not in (None, "like", "dislike"):
         problem = "Input should be 'like' or 'dislike' [type=literal_error]"
         raise invalid("MessageFeedbackPayload", "rating", problem)
-    message = call.message(call.path["message_id"], user)
+    message = call.own_message(user)
     if rating is None and message.feedback is None:
-        raise Refused(400, "invalid_param", "rating cannot be None when feedback not exists")
+        raise invalid_param("rating cannot be None when feedback not exists")
     message.feedback = None if rating is None else Feedback(rating=rating, content=body.get("content"))
     return call.done()
 
 
 async def feedbacks(call: Call) -> web.Response:
-    """List what people think of the app's messages."""
+    """List the feedback on the app's messages."""
     model = "FeedbackListQuery"
     page, limit = call.whole(model, "page", 1, 99999, 1), call.whole(model, "limit", 1, 101, 20)
-    newest_first = [
-        message for message in reversed(call.fake.messages.values()) if message.id in call.fake.feedbacks
+    given = [
+        (message, message.feedback)
+        for message in call.state.messages.newest_first
+        if message.feedback is not None
     ]
-    shown = newest_first[(page - 1) * limit : page * limit]
-    return call.json({"data": [_feedback(call, message) for message in shown]})
+    return call.json({"data": [_feedback(call, *one) for one in numbered_page(given, page, limit)]})
 
 
-def _feedback(call: Call, message: Message) -> Json:
-    feedback = call.fake.feedbacks[message.id]
+def _feedback(call: Call, message: Message, feedback: Feedback) -> Json:
     return {
         "id": id_of(f"feedback on {message.id}"),
-        "app_id": call.fake.app_id,
+        "app_id": call.state.app_id,
         "conversation_id": message.conversation.id if message.conversation is not None else None,
         "message_id": message.id,
         "rating": feedback.rating,
@@ -83,18 +103,18 @@ def _feedback(call: Call, message: Message) -> Json:
 
 
 async def suggested(call: Call) -> web.Response:
-    """Have a model suggest what to ask next."""
+    """Suggest questions to ask next."""
     user = await call.user()
     call.check_chat()
-    call.message(call.path["message_id"], user)
-    app = call.fake.app
+    call.own_message(user)
+    app = call.state.app
     questions = None if isinstance(app, Completion) else app.suggested
     if questions is None:
         if call.on_web:
             code = "app_suggested_questions_after_answer_disabled"
-            raise Refused(403, code, "Function Suggested questions after answer disabled.")
-        raise Refused(400, "bad_request", "Suggested Questions Is Disabled.")
-    call.fake.model_calls += 1
+            raise ErrorResponse(403, code, "Function Suggested questions after answer disabled.")
+        raise ErrorResponse(400, "bad_request", "Suggested Questions Is Disabled.")
+    call.state.model_calls += 1
     data = {"data": list(questions)}
     return call.json(data if call.on_web else {"result": "success", **data})
 
@@ -103,13 +123,13 @@ async def suggested(call: Call) -> web.Response:
 
 
 async def save(call: Call) -> web.Response:
-    """Save a message. Twice is fine."""
+    """Save a message. Idempotent."""
     user = await call.user()
     call.check_completion()
     (message_id,) = await call.fields("SavedMessageCreatePayload", "message_id")
-    message = call.message(message_id, user)
-    if message.id not in call.fake.saved:
-        call.fake.saved.append(message.id)
+    message = call.state.message_of(message_id, user)
+    if message.id not in call.state.saved:
+        call.state.saved.append(message.id)
     return call.done()
 
 
@@ -119,20 +139,20 @@ async def saved(call: Call) -> web.Response:
     call.check_completion()
     limit = call.whole("SavedMessageListQuery", "limit", 1, 100, 20)
     found = [
-        one for one in reversed(call.fake.messages.values()) if one.id in call.fake.saved and one.user == user
+        one for one in call.state.messages.newest_first if one.id in call.state.saved and one.user == user
     ]
-    shown, has_more = page_after(found, call.query.get("last_id"), limit, Refused(400, "invalid_param", ""))
+    shown, has_more = page_after(found, call.query.get("last_id"), limit, invalid_param(""))
     data = [one.saved() for one in shown]
     return call.json({"limit": limit, "has_more": has_more, "data": data})
 
 
 async def forget(call: Call) -> web.Response:
-    """Save a message no longer, if it was saved."""
+    """Remove a message from the saved ones, if it is there."""
     user = await call.user()
     call.check_completion()
-    message = call.fake.messages.get(call.path["message_id"])
-    if message is not None and message.user == user and message.id in call.fake.saved:
-        call.fake.saved.remove(message.id)
+    message = call.state.messages.get(call.path["message_id"])
+    if message is not None and message.user == user and message.id in call.state.saved:
+        call.state.saved.remove(message.id)
     return call.nothing()
 
 

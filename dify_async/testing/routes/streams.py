@@ -1,4 +1,4 @@
-"""Event streams of a FakeDify: events as they come, pings in between, and faults."""
+"""Event streams: events as they come, pings in between, and faults."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import contextlib
 import socket
 import struct
 from collections.abc import AsyncGenerator, Sequence
-from typing import Final
 
 from aiohttp import web
 
-from dify_async.testing.answers import EventJson, for_web, written
-from dify_async.testing.calls import Call
-from dify_async.testing.generations import FakeGeneration
-from dify_async.testing.runs import FakeRun
-from dify_async.testing.script import Cut, Silence
-
-PING: Final = b"event: ping\n\n"
+from dify_async.testing.engine.events import PING, encoded, for_web
+from dify_async.testing.faults import Cut, Silence
+from dify_async.testing.routes.call import Call
+from dify_async.testing.scenario import Workflow
+from dify_async.testing.state.runs import EventJson, FakeTask
 
 
 async def stream(
@@ -43,30 +40,44 @@ async def stream(
 
 
 async def live(
-    call: Call,
-    task: FakeRun | FakeGeneration,
-    queue: asyncio.Queue[EventJson],
-    *,
-    continue_on_pause: bool = False,
+    call: Call, task: FakeTask, queue: asyncio.Queue[EventJson], *, continue_on_pause: bool = False
 ) -> AsyncGenerator[bytes, None]:
-    """Give events as they come, pings in between, and what comes after the last: nothing, for a while."""
+    """Yield events as they come and pings in between; then wait as long as Dify keeps the stream open."""
     while True:
         try:
-            event = await asyncio.wait_for(queue.get(), call.fake.ping_every)
+            event = await asyncio.wait_for(queue.get(), call.state.ping_every)
         except TimeoutError:
             yield PING
             continue
-        yield written(for_web(event) if call.on_web else event)
+        yield encoded(for_web(event) if call.on_web else event)
         if task.is_last(event) and not (continue_on_pause and event["event"] == "workflow_paused"):
-            await asyncio.sleep(_lingering(call, task, event))
+            await asyncio.sleep(_lingering(call, event))
             return
 
 
-def _lingering(call: Call, task: FakeRun | FakeGeneration, event: EventJson) -> float:
-    """Give the seconds that a stream stays open after its last event."""
-    if isinstance(task, FakeGeneration):
-        return 0 if task.app.end_of_body or event["event"] == "error" else call.fake.silence
-    return call.fake.silence if event["event"] == "error" else call.fake.tail
+async def pings_only(call: Call) -> AsyncGenerator[bytes, None]:
+    """Yield pings until the server gives up."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(call.state.silence):
+            while True:
+                yield PING
+                await asyncio.sleep(call.state.ping_every)
+
+
+async def until_last(task: FakeTask, queue: asyncio.Queue[EventJson]) -> None:
+    """Wait for the event that ends a stream."""
+    while not task.is_last(await queue.get()):
+        pass
+
+
+def _lingering(call: Call, event: EventJson) -> float:
+    """Return the seconds that a stream stays open after its last event."""
+    app, state = call.state.app, call.state
+    if isinstance(app, Workflow):
+        if event["event"] == "workflow_finished" and event["task_id"] == event["workflow_run_id"]:
+            return 0  # Rejected inputs since 1.15 (recording: `116_wf_missing_required_streaming`).
+        return state.silence if event["event"] == "error" else state.tail
+    return 0 if app.end_of_body or event["event"] == "error" else state.silence
 
 
 class _Pipe:

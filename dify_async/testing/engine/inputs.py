@@ -1,4 +1,4 @@
-"""What a FakeDify makes of the inputs of a run: refused in Dify's words, or taken, files included."""
+"""Validate the inputs of a run against the app's form, in Dify's words, and resolve their files."""
 
 from __future__ import annotations
 
@@ -13,98 +13,76 @@ from dify_async._types import Json
 from dify_async.models import FileType
 from dify_async.models._base import as_list, as_object
 from dify_async.models.files import extension_of
-from dify_async.testing.script import Field
+from dify_async.testing.scenario import Field
+from dify_async.testing.state.files import StoredFile
 
 _MISMATCH: Final = "Detected file type does not match the specified type. Please verify the file."
 
 
-@attrs.frozen
-class StoredFile:
-    """A file that was uploaded to a FakeDify."""
-
-    id: str
-    name: str
-    mime_type: str
-    content: bytes = attrs.field(repr=False)
-    user: str
-    app_id: str
-    in_message: bool = False
-    """Whether a message holds it: only those can be read again."""
-
-    @property
-    def extension(self) -> str:
-        """Its extension, without the dot."""
-        return extension_of(self.name)
-
-    @property
-    def type(self) -> str:
-        """What kind of file it is."""
-        return str(FileType.of_file(self.name, self.mime_type))
-
-
-class InputRefused(Exception):
-    """An input does not fit the form; the text is Dify's."""
+class InvalidInput(Exception):
+    """An input does not fit the form. The text is Dify's."""
 
 
 @attrs.frozen
 class Inputs:
-    """The form of the app, and the files that its end users have uploaded."""
+    """The app's form, and the files that its end users have uploaded."""
 
     form: Sequence[Field]
     files: Mapping[str, StoredFile]
     user: str
-    base_url: str
+    origin: str
+    """Where links to files point."""
     strict: bool = True
-    """Whether a file has to be of the kind that it is declared to be."""
+    """Whether a file must be of the type that it is declared to be."""
 
-    def taken(self, inputs: Mapping[str, Any]) -> dict[str, Json]:
-        """Give the inputs as a run has them; raise `InputRefused` where Dify does."""
+    def validated(self, inputs: Mapping[str, Any]) -> dict[str, Json]:
+        """Return the inputs as a run has them; raise `InvalidInput` for what Dify rejects."""
         if not self.form:
             return {name: self._with_files(value) for name, value in inputs.items()}
-        return {field.variable: self._taken(field, inputs.get(field.variable)) for field in self.form}
+        return {field.variable: self._validated(field, inputs.get(field.variable)) for field in self.form}
 
-    def _taken(self, field: Field, value: Any) -> Json:
+    def _validated(self, field: Field, value: Any) -> Json:
         name = f"{field.variable} in input form"
         match field.kind:
             case _ if value is None:
                 if field.required:
-                    raise InputRefused(f"{field.variable} is required in input form")
+                    raise InvalidInput(f"{field.variable} is required in input form")
             case "file" | "file-list" if value == "" and not field.required:
                 return None
             case "text-input" | "paragraph" | "select" if not isinstance(value, str):
-                raise InputRefused(f"(type '{field.kind}') {name} must be a string")
+                raise InvalidInput(f"(type '{field.kind}') {name} must be a string")
             case "select" if value not in field.options:
-                raise InputRefused(f"{name} must be one of the following: {list(field.options)}")
+                raise InvalidInput(f"{name} must be one of the following: {list(field.options)}")
             case "text-input" | "paragraph" if field.max_length and len(value) > field.max_length:
-                raise InputRefused(f"{name} must be less than {field.max_length} characters")
+                raise InvalidInput(f"{name} must be less than {field.max_length} characters")
             case "number":
                 return _number(value, name)
             case "file":
                 mapping = as_object(value)
                 if mapping is None:
-                    raise InputRefused(f"{name} must be a file")
+                    raise InvalidInput(f"{name} must be a file")
                 return self._file(field, mapping, strict=True)
             case "file-list":
                 mappings = as_list(value)
                 if mappings is None or None in map(as_object, mappings):
-                    raise InputRefused(f"{name} must be a list of files")
+                    raise InvalidInput(f"{name} must be a list of files")
                 if field.max_length and len(mappings) > field.max_length:
-                    raise InputRefused(f"{name} must be less than {field.max_length} files")
+                    raise InvalidInput(f"{name} must be less than {field.max_length} files")
                 return [self._file(field, mapping, strict=False) for mapping in mappings]
             case "checkbox" if any(as_object(one) is not None for one in as_list(value) or [value]):
-                raise InputRefused(f"Invalid input type for {[field.variable]}")
+                raise InvalidInput(f"Invalid input type for {[field.variable]}")
             case "json_object" if value and as_object(value) is None:
-                raise InputRefused(f"{name} must be a dict")
+                raise InvalidInput(f"{name} must be a dict")
             case _:
                 pass
         return value
 
     def file(self, mapping: Any) -> Json:
-        """Give one of the files beside the inputs as a run has it."""
+        """Return a file that was sent beside the inputs, as a run has it."""
         return self._file(Field("files", "file"), mapping, strict=True)
 
     def _with_files(self, value: Any) -> Json:
-        # Without a form a FakeDify takes all there is, and knows files by their shape.
+        # Without a form all inputs are accepted, and files are recognised by their shape.
         if (items := as_list(value)) is not None:
             return [self._with_files(item) for item in items]
         is_file = "transfer_method" in (as_object(value) or {})
@@ -113,29 +91,29 @@ class Inputs:
     def _file(self, field: Field, mapping: dict[str, Any], *, strict: bool) -> Json:
         method = mapping.get("transfer_method")
         if not method:
-            raise InputRefused("transfer_method is required in file mapping")
+            raise InvalidInput("transfer_method is required in file mapping")
         if method == "local_file":
             stored = self.files.get(str(mapping.get("upload_file_id")))
             if stored is None or stored.user != self.user:
-                raise InputRefused("Invalid upload file")
+                raise InvalidInput("Invalid upload file")
             name, mime_type, size, found = stored.name, stored.mime_type, len(stored.content), stored.type
         elif method == "remote_url":
             url = mapping.get("url")
             if not url:
-                raise InputRefused("Invalid file url")
+                raise InvalidInput("Invalid file url")
             name, mime_type, size = str(url).partition("?")[0].rpartition("/")[2], "", -1
             found = str(FileType.of_file(name, ""))
             stored = None
         else:
-            raise InputRefused(f"Invalid file transfer method: {method}")
+            raise InvalidInput(f"Invalid file transfer method: {method}")
         declared = mapping.get("type", "custom")
         if strict and self.strict and declared not in {found, "custom"}:
-            raise InputRefused(_MISMATCH)
+            raise InvalidInput(_MISMATCH)
         extension = f".{extension_of(name)}"
         allowed = field.allowed_file_types
         is_listed = declared != "custom" or extension in field.allowed_file_extensions
         if allowed and (declared not in {*allowed, "custom"} or not is_listed):
-            raise InputRefused(f"File validation failed for file: {name}")
+            raise InvalidInput(f"File validation failed for file: {name}")
         return {
             "dify_model_identity": "__dify__file__",
             "id": None,
@@ -148,24 +126,8 @@ class Inputs:
             "mime_type": mime_type,
             "size": size,
             "related_id": stored.id if stored is not None else None,
-            "url": mapping["url"] if stored is None else signed(self.base_url, stored.id),
+            "url": mapping["url"] if stored is None else stored.url(self.origin),
         }
-
-
-def signed(base_url: str, file_id: str) -> str:
-    """Give the link that a file has for a while."""
-    origin = base_url.removesuffix("/v1")
-    return f"{origin}/files/{file_id}/file-preview?timestamp=1795308882&nonce=0&sign=fake"
-
-
-def files_in(values: Any) -> list[Json]:
-    """Give the files among the outputs of a run."""
-    fields = as_object(values)
-    if fields is not None:
-        if fields.get("dify_model_identity") == "__dify__file__":
-            return [fields]
-        values = list(fields.values())
-    return [file for value in as_list(values) or [] for file in files_in(value)]
 
 
 def _reference(file_id: str) -> str:
@@ -176,11 +138,11 @@ def _reference(file_id: str) -> str:
 def _number(value: Any, name: str) -> Json:
     if not isinstance(value, str):
         if not isinstance(value, (int, float)):
-            raise InputRefused(f"expected value type int, float or str, got {type(value)}, value: {value}")
+            raise InvalidInput(f"expected value type int, float or str, got {type(value)}, value: {value}")
         return value
     if not value.strip():
         return None
     try:
         return float(value) if "." in value else int(value)
     except ValueError:
-        raise InputRefused(f"{name} must be a valid number") from None
+        raise InvalidInput(f"{name} must be a valid number") from None

@@ -6,25 +6,25 @@ from typing import Final
 
 from aiohttp import web
 
-from dify_async.testing.calls import UUID_PATH, Call, Refused, Routes, crashed, invalid
-from dify_async.testing.records import Annotation, new_id
+from dify_async.testing.api_errors import crashed, invalid_param, missing
+from dify_async.testing.ids import UUID_PATH, new_id
+from dify_async.testing.routes.call import Call, Routes
+from dify_async.testing.state.collection import numbered_page
+from dify_async.testing.state.messages import Annotation
 
 _MODEL: Final = "AnnotationCreatePayload"
 _REPLY_FIELDS: Final = ("score_threshold", "embedding_provider_name", "embedding_model_name")
 
 
 async def listed(call: Call) -> web.Response:
-    """List them."""
+    """List them, newest first."""
     page = call.whole("AnnotationListQuery", "page", 1, 99999, 1)
     limit = call.whole("AnnotationListQuery", "limit", 1, 99999, 20)
     keyword = call.query.get("keyword", "")
     found = [
-        one
-        for one in reversed(call.fake.annotations.values())
-        if keyword in one.question or keyword in one.answer
+        one for one in call.state.annotations.newest_first if keyword in one.question or keyword in one.answer
     ]
-    size = min(limit, 100)
-    shown = found[(page - 1) * size : page * size]
+    shown = numbered_page(found, page, min(limit, 100))
     return call.json(
         {
             "data": [one.as_json() for one in shown],
@@ -37,52 +37,44 @@ async def listed(call: Call) -> web.Response:
 
 
 async def create(call: Call) -> web.Response:
-    """Keep one."""
+    """Create one."""
     question, answer = await call.fields(_MODEL, "question", "answer")
-    annotation = Annotation(question=question, answer=answer)
-    call.fake.annotations[annotation.id] = annotation
+    annotation = call.state.annotations.add(Annotation(question=question, answer=answer))
     return call.json(annotation.as_json(), 201)
-
-
-def _known(call: Call) -> Annotation:
-    annotation = call.fake.annotations.get(call.path["annotation_id"])
-    if annotation is None:
-        raise Refused(404, "not_found", "Annotation not found")
-    return annotation
 
 
 async def update(call: Call) -> web.Response:
     """Change one."""
     question, answer = await call.fields(_MODEL, "question", "answer")
-    annotation = _known(call)
+    annotation = call.state.annotations.find(call.path["annotation_id"])
     annotation.question, annotation.answer = question, answer
     return call.json(annotation.as_json())
 
 
 async def delete(call: Call) -> web.Response:
     """Delete one."""
-    del call.fake.annotations[_known(call).id]
+    call.state.annotations.remove(call.path["annotation_id"])
     return call.nothing()
 
 
 async def switch_reply(call: Call) -> web.Response:
-    """Have them answer, or not, once a job is done."""
+    """Switch replies by annotations on or off, by a job."""
     body = await call.body()
     for name in _REPLY_FIELDS:
         if name not in body:
-            raise invalid("AnnotationReplyActionPayload", name, "Field required [type=missing]")
+            raise missing("AnnotationReplyActionPayload", name)
     if call.path["action"] not in {"enable", "disable"}:
         raise crashed()
     job_id = new_id()
-    call.fake.annotation_jobs.add(job_id)
+    call.state.annotation_jobs.add(job_id)
     return call.json({"job_id": job_id, "job_status": "waiting"})
 
 
 async def reply_job(call: Call) -> web.Response:
-    """Tell how far such a job is."""
+    """Return the status of such a job."""
     job_id = call.path["job_id"]
-    if job_id not in call.fake.annotation_jobs:
-        raise Refused(400, "invalid_param", "The job does not exist.")
+    if job_id not in call.state.annotation_jobs:
+        raise invalid_param("The job does not exist.")
     return call.json({"job_id": job_id, "job_status": "completed", "error_msg": ""})
 
 

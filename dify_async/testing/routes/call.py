@@ -1,70 +1,38 @@
-"""One request to a FakeDify as its handlers see it: who asks, for what, and how Dify refuses."""
+"""One request to a fake server as its handlers see it: what was sent, by whom, and how to answer."""
 
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 from aiohttp import BodyPartReader, web
 
 from dify_async._types import Json
 from dify_async.models._base import as_object
-from dify_async.testing.answers import validation
-from dify_async.testing.records import Conversation, Message, Passport, id_of
-from dify_async.testing.script import Fault
+from dify_async.testing.api_errors import (
+    UNREADABLE,
+    ErrorResponse,
+    crashed,
+    invalid,
+    invalid_param,
+    missing,
+    unavailable,
+)
+from dify_async.testing.faults import Fault
+from dify_async.testing.state.access import Passport
+from dify_async.testing.state.messages import Conversation, Message
+from dify_async.testing.state.state import State
 
-if TYPE_CHECKING:
-    from dify_async.testing.fake import FakeDify
-
-UNREADABLE: Final = "The browser (or proxy) sent a request that this server could not understand."
-UUID_PATH: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-"""What a path must hold where Dify's routes want an id: they know no other paths."""
 CHAT_MODES: Final = ("chat", "agent-chat", "advanced-chat")
 
 _NO_JSON: Final = (
     "Did not attempt to load JSON data because the request Content-Type was not 'application/json'."
 )
 _WRONG_MODE: Final = "Please check if your {}app mode matches the right API route."
-_UNAVAILABLE: Final = "App unavailable, please check your app configurations."
 _NOBODY: Final = "DEFAULT-USER"
-"""All who ask the Service API without a name, where that is allowed, are one."""
-
-
-class Refused(Exception):
-    """The request is answered with Dify's JSON for an error."""
-
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"code": code, "message": message, "status": status}
-        self.headers = headers
-
-
-def crashed() -> Refused:
-    """Give the refusal of a server that did not expect this."""
-    return Refused(500, "unknown", "Internal Server Error")
-
-
-def unavailable() -> Refused:
-    """Give the refusal of an app that cannot serve this."""
-    return Refused(400, "app_unavailable", _UNAVAILABLE)
-
-
-def invalid(model: str, field: str, problem: str) -> Refused:
-    """Give the refusal of Dify's validator."""
-    return Refused(400, "invalid_param", validation(model, field, problem))
-
-
-def is_uuid(text: str) -> bool:
-    """Say whether a text is an id."""
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
+"""End user of all requests to the Service API without one, where that is allowed."""
 
 
 @attrs.frozen
@@ -81,51 +49,51 @@ class SentFile:
 class Call:
     """One request."""
 
-    fake: FakeDify
+    state: State
     request: web.Request
     fault: Fault | None
-    """What it is to meet."""
+    """What goes wrong with it."""
     on_web: bool
     """Whether it came to the Web API."""
     passport: Passport | None = None
-    """On the Web API, where the operation asks for one."""
+    """On the Web API, for operations that require one."""
 
-    # What it holds
+    # What was sent
 
     @property
     def path(self) -> Mapping[str, str]:
-        """The parts of its path that have a name."""
+        """The named parts of the path."""
         return self.request.match_info
 
     @property
     def query(self) -> Mapping[str, str]:
-        """What stands behind the path."""
+        """The query."""
         return self.request.query
 
     async def body(self) -> dict[str, Any]:
-        """Give its JSON."""
+        """Return the JSON body."""
         if self.request.content_type != "application/json":
-            raise Refused(415, "unsupported_media_type", _NO_JSON)
+            raise ErrorResponse(415, "unsupported_media_type", _NO_JSON)
         try:
             body = as_object(json.loads(await self.request.read()))
         except ValueError:
-            raise Refused(400, "bad_request", UNREADABLE) from None
+            raise ErrorResponse(400, "bad_request", UNREADABLE) from None
         if body is None:
             raise crashed()
         return body
 
     async def fields(self, model: str, *names: str) -> list[str]:
-        """Give texts that its JSON has to hold."""
+        """Return fields of the JSON body that must be strings."""
         body = await self.body()
         for name in names:
             if name not in body:
-                raise invalid(model, name, "Field required [type=missing]")
+                raise missing(model, name)
             if not isinstance(body[name], str):
                 raise invalid(model, name, "Input should be a valid string [type=string_type]")
         return [body[name] for name in names]
 
     async def form(self, limit: Callable[[str], int]) -> tuple[dict[str, str], list[SentFile]]:
-        """Give its form. Of each file no more is kept than tells that it exceeds the limit for its name."""
+        """Return the form. Of each file, one byte more than `limit` allows for its name is kept."""
         fields: dict[str, str] = {}
         files: list[SentFile] = []
         if self.request.content_type.startswith("multipart/"):
@@ -140,7 +108,7 @@ class Call:
         return fields, files
 
     def whole(self, model: str, name: str, low: int, high: int, default: int) -> int:
-        """Give a whole number of its query."""
+        """Return an integer of the query."""
         text = self.query.get(name, str(default))
         if not text.isdecimal() or not low <= int(text) <= high:
             problem = f"Input should be from {low} to {high} [input_value={text!r}]"
@@ -150,73 +118,81 @@ class Call:
         return int(text)
 
     def flag(self, name: str) -> bool:
-        """Say whether its query asks for something."""
+        """Return True if the query sets this to true."""
         return self.query.get(name, "").lower() == "true"
 
-    # Who asks
+    @property
+    def bearer(self) -> str | None:
+        """The token of the `Authorization` header."""
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        return token if scheme.lower() == "bearer" and token else None
+
+    # Who sent it
 
     async def user(self, *, needed: bool = True) -> str:
-        """Give the end user: who the passport is for, or whom a request to the Service API names."""
+        """Return the end user: the owner of the passport, or the one that the request names."""
         if self.passport is not None:
             return self.passport.session_id
         by_query = self.request.method == "GET"
         return self.named_user(self.query if by_query else await self.body(), needed=needed)
 
     def named_user(self, fields: Mapping[str, Any], *, needed: bool) -> str:
-        """Give the end user where the Service API is told in other fields than usual."""
+        """Return the end user for requests that name one in other fields than usual."""
         if self.passport is not None:
             return self.passport.session_id
         named = fields.get("user")
         if named in (None, ""):
             if needed:
-                raise Refused(400, "invalid_param", "Arg user must be provided.")
+                raise invalid_param("Arg user must be provided.")
             named = _NOBODY
         user = str(named)
-        self.fake.end_users[id_of(user)] = user
+        self.state.add_end_user(user)
         return user
 
     # What it may ask for
 
     def check_chat(self) -> None:
-        """Refuse apps without conversations."""
-        if self.fake.mode not in CHAT_MODES:
-            raise Refused(400, "not_chat_app", _WRONG_MODE.format(""))
+        """Reject apps without conversations."""
+        if self.state.mode not in CHAT_MODES:
+            raise ErrorResponse(400, "not_chat_app", _WRONG_MODE.format(""))
 
     def check_completion(self) -> None:
-        """Refuse all apps but completions."""
-        if self.fake.mode != "completion":
+        """Reject all apps but completions."""
+        if self.state.mode != "completion":
             if not self.on_web:
                 raise unavailable()
-            raise Refused(400, "not_completion_app", _WRONG_MODE.format("Completion "))
+            raise ErrorResponse(400, "not_completion_app", _WRONG_MODE.format("Completion "))
 
     def check_workflow(self, *more_modes: str) -> None:
-        """Refuse apps that are no workflow."""
-        if self.fake.mode not in ("workflow", *more_modes):
-            raise Refused(400, "not_workflow_app", _WRONG_MODE.format("Workflow " if self.on_web else ""))
+        """Reject apps that are not workflows."""
+        if self.state.mode not in ("workflow", *more_modes):
+            name = "Workflow " if self.on_web else ""
+            raise ErrorResponse(400, "not_workflow_app", _WRONG_MODE.format(name))
 
-    def conversation(self, conversation_id: str, user: str) -> Conversation:
-        """Find a conversation of somebody."""
-        found = self.fake.conversations.get(conversation_id)
-        if found is None or found.user != user:
-            raise Refused(404, "not_found", "Conversation Not Exists.")
-        return found
+    async def own_conversation(self) -> Conversation:
+        """Return the conversation of the path, if it belongs to the end user."""
+        user = await self.user(needed=False)
+        self.check_chat()
+        return self.state.conversation_of(self.path["conversation_id"], user)
 
-    def message(self, message_id: str, user: str) -> Message:
-        """Find a message of somebody."""
-        found = self.fake.messages.get(message_id)
-        if found is None or found.user != user:
-            raise Refused(404, "not_found", "Message Not Exists.")
-        return found
+    def own_message(self, user: str) -> Message:
+        """Return the message of the path, if it belongs to the end user."""
+        return self.state.message_of(self.path["message_id"], user)
 
-    # Answers
+    # Responses
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every answer carries."""
-        return {"X-Version": self.fake.version, "X-Env": "PRODUCTION"}
+        """The headers of every response."""
+        return {
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": "X-Env, X-Trace-Id, X-Version",
+            "X-Version": str(self.state.version),
+            "X-Env": "PRODUCTION",
+        }
 
     def json(self, body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-        """Answer with JSON."""
+        """Return a JSON response."""
         return web.Response(
             text=json.dumps(body) + "\n",
             status=status,
@@ -225,15 +201,15 @@ class Call:
         )
 
     def done(self) -> web.Response:
-        """Answer that it is done."""
+        """Return the response of operations that return nothing else."""
         return self.json({"result": "success"})
 
     def nothing(self) -> web.Response:
-        """Answer that it is done, without a body."""
+        """Return an empty response."""
         return web.Response(status=204, content_type="application/json", headers=self.headers)
 
     def hang_up(self) -> web.Response:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
         if self.request.transport is not None:
             self.request.transport.abort()
         return web.Response()
@@ -249,4 +225,4 @@ async def _read_up_to(part: BodyPartReader, limit: int) -> bytes:
 
 Handler: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
 Routes: TypeAlias = "list[tuple[str, str, Handler]]"
-"""Methods, paths behind `/v1` or `/api`, and who answers."""
+"""Methods, paths below `/v1` or `/api`, and handlers."""

@@ -1,0 +1,233 @@
+"""Faults: what goes wrong with the next requests to a fake server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableSequence
+from types import MappingProxyType
+from typing import Final, overload
+
+import attrs
+
+from dify_async.errors import ConfigurationError
+from dify_async.testing.ids import is_uuid
+
+_STARTS: Final = ("/run", "/chat-messages", "/completion-messages")
+
+
+def _positive(_: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if value < 1:
+        raise ConfigurationError(f"`{attribute.name}` must be at least 1, got {value!r}")
+
+
+def _way_to_end(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if value not in {"abort", "reset", "end"}:
+        raise ConfigurationError(f"`{attribute.name}` must be 'abort', 'reset' or 'end', got {value!r}")
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Fault:
+    """Something that goes wrong with a request. Append faults to `FakeDify.faults`.
+
+    A fault applies to the next `times` requests that match `on`. Without `on` it applies to requests that
+    start a run.
+    """
+
+    on: str | None = None
+    """Part of the method and path, such as `/info`, `GET`, or `POST /workflows/run`."""
+    times: int = attrs.field(default=1, validator=_positive)
+    """Number of requests that the fault applies to."""
+
+    def meets(self, method: str, path: str) -> bool:
+        """Return True if the fault applies to a request."""
+        if self.on is None:
+            return method == "POST" and path.endswith(_STARTS)
+        return any(self.on in name for name in _names(method, path))
+
+    def __repr__(self) -> str:
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in attrs.fields(type(self))
+            if getattr(self, field.name) != field.default
+        }
+        shown = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        return f"{type(self).__name__}({shown})"
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Refuse(Fault):
+    """The request is answered with this error instead."""
+
+    status: int
+    """Status of the response."""
+    code: str = "internal_server_error"
+    """Dify's error code."""
+    message: str = ""
+    """Dify's error message."""
+    body: bytes | None = None
+    """The whole body, for responses that are not Dify's JSON, such as the page of a proxy."""
+    content_type: str = "text/html"
+    """Content type of `body`."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """More headers of the response, such as `Retry-After`."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Drop(Fault):
+    """The connection is closed without a response, after the request was read."""
+
+    after_start: bool = False
+    """Whether the run has started by then."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Cut(Fault):
+    """The stream ends early, after so many bytes or so many events. The run continues."""
+
+    at_byte: int | None = None
+    """Number of bytes that are sent."""
+    after_events: int | None = None
+    """Number of events that are sent; pings are not counted."""
+    how: str = attrs.field(default="abort", validator=_way_to_end)
+    """`abort`: the connection is closed without the last chunk, as when the server dies. `reset`: with a TCP
+    reset. `end`: the body ends as if it were complete."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Silence(Fault):
+    """Nothing more is sent after so many events, not even pings. The connection stays open."""
+
+    after_events: int = 0
+    """Number of events that are sent; pings are not counted."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class PingsOnly(Fault):
+    """A stream that follows a run brings pings only, then ends after `FakeDify.silence` seconds.
+
+    Real servers do this when the run ends between reading its record and subscribing to its events.
+    """
+
+    on: str | None = "/events"
+    """Part of the method and path; by default any stream that follows a run."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Delay(Fault):
+    """The response starts late."""
+
+    seconds: float
+    """Seconds before the request is handled."""
+
+
+@attrs.define
+class _Queued:
+    fault: Fault
+    left: int
+    met: bool = False
+
+
+class FaultQueue(MutableSequence[Fault]):
+    """The faults of a fake server. Each request takes the first fault that applies to it."""
+
+    def __init__(self, operations: Iterable[tuple[str, str]] | None = None) -> None:
+        """Create an empty queue for a server with these methods and paths; None accepts any `on`."""
+        self._operations = None if operations is None else list(operations)
+        self._queue: list[_Queued] = []
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Return the fault that applies to a request, and count it as used."""
+        for queued in self._queue:
+            if queued.fault.meets(method, path):
+                queued.met = True
+                queued.left -= 1
+                if queued.left == 0:
+                    self._queue.remove(queued)
+                return queued.fault
+        return None
+
+    @property
+    def unused(self) -> list[Fault]:
+        """Faults that no request has met."""
+        return [queued.fault for queued in self._queue if not queued.met]
+
+    def _checked(self, fault: Fault) -> _Queued:
+        if not isinstance(fault, Fault):
+            raise ConfigurationError(
+                f"`faults` must contain faults such as Refuse(status=429), got {type(fault).__name__}"
+            )
+        known = self._operations
+        if fault.on is not None and known is not None and not any(_reaches(fault.on, *one) for one in known):
+            raise ConfigurationError(
+                f"`on` must be part of the method and path of an operation, such as '/info' or "
+                f"'POST /workflows/run', got {fault.on!r}"
+            )
+        return _Queued(fault, fault.times)
+
+    @overload
+    def __getitem__(self, index: int) -> Fault: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Fault]: ...
+    def __getitem__(self, index: int | slice) -> Fault | list[Fault]:
+        found = self._queue[index]
+        return [queued.fault for queued in found] if isinstance(found, list) else found.fault
+
+    @overload
+    def __setitem__(self, index: int, value: Fault) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: Iterable[Fault]) -> None: ...
+    def __setitem__(self, index: int | slice, value: Fault | Iterable[Fault]) -> None:
+        if isinstance(index, slice):
+            faults = [value] if isinstance(value, Fault) else value
+            self._queue[index] = [self._checked(fault) for fault in faults]
+        elif isinstance(value, Fault):
+            self._queue[index] = self._checked(value)
+
+    def __delitem__(self, index: int | slice) -> None:
+        del self._queue[index]
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def insert(self, index: int, value: Fault) -> None:
+        """Add a fault before the one at `index`."""
+        self._queue.insert(index, self._checked(value))
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+def _names(method: str, path: str) -> tuple[str, str]:
+    """Return the request as it is on the wire, and as Dify's documents write it: without /v1 or /api."""
+    _, _, documented = path[1:].partition("/")
+    return f"{method} {path}", f"{method} /{documented}"
+
+
+def _reaches(on: str, method: str, path: str) -> bool:
+    """Return True if `on` can be part of a request to a path with placeholders such as `{run_id}`."""
+    return any(_fits(on.split("/"), name.split("/")) for name in _names(method, path))
+
+
+def _fits(wanted: list[str], template: list[str]) -> bool:
+    if template[-1].endswith(":.+}"):  # The rest of the path, whatever it is.
+        template = [*template, *["{}"] * len(wanted)]
+    starts = range(len(template) - len(wanted) + 1)
+    return any(_fits_at(wanted, template[start : start + len(wanted)]) for start in starts)
+
+
+def _fits_at(wanted: list[str], template: list[str]) -> bool:
+    """Return True if `wanted` can be these parts of a path; its ends may be parts of a part."""
+    last = len(wanted) - 1
+    named = not any(wanted)
+    for place, (part, known) in enumerate(zip(wanted, template, strict=True)):
+        if known.startswith("{"):
+            if " " in part:
+                return False  # A method.
+            named = named or is_uuid(part)
+            continue
+        at_start = place > 0 or known.endswith(part)
+        at_end = place < last or known.startswith(part)
+        inside = part in known if last == 0 else at_start and at_end
+        if not inside or (0 < place < last and part != known):
+            return False
+        named = named or bool(part)
+    return named  # Placeholders alone fit everything.

@@ -1,0 +1,50 @@
+"""Who may use the web app: passports, logins, codes sent by e-mail."""
+
+from __future__ import annotations
+
+import secrets
+
+import attrs
+
+from dify_async.testing.ids import new_id
+
+
+@attrs.define(kw_only=True)
+class Login:
+    """A login to the server. An app that is not public requires one before it issues a passport."""
+
+    user: str
+    """The e-mail of an account, or the name at an identity provider."""
+    internal: bool
+    """Whether the user has an account on the server."""
+    token: str = attrs.field(factory=lambda: secrets.token_hex(16), repr=False)
+    """The access token."""
+
+
+@attrs.define(kw_only=True)
+class Passport:
+    """Allows one end user to use one web app."""
+
+    token: str = attrs.field(repr=False)
+    """The token that requests send."""
+    session_id: str
+    """The end user, as the Service API would call it."""
+    app_code: str
+    """Code of the web app."""
+    expires_at: float | None
+    """Unix time; None if it does not expire."""
+    login: Login | None
+    """Login of the user, if the app was not public."""
+    valid: bool = True
+    """False once it has been revoked."""
+
+
+@attrs.define(kw_only=True)
+class Challenge:
+    """A code that was sent by e-mail, waiting to be entered."""
+
+    email: str
+    code: str
+    purpose: str
+    token: str = attrs.field(factory=new_id)
+    wrong_codes: int = 0

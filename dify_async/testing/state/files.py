@@ -1,0 +1,42 @@
+"""Files that were uploaded."""
+
+from __future__ import annotations
+
+import attrs
+
+from dify_async.models import FileType
+from dify_async.models.files import extension_of
+
+
+@attrs.frozen
+class StoredFile:
+    """A file that was uploaded to a fake server."""
+
+    id: str
+    """Id of the upload."""
+    name: str
+    """File name."""
+    mime_type: str
+    """Declared MIME type."""
+    content: bytes = attrs.field(repr=False)
+    """The bytes."""
+    user: str
+    """End user who uploaded it."""
+    app_id: str
+    """App that it belongs to."""
+    in_message: bool = False
+    """Whether a message contains it: only those can be downloaded."""
+
+    @property
+    def extension(self) -> str:
+        """Extension of the name, without the dot."""
+        return extension_of(self.name)
+
+    @property
+    def type(self) -> str:
+        """Type of the file, such as `image`."""
+        return str(FileType.of_file(self.name, self.mime_type))
+
+    def url(self, origin: str) -> str:
+        """Return the signed link to the file."""
+        return f"{origin}/files/{self.id}/file-preview?timestamp=1795308882&nonce=0&sign=fake"

@@ -1,0 +1,84 @@
+"""The command `fake`: a server for front ends and scripts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dify_async import AppClient, WebAppClient
+from dify_async.testing import FakeDify
+from tests.cli.terminal import COMMAND
+
+FIELDS = ("Service API", "API key", "Web API", "App code")
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """Start the command; yield the process and what it says."""
+    command = [*COMMAND, "fake", "--port", "0", "--seconds", "0", *options]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        try:
+            title = process.stdout.readline()
+            told = dict(process.stdout.readline().strip().split(": ", 1) for _ in FIELDS)
+            yield process, {"title": title, **told}
+        finally:
+            process.kill()
+
+
+async def test_it_serves_both_apis() -> None:
+    with serving("--app", "chat", "--version", "1.16", "--api-key", "app-mine") as (_, told):
+        assert told["title"].startswith("A fake Dify 1.16.1 with a sample chat is listening.")
+        assert (told["API key"], told["App code"]) == ("app-mine", "fake")
+        async with AppClient("app-mine", user="ada", base_url=told["Service API"]) as client:
+            answer = (await client.chat.send("Who?")).answer
+        async with WebAppClient("fake", user="ada", base_url=told["Web API"]) as web:
+            assert (await web.chat.send("Who?")).answer == answer
+    assert answer.split()[-1] == "Who?"
+
+
+@pytest.mark.parametrize("kind", ["workflow", "chatflow", "agent", "completion"])
+async def test_every_sample_answers(kind: str) -> None:
+    with serving("--app", kind) as (_, told):
+        async with AppClient(told["API key"], user="ada", base_url=told["Service API"]) as client:
+            match kind:
+                case "workflow":
+                    text = str((await client.workflows.run({"query": "Who?"})).outputs)
+                case "completion":
+                    text = (await client.completions.create({"query": "Who?"})).answer
+                case _:
+                    text = (await client.chat.send("Who?")).answer
+    assert "fake server" in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_it() -> None:
+    with serving() as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+
+
+@pytest.mark.parametrize("wrong", [["--version", "latest"], ["--app", "robot"]])
+def test_wrong_options_are_reported(wrong: list[str]) -> None:
+    command = [*COMMAND, "fake", "--port", "0", *wrong]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert wrong[1] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_reported(fake_dify: FakeDify) -> None:
+    port = fake_dify.base_url.removesuffix("/v1").rpartition(":")[2]
+    done = subprocess.run(
+        [*COMMAND, "fake", "--port", port], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert f"could not listen on 127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
