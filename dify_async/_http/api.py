@@ -84,6 +84,11 @@ class Api:
             return self
         return attrs.evolve(self, auth=self.auth.for_user(user))
 
+    def user_of(self, options: Mapping[str, object]) -> str | None:
+        """Return the end user of a call with these options."""
+        user = options.get("user")
+        return user if isinstance(user, str) else self.auth.user
+
     def observed_by(self, observer: Observer) -> Api:
         """Return the same with an observer."""
         return attrs.evolve(self, observer=observer)
@@ -405,8 +410,9 @@ class Api:
         """Return the error of `Timeouts.total`."""
         return TotalTimeout(
             f"not complete after {request.timeouts.total:g} s (Timeouts.total)",
+            operation=request.operation.name,
+            server_version=self.transport.server_version,
             may_have_started=request.operation.starts_run and request.attempts > 0,
-            **self.context(request.operation),
         )
 
     def _decode_error(self, error: Exception | None, response: Response, request: Request) -> DecodeError:

@@ -480,12 +480,13 @@ class _Connector(aiohttp.TCPConnector):
         """Return a connection that is new, or usable."""
         while True:
             connection = await super().connect(req, traces, timeout)
-            transport = connection.transport
+            transport: Any = connection.transport
+            protocol: Any = connection.protocol
             if transport not in self.transports:
                 self.transports.add(transport)
                 return connection
             sock = transport.get_extra_info("socket")
-            is_usable = not (connection.protocol.should_close or transport.is_closing() or sock is None)
+            is_usable = not (protocol.should_close or transport.is_closing() or sock is None)
             # `select` cannot take file descriptors above 1023; Windows has no `poll`.
             if is_usable and hasattr(select, "poll"):
                 poll = select.poll()

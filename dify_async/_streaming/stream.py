@@ -43,6 +43,8 @@ EventT_co = TypeVar("EventT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
 T = TypeVar("T")
 
+__all__ = ["EventStream", "RunSpec", "text_of"]
+
 _log: Final = logging.getLogger("dify_async")
 
 

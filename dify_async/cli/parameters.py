@@ -27,7 +27,7 @@ def parameters(as_json: AsJson = False, api_key: ApiKey = None, base_url: BaseUr
 
 def _row(field: InputField) -> tuple[str, ...]:
     return (
-        field.name,
+        field.variable,
         str(field.kind),
         "required" if field.required else "",
         _limits(field),

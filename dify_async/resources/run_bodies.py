@@ -20,7 +20,7 @@ from dify_async.files import FileInputs, FileSource, InputFile
 from dify_async.models import AppParameters, RemoteFile, RunHandle, UploadedFile, WorkflowResult
 from dify_async.models._base import as_list
 from dify_async.operations.app import GET_APP_PARAMETERS
-from dify_async.options import AppCallOptions, AppRunOptions
+from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 
 AnswerT = TypeVar("AnswerT")
 
@@ -92,7 +92,7 @@ def call_options(options: AppRunOptions) -> AppCallOptions:
 async def run_in_blocking_mode(
     api: Api,
     operation: Operation[AnswerT],
-    options: AppRunOptions,
+    options: CallOptions,
     *,
     ids: Mapping[str, str] | None = None,
     query: Mapping[str, Any] | None = None,

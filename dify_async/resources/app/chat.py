@@ -18,7 +18,7 @@ from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
 from dify_async.models import ChatResult
 from dify_async.operations import app as operations
-from dify_async.options import AppCallOptions, AppRunOptions
+from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (
     checked_mode,
@@ -45,18 +45,23 @@ class ChatOfBothApis(Resource):
         """
         await self._api.call(operations.STOP_CHAT_MESSAGE, options, ids={"task_id": task_id})
 
-    async def _send(self, body: dict[str, Json], response_mode: str, options: AppRunOptions) -> ChatResult:
+    async def _send(
+        self, body: dict[str, Json], response_mode: str, options: AppRunOptions | RunOptions
+    ) -> ChatResult:
         if checked_mode(response_mode) == "streaming":
             async with self._stream(body, options) as run:
                 return await run.result()
         operation = operations.SEND_CHAT_MESSAGE
         json = {**body, "response_mode": "blocking"}
         answer = await run_in_blocking_mode(self._api, operation, options, json=json)
-        result = answer.chat(options.get("user") or self._api.auth.user)
+        result = answer.chat(self._api.user_of(options))
         return self._api.succeeded(result, operation, secrets=header_secrets(options), handle=result.handle)
 
     def _stream(
-        self, body: dict[str, Json], options: AppRunOptions, on_ping: Callable[[], object] | None = None
+        self,
+        body: dict[str, Json],
+        options: AppRunOptions | RunOptions,
+        on_ping: Callable[[], object] | None = None,
     ) -> EventStream[ChatEvent, ChatResult]:
         json = {**body, "response_mode": "streaming"}
         request = self._api.build(operations.SEND_CHAT_MESSAGE, options, json=json)

@@ -90,7 +90,7 @@ class Workflows(FollowedRuns):
         operation, ids = _operation(workflow_id)
         body = run_body(inputs, files, response_mode="blocking")
         answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
-        result = answer.result(options.get("user") or self._api.auth.user)
+        result = answer.result(self._api.user_of(options))
         return self._api.succeeded(result, operation, secrets=header_secrets(options), handle=result.handle)
 
     def stream(
@@ -185,7 +185,7 @@ class Workflows(FollowedRuns):
         api = self._api
         operation = _operation(workflow_id)[0]
         checked_options(options, operation, takes_user=api.auth.sends_user)
-        user = options.get("user") or api.auth.user
+        user = api.user_of(options)
         if user is None:
             raise ConfigurationError(
                 "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "

@@ -61,7 +61,7 @@ class WebChat(ChatOfBothApis):
             conversation_id=conversation_id,
             parent_message_id=parent_message_id,
         )
-        return await self._send(body, response_mode, {**options})
+        return await self._send(body, response_mode, options)
 
     def stream(
         self,
@@ -95,7 +95,7 @@ class WebChat(ChatOfBothApis):
             conversation_id=conversation_id,
             parent_message_id=parent_message_id,
         )
-        return self._stream(body, {**options}, on_ping)
+        return self._stream(body, options, on_ping)
 
     def conversation(
         self, conversation_id: str | None = None, parent_message_id: str | None = None

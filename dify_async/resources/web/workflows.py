@@ -70,7 +70,7 @@ class WebWorkflows(FollowedRuns):
             on_ping: Called at each ping, about every 10 seconds of silence.
             **options: See `RunOptions`.
         """
-        request = self._api.build(operations.RUN_WORKFLOW, {**options}, json=run_body(inputs, files))
+        request = self._api.build(operations.RUN_WORKFLOW, options, json=run_body(inputs, files))
         spec = RunSpec(request=request, kind="workflow", stop=operations.STOP_WORKFLOW, recovers=True)
         return EventStream(self._api, spec, WorkflowAccumulator(), on_ping=on_ping)
 
