@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import attrs
@@ -33,7 +33,15 @@ from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async._wire.operation import Operation
 from dify_async._wire.run_errors import error_from_result
-from dify_async.errors import ApiError, ConfigurationError, DecodeError, DifyError, TotalTimeout, Unauthorized
+from dify_async.errors import (
+    ApiError,
+    ConfigurationError,
+    DecodeError,
+    DifyError,
+    RunFailed,
+    TotalTimeout,
+    Unauthorized,
+)
 from dify_async.files import InputFile
 from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
 from dify_async.models._base import as_object, parse_json
@@ -42,8 +50,8 @@ from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
 
 AnswerT = TypeVar("AnswerT")
-ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
 T = TypeVar("T")
+AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -379,15 +387,14 @@ class Api:
         headers = self.defaults.headers.values()
         return Redactor([*self.auth.secrets, *headers, *self.transport.secrets, *secrets])
 
-    def succeeded(
-        self, result: ResultT, operation: Operation[Any], *, secrets: tuple[str, ...] = (), **known: Any
-    ) -> ResultT:
-        """Return the result of a run that succeeded; raise the error of any other."""
+    def run_error(
+        self, result: AnyResult, operation: Operation[Any], *, secrets: tuple[str, ...] = (), **known: Any
+    ) -> RunFailed | None:
+        """Return the error of a run that did not succeed, or None."""
         error = error_from_result(result, **known, **self.context(operation))
         if error is not None:
             error.args = tuple(map(self.redactor(secrets).text, error.args))
-            raise error
-        return result
+        return error
 
     async def error_from(self, response: IncomingResponse, request: Request) -> ApiError:
         """Return the error that a response means, and close its connection."""

@@ -91,7 +91,10 @@ class Workflows(FollowedRuns):
         body = run_body(inputs, files, response_mode="blocking")
         answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
         result = answer.result(self._api.user_of(options))
-        return self._api.succeeded(result, operation, secrets=header_secrets(options), handle=result.handle)
+        error = self._api.run_error(result, operation, secrets=header_secrets(options), handle=result.handle)
+        if error is not None:
+            raise error
+        return result
 
     def stream(
         self,
