@@ -248,7 +248,8 @@ class IncomingResponse:
         """Return what has arrived and was not read, also behind an error."""
         # aiohttp raises a stored error before it hands out its buffer, so the error is removed first.
         content = self._response.content
-        content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        if content.exception() is not None:
+            content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         return content.read_nowait()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dify_async import AppClient, Outcome, Retry, errors, sync
+from dify_async import AppClient, Outcome, Retry, RunHandle, errors, sync
 from dify_async.batch import Batch
 from dify_async.batch.executor import Answer
 from dify_async.models import RunStatus, WorkflowResult
