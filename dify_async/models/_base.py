@@ -15,6 +15,7 @@ import attrs
 import orjson
 
 from dify_async._types import Json
+from dify_async._wire.text import shortened
 
 WIRE_KEYS: Final = "wire_keys"
 """Metadata entry of an attrs field: the JSON keys it is read from, in order of preference."""
@@ -102,7 +103,7 @@ class Model:
         for name, default in _shown(cls):
             value = getattr(self, name)
             if name in cls._shown_first or value != default:
-                part = f"{name}={_short.repr(value)}"
+                part = f"{name}={shortened(_short.repr(value), _REPR_LENGTH // 2)}"
                 room -= len(part)
                 if room < 0 and parts:
                     parts.append("...")
