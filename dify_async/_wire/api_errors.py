@@ -15,8 +15,8 @@ from typing import Any, Final
 import attrs
 
 from dify_async import errors
+from dify_async._text import printable, shortened
 from dify_async._wire.error_bodies import quoted, read_words
-from dify_async._wire.text import printable, shortened
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 

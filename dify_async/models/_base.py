@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 import attrs
 import orjson
 
+from dify_async._text import shortened
 from dify_async._types import Json
-from dify_async._wire.text import shortened
 
 WIRE_KEYS: Final = "wire_keys"
 """Metadata entry of an attrs field: the JSON keys it is read from, in order of preference."""

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from dify_async import models
+from dify_async._text import json_type, printable, shortened
 from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async._wire.run_errors import error_from_result
-from dify_async._wire.text import json_type, printable, shortened
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent, WorkflowFinished, WorkflowFinishedData
 from dify_async.models import RunStatus

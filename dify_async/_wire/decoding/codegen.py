@@ -33,8 +33,8 @@ from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_
 
 import attrs
 
+from dify_async._text import json_type
 from dify_async._types import Json
-from dify_async._wire.text import json_type
 from dify_async.models._base import WIRE_KEYS, Received
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
