@@ -133,7 +133,7 @@ class Asked:
 def error_from_response(
     asked: Asked, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None
 ) -> ApiError:
-    """Return the error of a response that is not 2xx."""
+    """Return the error of a response that is not 2xx; the caller masks secrets by `redact`."""
     words = read_words(body)
     kind = _class_of(status, words.code, words.message)
     if not words.is_json and (status in {502, 503, 504} or 520 <= status <= 529):
@@ -141,7 +141,7 @@ def error_from_response(
     elif status == 404 and (asked.enterprise or (asked.recent and not words.is_json)):
         kind = errors.NotSupportedByServer
     version = printable(headers.get("X-Version", ""))[:_LONGEST_VERSION] or None
-    error = kind(
+    return kind(
         _with_hint(words.quoted(f"{status}"), _hint(kind, asked, status, headers, words.code, words.is_json)),
         status=status,
         code=words.code,
@@ -155,8 +155,6 @@ def error_from_response(
         headers=_without_secrets(headers),
         body=body,
     )
-    error.redact(asked.secrets)
-    return error
 
 
 def error_from_event(event: ErrorEvent, **context: Any) -> ApiError:
