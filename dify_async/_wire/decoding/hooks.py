@@ -6,8 +6,8 @@ What a field makes of the JSON that it gets:
 - a number as digits, a time in seconds or as text, a price as text: the number, the aware `datetime`, the
   `Decimal`
 - another primitive where a string belongs: its JSON text, except for ids and tokens
-- a primitive that is no value of the field's type ("many" tokens, a number as an id, a time beyond all years):
-  the same as null
+- a primitive that is no value of the field's type ("many" tokens, a number as an id, a time beyond all
+  years): the same as null
 - a string that an enum does not know: a new member
 - a container where a primitive belongs, or the other way round: `StructureError`, with the path to it
 
