@@ -4,13 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types bench soak clean
+.PHONY: demo test test-all lint types bench soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/dify-async demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+
+# Everything that takes longer: all tests with thorough fuzzing, other versions of Python and of the
+# dependencies, and many runs with a look at the memory.
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m "" --hypothesis-profile thorough
+	$(BIN)/nox --session tests lowest
+	$(MAKE) soak
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -1,9 +1,14 @@
-"""The checks: `nox` runs lint, types, and the tests on each Python present; `nox -s bench` measures."""
+"""The checks: `nox` runs lint, types, and the tests on every Python and with the lowest dependencies.
+
+`nox -s thorough` runs all tests with thorough fuzzing, `nox -s bench` measures.
+"""
 
 import nox
 
+PYTEST = ("pytest", "--numprocesses", "auto", "--dist", "loadgroup")
+
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "lowest"]
 nox.options.error_on_missing_interpreters = False
 
 
@@ -34,7 +39,23 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests."""
     _install(session, "test")
-    session.run("pytest", "--numprocesses", "auto", "--dist", "worksteal", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest versions of the dependencies."""
+    _install(session, "test")
+    dependencies = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    session.install(*(dependency.replace(">=", "==") for dependency in dependencies))
+    session.run(*PYTEST, *session.posargs)
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """Run all tests, those that take long too, with thorough fuzzing."""
+    _install(session, "test")
+    session.run(*PYTEST, "-m", "", "--hypothesis-profile", "thorough", *session.posargs)
 
 
 @nox.session

@@ -160,7 +160,7 @@ async def overhead(rows: int) -> bool:
 
     result = WorkflowResult(status=RunStatus.SUCCEEDED)
 
-    async def work(_row: object, _key: str) -> WorkflowResult:
+    async def work(_row: object, _key: str, _attempts: object) -> WorkflowResult:
         await asyncio.sleep(0)
         return result
 

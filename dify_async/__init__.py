@@ -17,19 +17,18 @@ from dify_async._version import __version__
 
 if TYPE_CHECKING:
     from dify_async import errors, events, models
-    from dify_async._core.pager import Pager
-    from dify_async._core.request import Response
-    from dify_async._core.stream import EventStream
+    from dify_async._http.pager import Pager
+    from dify_async._http.request import Response
     from dify_async._probe import Probe, probe
-    from dify_async._types import OMIT
+    from dify_async._streaming.stream import EventStream
     from dify_async.batch import Batch, Outcome
-    from dify_async.clients import AppClient, WebAppClient
+    from dify_async.clients.app import AppClient
+    from dify_async.clients.web import WebAppClient
     from dify_async.files import InputFile
     from dify_async.models import RunHandle
     from dify_async.settings import Retry, Timeouts
 
 __all__ = [
-    "OMIT",
     "AppClient",
     "Batch",
     "EventStream",
@@ -50,19 +49,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "OMIT": "_types",
-    "AppClient": "clients",
+    "AppClient": "clients.app",
     "Batch": "batch",
-    "EventStream": "_core.stream",
+    "EventStream": "_streaming.stream",
     "InputFile": "files",
     "Outcome": "batch",
-    "Pager": "_core.pager",
+    "Pager": "_http.pager",
     "Probe": "_probe",
-    "Response": "_core.request",
+    "Response": "_http.request",
     "Retry": "settings",
     "RunHandle": "models",
     "Timeouts": "settings",
-    "WebAppClient": "clients",
+    "WebAppClient": "clients.web",
     "probe": "_probe",
 }
 """Where each name is at home. They are imported at their first use: aiohttp alone takes most of a second of

@@ -1,4 +1,4 @@
-"""Is there a Dify, and which one? Asked without a key."""
+"""Find out whether an address is that of a Dify server, and its version, without a key."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import ssl as tls
 
 import attrs
 
-from dify_async._core import operations
-from dify_async._core.core import Core
-from dify_async._core.identity import Anonymous, checked_base_url
-from dify_async._core.transport import Settings, Transport
-from dify_async.clients import CLOUD
+from dify_async._http.auth import NoAuth, checked_base_url
+from dify_async.clients._base import make_api
+from dify_async.clients.app import CLOUD
 from dify_async.errors import ApiError, DecodeError
-from dify_async.settings import Retry, Timeouts
+from dify_async.operations.app import SERVER_INFO
+from dify_async.settings import Timeouts
 
 
 @attrs.frozen
@@ -22,8 +21,9 @@ class Probe:
     base_url: str
     """The address, as a client would use it."""
     is_dify: bool
+    """Whether a Dify server answered."""
     version: str | None
-    """The server's version, where it told."""
+    """The server's version. None if it did not send one."""
     detail: str
     """What answered, in a sentence."""
 
@@ -35,7 +35,7 @@ async def probe(
     proxy: str | None = None,
     ssl: tls.SSLContext | bool | None = None,
 ) -> Probe:
-    """Say whether a Dify answers at an address, and which version. Sends no key.
+    """Return whether a Dify server answers at an address, and its version. Sends no key.
 
     Args:
         base_url: The address. Default: `DIFY_BASE_URL`, or Dify's cloud. `/v1` is appended if missing.
@@ -44,21 +44,38 @@ async def probe(
         ssl: As for a client.
 
     Raises:
-        TransportError: nothing answers there.
+        TransportError: nothing answers at the address.
     """
     address = checked_base_url(base_url, "DIFY_BASE_URL", CLOUD, "v1")
-    clocks = Timeouts(connect=timeout, read=timeout, total=timeout)
-    transport = Transport(
-        Settings(base_url=address, timeouts=clocks, retry=Retry(attempts=1), proxy=proxy, ssl=ssl)
+    api = make_api(
+        NoAuth(),
+        base_url=address,
+        timeouts=Timeouts(connect=timeout, read=timeout, total=timeout),
+        retry=0,
+        max_concurrent=1,
+        on_abandon="stop",
+        headers=None,
+        session=None,
+        proxy=proxy,
+        ssl=ssl,
+        trace_configs=(),
+        limiter=None,
+        max_event_bytes=2**20,
     )
     try:
-        info = await Core(transport, Anonymous()).call(operations.SERVER_INFO)
-        version = info.server_version or transport.server_version
+        info = await api.call(SERVER_INFO, {})
+        version = info.server_version or api.transport.server_version
         detail = f"Dify {version} answers" if version else "something else answers: its JSON is not Dify's"
     except (ApiError, DecodeError) as error:
-        # Every answer of Dify names its version, refusals too (recording: `pywsgi_err_401`).
-        version = transport.server_version
-        detail = f"Dify {version} answers, with an error: {error}" if version else f"no Dify answers: {error}"
+        # Every response of Dify contains its version, errors too (recording: `pywsgi_err_401`). Servers from
+        # 1.16 on answer 404 here.
+        version = api.transport.server_version
+        if version is None:
+            detail = f"no Dify server answers: {error}"
+        elif isinstance(error, ApiError) and error.status == 404:
+            detail = f"Dify {version} answers"
+        else:
+            detail = f"Dify {version} answers, with an error: {error}"
     finally:
-        await transport.close()
+        await api.transport.close()
     return Probe(address, is_dify=version is not None, version=version, detail=detail)

@@ -1,4 +1,4 @@
-"""A run as the answer of a web application: for FastAPI, Starlette and everything else that speaks ASGI."""
+"""Pass a run on to a web client: for FastAPI, Starlette and other ASGI frameworks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Final
 
-from dify_async._core.stream import EventStream
+from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent, Event, WorkflowFinished, WorkflowPaused
@@ -35,9 +35,9 @@ _PING: Final = b"event: ping\n\n"
 
 
 def event_json(event: Event) -> Json:
-    """Give an event as the server sent it: the default of `EventStreamResponse(render=...)`."""
+    """Return an event as the server sent it: the default of `EventStreamResponse(render=...)`."""
     if isinstance(event, WorkflowFinished | WorkflowPaused) and "event" not in event.raw:
-        # Of a run that was found again by its record, which is what the data of the event would be.
+        # The run was recovered from its record, which is what the data of the event would be.
         return {
             "event": event.event,
             "task_id": event.task_id,
@@ -48,7 +48,7 @@ def event_json(event: Event) -> Json:
 
 
 class EventStreamResponse(_Response):
-    """Passes the events of a run on to a browser, as Dify itself would send them.
+    """Streams the events of a run to a browser, as Dify itself would send them.
 
     ```python
     @app.post("/ask")
@@ -57,20 +57,20 @@ class EventStreamResponse(_Response):
     ```
 
     An ASGI application, and a `Response` where Starlette is installed: endpoints of Starlette and FastAPI
-    return it. The answer begins at once, with a ping; pings of the server are passed on, so that no proxy
-    takes a quiet run for a dead one. A caller who goes away, also before the first event, ends the run like
-    every other way of leaving it: the server is asked to stop it, unless the client was made with
+    return it. The response starts at once, with a ping; pings of the server are passed on, so that no proxy
+    takes a quiet run for a dead connection. A client that disconnects, also before the first event, leaves
+    the stream early: the server is asked to stop the run, unless the Dify client was created with
     `on_abandon="detach"`.
 
-    What goes wrong ends the stream with an `error` event in Dify's form, of `status`, `code` and `message`.
-    It has the server's words if the server refused, else only the kind of trouble: addresses and details
-    are for your log.
+    Errors end the stream with an `error` event in Dify's form, with `status`, `code` and `message`. It quotes
+    the server if the server rejected the run, otherwise it contains only the kind of error: addresses and
+    details are for your log.
 
     Args:
         stream: From a method such as `client.workflows.stream(...)`, not yet entered.
-        render: Makes JSON of an event; None leaves the event out. Default: all of it, as it came, inputs
-            and outputs of all nodes included.
-        headers: Headers besides those of an event stream.
+        render: Returns the JSON of an event; None omits the event. Default: everything as it arrived,
+            including inputs and outputs of all nodes.
+        headers: Headers in addition to those of an event stream.
     """
 
     def __init__(
@@ -83,20 +83,20 @@ class EventStreamResponse(_Response):
         self._stream = stream
         self._render = render
         sent = _HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
-        # What Starlette's Response and those who handle one expect.
+        # Attributes that Starlette's `Response` has, for code that handles one.
         self.status_code = 200
         self.background: Callable[[], Awaitable[None]] | None = None
         self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()]
 
     async def __call__(
         self,
-        scope: MutableMapping[str, object],  # noqa: ARG002 - ASGI gives it
+        scope: MutableMapping[str, object],  # noqa: ARG002 - part of ASGI
         receive: Callable[[], Awaitable[MutableMapping[str, object]]],
         send: Callable[[MutableMapping[str, object]], Awaitable[None]],
     ) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         passing = asyncio.create_task(self._pass_on(send))
-        leaving = asyncio.create_task(_gone(receive))
+        leaving = asyncio.create_task(_disconnected(receive))
         try:
             await asyncio.wait([passing, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -104,7 +104,7 @@ class EventStreamResponse(_Response):
                 task.cancel()
             await asyncio.wait([passing, leaving])
         if not passing.cancelled():
-            passing.result()  # Raises what nobody thought of.
+            passing.result()  # Raises unexpected exceptions.
         if self.background is not None:
             await self.background()
 
@@ -120,34 +120,34 @@ class EventStreamResponse(_Response):
             await self._write_events(write)
             await write(b"", more=False)
         except OSError as exc:
-            _log.debug("the caller of a stream is gone: %s", exc)
+            _log.debug("the client of a stream disconnected: %s", exc)
 
     async def _write_events(self, write: Callable[[bytes], Awaitable[None]]) -> None:
         stream = self._stream
         ready: list[bytes] = []
-        stream._on_ping = lambda: ready.append(_PING)  # pyright: ignore[reportPrivateUsage]
-        told = False
+        stream.on_ping = lambda: ready.append(_PING)
+        is_reported = False
         try:
             async with stream:
-                going_on = True
-                while going_on:
-                    while (event := stream._take()) is not None:  # pyright: ignore[reportPrivateUsage]
-                        told = isinstance(event, ErrorEvent)
+                goes_on = True
+                while goes_on:
+                    while (event := stream.take()) is not None:
+                        is_reported = isinstance(event, ErrorEvent)
                         shown = self._render(event)
                         if shown is not None:
                             ready.append(_data(shown))
                     if ready:
                         await write(b"".join(ready))
                         ready.clear()
-                    going_on = await stream._fill()  # pyright: ignore[reportPrivateUsage]
+                    goes_on = await stream.fill()
         except DifyError as error:
-            _log.warning("a stream that was passed on ended early: %s", error)
-            if not told:
-                await write(_data(_told(error)))
+            _log.warning("a stream to a web client ended early: %s", error)
+            if not is_reported:
+                await write(_data(_error_event(error)))
 
 
-async def _gone(receive: Callable[[], Awaitable[MutableMapping[str, object]]]) -> None:
-    """Wait until the caller is gone."""
+async def _disconnected(receive: Callable[[], Awaitable[MutableMapping[str, object]]]) -> None:
+    """Wait until the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -156,7 +156,7 @@ def _data(value: Json) -> bytes:
     return f"data: {json.dumps(value)}\n\n".encode()
 
 
-def _told(error: DifyError) -> Json:
+def _error_event(error: DifyError) -> Json:
     if isinstance(error, ApiError):
         return {"event": "error", "status": error.status, "code": error.code, "message": error.message}
     kind = type(error).__name__

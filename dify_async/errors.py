@@ -1,16 +1,16 @@
-"""Every error that the SDK raises.
+"""All errors that the SDK raises.
 
 DifyError
-├── ConfigurationError (also ValueError)   the call cannot be made: bad key, no user, closed client, ...
-├── TransportError                         no answer
-│   ├── ConnectionFailed                   no connection, or one that broke
-│   ├── ConnectTimeout                     the clock `connect`
-│   ├── ReadTimeout                   the clock `read`
-│   ├── IdleTimeout                        the clock `idle`
-│   ├── TotalTimeout                       the clock `total`
-│   └── OutcomeUnknown                     a run that may have started, and cannot be found again
-├── ApiError                               an answer that is not 2xx, or an `error` event with a code
-│   ├── BadRequest                         400, and the 4xx that have no class of their own
+├── ConfigurationError (also ValueError)   wrong argument, no user, closed client used; nothing was sent
+├── TransportError                         no response
+│   ├── ConnectionFailed                   no connection, or it was interrupted
+│   ├── ConnectTimeout                     `Timeouts.connect`
+│   ├── ReadTimeout                        `Timeouts.read`
+│   ├── IdleTimeout                        `Timeouts.idle`
+│   ├── TotalTimeout                       `Timeouts.total`
+│   └── OutcomeUnknown                     a run that may have started, and whose id is not known
+├── ApiError                               a response that is not 2xx, or an `error` event with a code
+│   ├── BadRequest                         400, and the 4xx without a class of their own
 │   │   ├── InvalidParam                   invalid_param
 │   │   ├── AppUnavailable                 app_unavailable
 │   │   ├── WrongAppMode                   not_workflow_app, not_chat_app, not_completion_app
@@ -23,33 +23,34 @@ DifyError
 │   ├── Unauthorized                       401
 │   │   ├── LoginRequired                  web_sso_auth_required
 │   │   ├── AppAccessDenied                web_app_access_denied
-│   │   └── AuthenticationFailed           authentication_failed: a wrong password, e-mail or code
+│   │   └── AuthenticationFailed           authentication_failed: wrong password, e-mail or code
 │   ├── Forbidden                          403
 │   │   └── KnowledgeRateLimited           the plan's limit on knowledge requests
 │   ├── NotFound                           404
-│   │   └── NotSupportedByServer           the server does not know the operation
+│   │   └── NotSupportedByServer           the server does not have the operation
 │   ├── Conflict                           409
 │   ├── FormClosed                         412: submitted already, or expired
 │   ├── FileTooLarge                       413
 │   ├── UnsupportedFileType                415
-│   ├── RateLimited                        too many at once: try later
-│   ├── QuotaExceeded                      used up: trying later does not help
+│   ├── RateLimited                        too many requests: try again later
+│   ├── QuotaExceeded                      used up: trying again later does not help
 │   └── ServerError                        5xx
 │       └── GatewayError                   502, 503, 504, 52x of a proxy, without JSON
-├── RunFailed                              the run ended as failed
-│   ├── RunRejected                        an `error` event without a code: mostly an unsuitable input
+├── RunFailed                              the run failed
+│   ├── RunRejected                        rejected before it started, mostly because of an input
 │   ├── RunStopped                         the run was stopped
 │   └── RunPaused                          the run waits for a person
-├── StreamInterrupted                      the stream ended without its last event
-├── TooLarge                          an event or a body over the ceiling
-└── DecodeError                            a 2xx answer that is not what it should be
+├── StreamInterrupted                      the stream ended without a terminal event
+├── TooLarge                               an event or a body over the limit
+└── DecodeError                            a 2xx response that is not what it should be
 
-All of them pickle, and name the operation and the server's version where they are known. None of them
-holds a key, a password or a header.
+All of them pickle, and have the operation and the server's version if these are known. None of them contains
+a key or a password.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -105,14 +106,14 @@ __all__ = [
 
 
 class DifyError(Exception):
-    """What every error of the SDK is."""
+    """Base of all errors of the SDK."""
 
     def __init__(self, text: str, *, operation: str | None = None, server_version: str | None = None) -> None:
         super().__init__(text)
         self.operation = operation
-        """What was asked, as method and path: `POST /workflows/run`."""
+        """Method and path of the request: `POST /workflows/run`."""
         self.server_version = server_version
-        """The last `X-Version` seen from the server, None where it never told."""
+        """The last `X-Version` of the server. None if it never sent one."""
 
     def __str__(self) -> str:
         context = [self.operation] if self.operation else []
@@ -132,11 +133,23 @@ def _revive(cls: type[DifyError], args: tuple[Any, ...]) -> DifyError:
 
 
 class ConfigurationError(DifyError, ValueError):
-    """The call cannot be made as it stands; nothing was sent."""
+    """An argument or setting is not valid, or the client cannot be used like this; nothing was sent."""
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        operation: str | None = None,
+        server_version: str | None = None,
+        about_client: bool = False,
+    ) -> None:
+        super().__init__(text, operation=operation, server_version=server_version)
+        self.about_client = about_client
+        """True if no call of the client can be made as it is, because it is closed or has no end user."""
 
 
 class TransportError(DifyError):
-    """No answer came, or none to its end."""
+    """There was no response, or not a complete one."""
 
     def __init__(
         self,
@@ -150,15 +163,15 @@ class TransportError(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.may_have_started = may_have_started
-        """Whether the server may be at work on the request all the same."""
+        """True if the server may be processing the request all the same."""
         self.handle = handle
-        """The run, where one is known to have started."""
+        """Finds the run again. None unless one is known to have started."""
         self.partial = partial
-        """What had come of the answer by then."""
+        """The partial result."""
 
 
 class ConnectionFailed(TransportError):
-    """No connection could be made, or it broke before the answer was complete."""
+    """No connection could be made, or it was interrupted before the response was complete."""
 
 
 class ConnectTimeout(TransportError):
@@ -166,11 +179,11 @@ class ConnectTimeout(TransportError):
 
 
 class ReadTimeout(TransportError):
-    """No answer within `Timeouts.read` seconds after the request was sent."""
+    """No response, or no further data of it, within `Timeouts.read` seconds."""
 
 
 class IdleTimeout(TransportError):
-    """Not a byte, nor a ping, for `Timeouts.idle` seconds."""
+    """No data of a stream for `Timeouts.idle` seconds, not even a ping."""
 
 
 class TotalTimeout(TransportError):
@@ -178,11 +191,11 @@ class TotalTimeout(TransportError):
 
 
 class OutcomeUnknown(TransportError):
-    """The run may have started, and no id of it is known. It was not sent again, for that could pay twice."""
+    """The run may have started, and its id is not known. It was not retried: that could pay twice."""
 
 
 class ApiError(DifyError):
-    """The server's answer is not 2xx, or its stream holds an `error` event with a code."""
+    """The response is not 2xx, or the stream contains an `error` event with a code."""
 
     def __init__(
         self,
@@ -199,46 +212,52 @@ class ApiError(DifyError):
         trace_id: str | None = None,
         handle: RunHandle | None = None,
         partial: AnyResult | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.status = status
-        """The HTTP status, or the one inside an `error` event."""
+        """The HTTP status, or the status of the `error` event."""
         self.code = code
         """Dify's own code, such as `invalid_param`. The set is open."""
         self.message = message
-        """The server's words, for people: do not compare them."""
+        """The server's message, for people: do not compare it."""
         self.params = params
-        """The parameter at fault, where the server names one."""
+        """The parameter that is wrong, if the server names it."""
         self.may_have_started = may_have_started
-        """Whether the run may have started all the same."""
+        """True if the run may have started all the same."""
         self.retry_after = retry_after
-        """Seconds that the server asks to wait."""
+        """Seconds to wait, as requested by the server."""
         self.trace_id = trace_id
-        """The server's `X-Trace-Id`, for its logs."""
+        """The server's `X-Trace-Id`, to find the request in its logs."""
         self.handle = handle
-        """The run, where the error came from inside a stream."""
+        """Finds the run again, if the error was in a stream."""
         self.partial = partial
-        """What had come of the answer, where the error came from inside a stream."""
+        """The partial result, if the error was in a stream."""
+        self.headers: Mapping[str, str] = dict(headers or {})
+        """Headers of the response by lowercase name; secrets are masked. Empty for an `error` event."""
+        self.body = body
+        """Body of the response; secrets are masked. Empty for an `error` event."""
 
 
 class BadRequest(ApiError):
-    """The request is not acceptable as it is."""
+    """The request is not valid."""
 
 
 class InvalidParam(BadRequest):
-    """A parameter or an input is missing or unsuitable. Dify also uses this code for failures of its own."""
+    """A parameter or an input is missing or wrong. Dify also uses this code for failures of its own."""
 
 
 class AppUnavailable(BadRequest):
-    """The app has nothing published, or its configuration is broken."""
+    """The app is not published, or its configuration is not valid."""
 
 
 class WrongAppMode(BadRequest):
-    """The key opens an app of another kind than the call is for."""
+    """The key belongs to another kind of app."""
 
 
 class ProviderNotInitialized(BadRequest):
-    """The workspace has no usable credentials for the model's provider."""
+    """The workspace has no valid credentials for the model's provider."""
 
 
 class ModelNotSupported(BadRequest):
@@ -246,11 +265,11 @@ class ModelNotSupported(BadRequest):
 
 
 class CompletionRequestFailed(BadRequest):
-    """The model's provider refused or failed; its words are in the message."""
+    """The model's provider returned an error; see the message."""
 
 
 class WorkflowRequestFailed(BadRequest):
-    """The workflow failed; only servers of 2024 say it so."""
+    """The workflow failed. Servers of 2024 only."""
 
 
 class ConversationCompleted(BadRequest):
@@ -258,27 +277,27 @@ class ConversationCompleted(BadRequest):
 
 
 class InvalidFormData(BadRequest):
-    """The values or the action do not fit the form; it is still open."""
+    """The values or the action are not valid for the form; it is still open."""
 
 
 class Unauthorized(ApiError):
-    """The key is missing, unknown, or of the other kind; on the Web API, the passport is not taken."""
+    """The key is missing, unknown, or of the other kind; on the Web API, the passport is not valid."""
 
 
 class LoginRequired(Unauthorized):
-    """The web app is not public: log in by `client.auth`, or give `login_token=`."""
+    """The web app is not public: log in with `client.auth`, or pass `login_token=`."""
 
 
 class AppAccessDenied(Unauthorized):
-    """Who is logged in may not use the web app; another try does not help."""
+    """The user who is logged in may not use the web app; a retry does not help."""
 
 
 class AuthenticationFailed(Unauthorized):
-    """The e-mail and the password do not fit, or there is no such account."""
+    """The e-mail or the password is wrong."""
 
 
 class Forbidden(ApiError):
-    """The key is right, and the thing is not allowed: API switched off, plan, access."""
+    """The key is valid, but the request is not allowed: API switched off, plan, access."""
 
 
 class KnowledgeRateLimited(Forbidden):
@@ -286,15 +305,15 @@ class KnowledgeRateLimited(Forbidden):
 
 
 class NotFound(ApiError):
-    """There is no such thing, or it belongs to another user or app."""
+    """There is no such object, or it belongs to another user or app."""
 
 
 class NotSupportedByServer(NotFound):
-    """The server does not know the operation: it is too old, or the base URL leads elsewhere."""
+    """The server does not have the operation: it is too old, or `base_url` does not lead to its API."""
 
 
 class Conflict(ApiError):
-    """It exists already, or is in use."""
+    """The object exists already, or is in use."""
 
 
 class FormClosed(ApiError):
@@ -302,19 +321,22 @@ class FormClosed(ApiError):
 
 
 class FileTooLarge(ApiError):
-    """The upload is over the limit of Dify or of the proxy before it."""
+    """The upload is larger than Dify, or a proxy in front of it, allows."""
 
 
 class UnsupportedFileType(ApiError):
-    """The type that was declared, of a file or of the request, is not accepted here."""
+    """The declared type of a file or of the request is not accepted."""
 
 
 class RateLimited(ApiError):
-    """Too many requests at once. Retried already, as `Retry` allows; the run did not start."""
+    """Too many requests at the same time; or, in a stream, for the model's provider.
+
+    A rejected request was retried, as `Retry` allows, and its run did not start.
+    """
 
 
 class QuotaExceeded(ApiError):
-    """A quota is used up: trying again does not help."""
+    """A quota is used up: a retry does not help."""
 
 
 class ServerError(ApiError):
@@ -322,11 +344,11 @@ class ServerError(ApiError):
 
 
 class GatewayError(ServerError):
-    """A proxy before Dify answered in its place, with a page instead of JSON."""
+    """A proxy in front of Dify answered instead, with a page and not with JSON."""
 
 
 class RunFailed(DifyError):
-    """The run started, and ended badly."""
+    """The run failed."""
 
     def __init__(
         self,
@@ -340,40 +362,40 @@ class RunFailed(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.result = result
-        """Everything that is known of the run."""
+        """All that is known about the run."""
         self.handle = handle
-        """What the run is found again with."""
+        """Finds the run again."""
         self.node_id = node_id
-        """The node that failed, where the stream told."""
+        """Id of the node that failed, if the stream contained it."""
 
 
 class RunRejected(RunFailed):
-    """The worker refused the run before it began, mostly for a missing or unsuitable input.
+    """The server rejected the run before it started, mostly because an input is missing or wrong.
 
-    It is the caller's mistake and not the server's trouble, so it is never retried. The server keeps a
-    connection slot for it up to 300 seconds (recording: `err_wf_missing_required_input_hang`).
+    A retry does not help, so there is none. Servers before 1.15 keep a connection slot for such a run for up
+    to 300 seconds (recording: `err_wf_missing_required_input_hang`).
     """
 
 
 class RunStopped(RunFailed):
-    """The run was stopped, by a person, by a call, or by the server's limit on time."""
+    """The run was stopped: by a person, by a request, or by the server's time limit."""
 
 
 class RunPaused(RunFailed):
-    """The run waits: `paused` says for what, `handle` finds it again, `workflows.resume` goes on."""
+    """The run waits: see `paused`. `handle` finds it again, `workflows.resume` continues it."""
 
     handle: RunHandle
 
     @property
     def paused(self) -> Pause:
-        """What the run waits for: the same as `result.paused`."""
+        """What the run waits for; the same as `result.paused`."""
         paused: Pause | None = getattr(self.result, "paused", None)
-        assert paused is not None, "else it is no RunPaused"
+        assert paused is not None, "a paused run has a pause"
         return paused
 
 
 class StreamInterrupted(DifyError):
-    """The stream ended without its last event, so how the run ended is not known. It was not stopped."""
+    """The stream ended without a terminal event, so the outcome of the run is unknown. It was not stopped."""
 
     def __init__(
         self,
@@ -386,28 +408,32 @@ class StreamInterrupted(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.handle = handle
-        """What the run is found again with."""
+        """Finds the run again."""
         self.partial = partial
-        """What had come of the answer."""
+        """The partial result."""
 
 
 class TooLarge(DifyError):
-    """An event or a body is over the ceiling, `max_event_bytes` of the client."""
+    """An event or a body is larger than the client's `max_event_bytes`, or an event has too many lines."""
 
     def __init__(
-        self, limit: int, *, operation: str | None = None, server_version: str | None = None
+        self,
+        limit: int,
+        text: str | None = None,
+        *,
+        operation: str | None = None,
+        server_version: str | None = None,
     ) -> None:
-        super().__init__(
-            f"an event or a body is larger than max_event_bytes={limit}; raise it if you expect that much",
-            operation=operation,
-            server_version=server_version,
+        text = text or (
+            f"an event or a body is larger than max_event_bytes={limit}; raise it if you expect so much data"
         )
+        super().__init__(text, operation=operation, server_version=server_version)
         self.limit = limit
-        """Bytes."""
+        """The limit in bytes."""
 
 
 class DecodeError(DifyError):
-    """The answer is 2xx, and not what it should be."""
+    """The response is 2xx, but its body is not what it should be."""
 
     def __init__(
         self,
@@ -419,4 +445,4 @@ class DecodeError(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.raw = raw
-        """The body, as it came."""
+        """The body as it was received."""

@@ -1,18 +1,24 @@
-"""Clocks and retries. Wrong values are refused when the object is made, not when it is first used."""
+"""Timeouts and retry settings, validated at construction."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
 
 import attrs
 
 from dify_async.errors import ConfigurationError
 
+_MAX_SECONDS: Final = 365 * 86400.0
+"""A year. Event loops overflow at timers that are much longer."""
+
 
 def _seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= _MAX_SECONDS or math.isnan(value):  # type: ignore[operator,arg-type]
         raise ConfigurationError(
-            f"{type(instance).__name__}.{attribute.name} is a number of seconds above 0, not {value!r}"
+            f"{type(instance).__name__}.{attribute.name} must be a number of seconds above 0 and at most a "
+            f"year, got {value!r:.100}"
         )
 
 
@@ -24,51 +30,76 @@ def _seconds_or_none(instance: object, attribute: attrs.Attribute[Any], value: o
 def _count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(
-            f"{type(instance).__name__}.{attribute.name} is a whole number from 1 on, not {value!r}"
+            f"{type(instance).__name__}.{attribute.name} must be an int of 1 or more, got {value!r:.100}"
         )
 
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """How long to wait for what, in seconds. Each clock raises an error of its own.
+    """Timeouts in seconds. Each one raises its own error.
 
-    Waiting for a free slot, of `max_concurrent` or of a `limiter`, is on no clock.
+    Waiting for a concurrency slot (`max_concurrent`, `limiter`) is not covered by any timeout.
     """
 
     connect: float = attrs.field(default=10, validator=_seconds)
-    """Name look-up, TCP and TLS. Raises `ConnectTimeout`."""
+    """DNS lookup, proxy, TCP and TLS handshake. Raises `ConnectTimeout`.
+
+    For a `session` of your own that limits its connections, waiting for its pool is not included."""
     read: float = attrs.field(default=60, validator=_seconds)
-    """From the end of the request to the answer, and between two parts of it; for all but runs.
+    """Until the response starts, and between two chunks of it. Raises `ReadTimeout`.
 
-    Raises `ReadTimeout`."""
+    Does not apply to the responses of runs. For every request it also limits how long the server may refuse
+    to accept more of the body; waiting for the source of an upload is not limited."""
     idle: float = attrs.field(default=330, validator=_seconds)
-    """Silence of a streamed run, from the request on; pings count as signs of life. Raises `IdleTimeout`.
+    """Maximum silence of a streamed run, counted from the request on; pings reset it. Raises `IdleTimeout`.
 
-    A run that waits in Dify's queue is silent, and Dify itself gives up after 300 seconds: less would cut
-    runs that are only slow to start."""
+    A queued run is silent, and Dify itself gives up after 300 seconds, so a smaller value aborts runs that
+    are merely slow to start. Time that passes while nobody reads the stream does not count."""
     total: float | None = attrs.field(default=None, validator=_seconds_or_none)
-    """The whole call, retries and the whole stream included; None for no limit. Raises `TotalTimeout`.
+    """The whole call including retries and streaming. None means no limit. Raises `TotalTimeout`.
 
-    The only clock of a run in blocking mode, besides `connect`."""
+    Apart from `connect`, this is the only timeout of a run in blocking mode."""
 
 
 @attrs.frozen(kw_only=True)
 class Retry:
-    """When a request is sent again, and after how long.
+    """How often and after which delay a failed request is sent again.
 
-    A run is sent again only where it certainly did not start: no connection was made, or the server refused
-    it because of too many at once. What cannot do harm twice (reading, replacing, deleting) is sent again
-    also after a broken connection, a silent server, 429, 502, 503, 504 and 52x.
+    A run is sent again only if it certainly did not start: no connection was made, nothing was written, or
+    the server rejected it because of too many concurrent requests. Idempotent requests (reading, replacing,
+    deleting) are also retried after a broken connection, a read timeout, 429, 502, 503, 504 and 52x.
 
-    The wait before try n is drawn between 0 and `base * 2 ** (n - 1)`, at most `cap`, so that many callers
-    spread out; a `Retry-After` of the server is waited for in full.
+    The delay before attempt n + 1 is drawn between 0 and `base * 2 ** (n - 1)`, at most `cap`, so that many
+    callers spread out. A `Retry-After` of the server is waited for in full.
     """
 
     attempts: int = attrs.field(default=3, validator=_count)
-    """Tries in all, the first included: 1 for none again."""
+    """Attempts in all, including the first: 1 means no retry."""
     base: float = attrs.field(default=0.5, validator=_seconds)
     """Seconds."""
     cap: float = attrs.field(default=8, validator=_seconds)
-    """Seconds."""
+    """Maximum of the random part of a delay, in seconds."""
     total: float = attrs.field(default=60, validator=_seconds)
-    """Seconds from the first try on, after which no other is begun."""
+    """Seconds since the first attempt after which no further one starts."""
+
+
+def timeouts_from(value: object, defaults: Timeouts, name: str) -> Timeouts:
+    """Return `value` as timeouts: a number limits the whole call, None means the defaults."""
+    if value is None:
+        return defaults
+    if isinstance(value, Timeouts):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return attrs.evolve(defaults, total=value)
+    raise ConfigurationError(f"{name} must be Timeouts or a number of seconds, got {value!r:.100}")
+
+
+def retry_from(value: object, default: Retry, name: str) -> Retry:
+    """Return `value` as retry settings: an int is a number of retries, None means the default."""
+    if value is None:
+        return default
+    if isinstance(value, Retry):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return attrs.evolve(default, attempts=value + 1)
+    raise ConfigurationError(f"{name} must be Retry or a number of retries, got {value!r:.100}")

@@ -1,21 +1,26 @@
-"""What all tests share: the fake Dify, and a client of it."""
+"""Fixtures of all tests, and the settings of pytest and hypothesis."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import inspect
 import os
+import signal
 from collections.abc import AsyncIterator
 from unittest.mock import Mock
 
 import aiohttp
 import aioresponses.core
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dify_async import AppClient
 from dify_async.testing import FakeDify
+from tests.support.clients import app_client
+from tests.support.servers import upload_server
 
-pytest_plugins = ["dify_async.testing"]
+pytest_plugins = ["dify_async.testing", "pytester", "tests.support.reports"]
 
 # aioresponses 0.7.9 makes responses without an argument that aiohttp 3.14 asks for (upstream issue 289).
 if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
@@ -26,6 +31,23 @@ if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).paramet
             super().__init__(*args, **kwargs)  # type: ignore[arg-type]
 
     aioresponses.core.ClientResponse = _Response
+
+
+# The profile of `make test`, and with `--hypothesis-profile=thorough` that of `make test-all`.
+_FUZZING = settings(
+    deadline=None,
+    print_blob=True,
+    # Servers and clients serve all examples of a test. Large examples take their time.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile("quick", _FUZZING, max_examples=100, derandomize=True)
+settings.register_profile("thorough", _FUZZING, max_examples=2000)
+settings.load_profile("quick")
+
+
+# Under `nohup make test &` this process ignores Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
@@ -39,5 +61,34 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture
 async def client(fake_dify: FakeDify) -> AsyncIterator[AppClient]:
-    async with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
+    async with app_client(fake_dify) as client:
         yield client
+
+
+@pytest.fixture
+async def werkzeug_server() -> AsyncIterator[tuple[str, list[object]]]:
+    """Return the URL of a server that parses forms with Dify's own library, and the list of what it parsed."""
+    async with upload_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def _nothing_left_behind(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Fail a test that leaves a task or a connection."""
+    dify: FakeDify | None = None
+    if "fake_dify" in request.fixturenames:
+        dify = request.getfixturevalue("fake_dify")
+    before = asyncio.all_tasks()
+    yield
+    gc.collect()  # Objects dropped without being closed warn, and warnings are errors.
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert not left, f"tasks left behind: {left}"
+    if dify is not None:
+        assert dify.wait_for(lambda: dify.open_sockets == 0), "connections left behind"
+
+
+@pytest.fixture(autouse=True)
+def _leak_check(request: pytest.FixtureRequest) -> None:
+    """Check every asynchronous test for leaks; in the other tests there is no event loop to look at."""
+    if request.node.get_closest_marker("asyncio"):
+        request.getfixturevalue("_nothing_left_behind")

@@ -6,24 +6,28 @@ import ast
 import asyncio
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
 import dify_async
 from dify_async import AppClient, errors, events, models
-from dify_async._core import operations, web_operations
-from dify_async._core.operations import Operation
+from dify_async._wire.operation import Operation
+from dify_async.models._base import Model
+from dify_async.operations import app as operations
+from dify_async.operations import web as web_operations
 from dify_async.testing import FakeDify, Workflow
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dify_async"
 
 
-@pytest.mark.parametrize("module", [dify_async, errors, events, models])
+@pytest.mark.parametrize("module", [dify_async, errors])
 def test_all_names_what_is_public(module: object) -> None:
     names = module.__all__  # type: ignore[attr-defined]
     assert sorted(names) == sorted(set(names))
@@ -31,15 +35,49 @@ def test_all_names_what_is_public(module: object) -> None:
         assert getattr(module, name) is not None
 
 
-def test_every_error_event_and_model_is_listed() -> None:
-    for module, base in ((errors, errors.DifyError), (events, events.Event)):
-        defined = {
-            name
-            for name, value in vars(module).items()
-            if inspect.isclass(value) and issubclass(value, base) and not name.startswith("_")
-        }
-        assert defined <= set(module.__all__)
-    assert {kind.__name__ for kind in events.BY_NAME.values()} <= set(events.__all__)
+def classes_of(module: Any) -> set[str]:
+    """Return the names of the public classes that a module defines."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def test_every_error_is_listed() -> None:
+    assert classes_of(errors) == set(errors.__all__)
+
+
+@pytest.mark.parametrize("package", [events, models])
+def test_every_event_and_model_is_exported_by_its_package(package: Any) -> None:
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        if info.name.rpartition(".")[2].startswith("_"):
+            continue
+        assert classes_of(module) <= set(module.__all__), info.name
+        for name in module.__all__:
+            assert getattr(package, name) is getattr(module, name)
+
+
+@pytest.mark.parametrize("package", [events, models])
+def test_models_share_one_comparison_and_one_repr(package: Any) -> None:
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for kind in vars(importlib.import_module(info.name)).values():
+            if inspect.isclass(kind) and issubclass(kind, Model) and kind is not Model:
+                assert not {"__eq__", "__repr__", "__hash__"} & vars(kind).keys(), kind
+
+
+def test_every_public_field_is_documented() -> None:
+    missing: list[str] = []
+    for package in (events, models):
+        for path in Path(package.__path__[0]).glob("*.py"):
+            for kind in ast.parse(path.read_text(encoding="utf-8")).body:
+                body = kind.body if isinstance(kind, ast.ClassDef) else []
+                for one, following in itertools.pairwise([*body, ast.Pass()]):
+                    if isinstance(one, ast.AnnAssign) and not ast.unparse(one).startswith(("_", "event:")):
+                        is_documented = isinstance(following, ast.Expr)
+                        missing += [] if is_documented else [f"{path.name}: {kind.name}.{ast.unparse(one)}"]
+    assert missing == []
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
@@ -51,17 +89,19 @@ LAYERS = {
     "_types": 0,
     "errors": 0,
     "settings": 1,
+    "options": 1,
     "models": 0,
     "events": 1,
     "files": 1,
     "_wire": 2,
-    "_core": 3,
+    "operations": 2,
+    "_http": 3,
+    "_streaming": 4,
     "batch": 4,
-    "journal": 3,
-    "resources": 4,
-    "clients": 5,
-    "asgi": 5,
-    "sync": 6,
+    "resources": 5,
+    "clients": 6,
+    "asgi": 6,
+    "sync": 7,
 }
 
 
@@ -89,12 +129,32 @@ def test_the_wire_is_pure_and_only_the_core_knows_aiohttp() -> None:
             assert not re.search(r"^(?:import|from) (?:asyncio|aiohttp|socket)", text, re.MULTILINE), path
 
 
-def test_every_module_imports_on_its_own() -> None:
-    names = [module.name for module in pkgutil.walk_packages([str(PACKAGE)], "dify_async.")]
-    assert len(names) > 25
-    for name in names:
-        if not name.endswith("__main__"):
-            importlib.import_module(name)
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if path.stem != "__main__"
+)
+
+EXTRAS = {
+    "dify_async.cli": ["typer", "rich"],
+    "dify_async.distributed": ["distributed"],
+    "dify_async.sync.distributed": ["distributed"],
+}
+"""The modules that need an extra, and the packages that the extra installs."""
+
+
+def test_the_modules_are_found() -> None:
+    assert len(MODULES) > 25
+    assert EXTRAS.keys() <= set(MODULES)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_imports_on_its_own(name: str) -> None:
+    for module, packages in EXTRAS.items():
+        if f"{name}.".startswith(f"{module}."):
+            for package in packages:
+                pytest.importorskip(package, reason=f"{module} needs an extra")
+    importlib.import_module(name)
 
 
 def test_the_table_of_operations_is_sound() -> None:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.support.limits import HANGS_AFTER
+
 PROGRAM = """
 import asyncio, aiohttp
 from aioresponses import aioresponses
@@ -23,5 +25,7 @@ asyncio.run(main())
 
 @pytest.mark.xfail(strict=True, reason="aioresponses 0.7.9 does not know aiohttp 3.14 (upstream issue 289)")
 def test_aioresponses_works_as_it_is() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, timeout=HANGS_AFTER, check=False
+    )
     assert done.returncode == 0

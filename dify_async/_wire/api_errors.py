@@ -1,7 +1,7 @@
-"""Which error an answer means that is not 2xx, or an `error` event: one function for both.
+"""The error of a response that is not 2xx, and of an `error` event: one function for both.
 
-The class follows the status first and the code second, because codes are many and open: any exception of
-the server without a code of its own gets its class name as one.
+The class follows the status first and the code second, because codes are many and open: an exception of the
+server without a code of its own gets its class name as one.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypedDict
-
-import attrs
+from typing import Any, Final
 
 from dify_async import errors
+from dify_async._wire.error_bodies import quoted, read_words
+from dify_async._wire.operation import Operation
+from dify_async._wire.text import printable, shortened
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
-from dify_async.models._base import as_object, parse_json
-
-_SHOWN: Final = 200
-"""Characters of the server's words that go into an error's text; `code` and `message` have them all."""
 
 _LONGEST_VERSION: Final = 50
 """Characters."""
 
-_A_CENTURY: Final = 100 * 365 * 86400.0
-"""Seconds. More would be no number of seconds that anything can wait."""
+_LONGEST_ADDRESS: Final = 200
+"""Characters of the target of a redirect."""
 
-_READ: Final = 4096
-"""Bytes of a page that are searched for its title."""
+_A_CENTURY: Final = 100 * 365 * 86400.0
+"""Seconds. The most that a server can ask to wait."""
+
+_SECRET_HEADERS: Final = {"set-cookie", "set-cookie2", "authorization", "proxy-authenticate"}
+"""Headers of a response that are masked in an error."""
 
 _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     400: errors.BadRequest,
@@ -62,7 +62,7 @@ _BY_CODE: Final[dict[str, type[ApiError]]] = {
     "provider_quota_exceeded": errors.QuotaExceeded,
     "rate_limit_error": errors.QuotaExceeded,
 }
-"""The codes that people branch on. A code counts only with a status that it belongs to."""
+"""The codes that programs branch on. A code counts only with a status that it belongs to."""
 
 _OUTSIDE_THEIR_STATUS: Final = {
     (400, "provider_quota_exceeded"),
@@ -70,108 +70,94 @@ _OUTSIDE_THEIR_STATUS: Final = {
     (412, "human_input_form_submitted"),
     (412, "human_input_form_expired"),
 }
-"""Codes whose class is no kind of the status's own."""
+"""Codes whose class is not a subclass of their status's class."""
+
+_PROVIDER_LIMIT: Final = (429, "rate_limit_error")
+"""In a stream, the limit of the model's provider (recording: `116_chat_ratelimit_streaming`); as the status
+of a response, the quota of Dify's cloud."""
 
 _HINTS: Final[dict[type[ApiError], str]] = {
-    errors.Unauthorized: "check that the API key or the passport is this app's own, and base_url its server; "
-    "a login may have run out",
-    errors.LoginRequired: "the app is not public: log in by client.auth.login(...), or give login_token=",
-    errors.AppAccessDenied: "who is logged in may not use this app; another try does not help, and a new "
-    "login only after single sign-on",
-    errors.WrongAppMode: "the key opens an app of another kind; client.app.info() tells which, and so does "
-    "the address of a web app",
+    errors.Unauthorized: "check that the API key or passport belongs to this app, and that base_url is its "
+    "server; a login may have expired",
+    errors.LoginRequired: "the app is not public: log in with client.auth.login(...), or pass login_token=",
+    errors.AppAccessDenied: "the user who is logged in may not use this app; a retry does not help, and a "
+    "new login only after single sign-on",
+    errors.WrongAppMode: "the key belongs to another kind of app: see client.app.info(), or the address of "
+    "the web app",
     errors.AppUnavailable: "publish the app in Dify first",
-    errors.FormClosed: "workflows.wait(handle, continue_on_pause=True) tells what became of the run",
-    errors.RateLimited: "too many requests at once; lower max_concurrent, or raise the app's limit in Dify",
+    errors.FormClosed: "workflows.wait(handle, continue_on_pause=True) returns the result of the run",
+    errors.RateLimited: "too many requests at the same time; lower max_concurrent, or raise the app's limit "
+    "in Dify",
     errors.QuotaExceeded: "a quota is used up, so a retry does not help",
     errors.ProviderNotInitialized: "set up the model provider's credentials in Dify",
-    errors.NotSupportedByServer: "the server is too old for this, or base_url leads past its API",
-    errors.GatewayError: "a proxy answered in Dify's place; Dify may be down or too slow for it",
+    errors.NotSupportedByServer: "the server is too old for this, or base_url does not lead to its API",
+    errors.GatewayError: "a proxy answered instead of Dify; Dify may be down, or too slow for the proxy",
 }
 
 _HINTS_BY_CODE: Final = {
     "not_setup": "the server is not set up yet: open its console",
     "not_init_validated": "the server is not set up yet: open its console",
-    "unauthorized_and_force_logout": "the server's licence is not valid any more",
-    "invalid_upload_token": "get another by client.forms.upload_token(form_token)",
+    "unauthorized_and_force_logout": "the server's license is not valid any more",
+    "invalid_upload_token": "get a new one with client.forms.upload_token(form_token)",
     "web_form_rate_limit_exceeded": "too many requests for forms from this address within a minute: wait",
-    "email_send_ip_limit": "too many mails were asked for: wait",
-    "password_reset_rate_limit_exceeded": "too many mails were asked for: wait",
+    "email_send_ip_limit": "too many e-mails were requested: wait",
+    "password_reset_rate_limit_exceeded": "too many e-mails were requested: wait",
     "email_password_reset_limit": "too many wrong codes were tried: wait a day",
+    "agent_not_published": "publish the agent in Dify first",
+    "agent_run_limit_exceeded": "the agent reached its limit of steps or time: raise it in Dify",
+    "speech_to_text_disabled": "switch on speech to text in the app's features",
+    "workflow_version_execution_not_allowed": "the plan does not include runs of other workflow versions",
 }
-"""What to do where the class of the error alone does not tell."""
-
-
-class _Words(TypedDict):
-    code: str | None
-    message: str
-    params: str | None
-
-
-@attrs.frozen
-class Asked:
-    """What was asked, as far as an error tells it."""
-
-    operation: str
-    """Method and path: `POST /workflows/run`."""
-    starts_run: bool = False
-    recent: bool = False
-    """Whether servers of 2024 lack the operation."""
-    enterprise: bool = False
-    """Whether only servers of the enterprise edition have it."""
-    advice: tuple[int, str] | None = None
-    """What to do at JSON of this status."""
-    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
-    """What no error tells, should the server send it back: passwords, tokens, headers of the call."""
+"""Advice for codes whose class alone would mislead."""
 
 
 def error_from_response(
-    asked: Asked, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None
+    operation: Operation[Any],
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    server_version: str | None = None,
+    now: datetime | None = None,
 ) -> ApiError:
-    """Give the error that an answer means."""
-    is_json, words = _read(body)
-    kind = _class_of(status, words["code"], words["message"])
-    if not is_json and (status in {502, 503, 504} or 520 <= status <= 529):
+    """Return the error of a response that is not 2xx."""
+    words = read_words(body)
+    kind = _class_of(status, words.code, words.message)
+    if not words.is_json and (status in {502, 503, 504} or 520 <= status <= 529):
         kind = errors.GatewayError
-    elif status == 404 and (asked.enterprise or (asked.recent and not is_json)):
+    elif status == 404 and (operation.enterprise or (operation.recent and not words.is_json)):
         kind = errors.NotSupportedByServer
-    hint = _HINTS_BY_CODE.get(words["code"] or "") or _HINTS.get(kind, "")
-    if is_json and asked.advice is not None and asked.advice[0] == status:
-        hint = asked.advice[1]
-    elif asked.enterprise and status == 404:
-        hint = "only servers of the enterprise edition have this; elsewhere every web app is public"
-    elif 300 <= status < 400:
-        hint = f"redirects are not followed; set base_url to where it leads: {_origin(headers)}"
-    elif not is_json and kind is errors.NotFound:
-        hint = (
-            "no such path: check base_url (Dify's API ends in /v1, that of web apps in /api) and the ids in "
-            "the call"
-        )
-    elif not is_json and kind is errors.FileTooLarge:
-        hint = "a proxy before Dify limits the size of requests (nginx: client_max_body_size)"
+    version = printable(headers.get("X-Version", ""))[:_LONGEST_VERSION] or server_version
     return kind(
-        _sentence(f"{status}", words, hint),
+        _with_hint(
+            words.quoted(f"{status}"), _hint(kind, operation, status, headers, words.code, words.is_json)
+        ),
         status=status,
-        code=words["code"],
-        message=words["message"],
-        params=words["params"],
-        operation=asked.operation,
-        server_version=headers.get("X-Version", "")[:_LONGEST_VERSION] or None,
-        may_have_started=asked.starts_run and status >= 500,
+        code=words.code,
+        message=words.message,
+        params=words.params,
+        operation=operation.name,
+        server_version=version,
+        may_have_started=operation.starts_run and status >= 500,
         retry_after=_retry_after(headers.get("Retry-After"), now or datetime.now(UTC)),
         trace_id=headers.get("X-Trace-Id"),
+        headers=_without_secrets(headers),
+        body=body,
     )
 
 
 def error_from_event(event: ErrorEvent, **context: Any) -> ApiError:
-    """Give the error that an `error` event with a code means; `context` goes to its constructor."""
-    # The decoder lets through what is of another type, such as a number for the text.
-    status = event.status if type(event.status) is int else 500
-    code, message = str(event.code), str(event.message)
-    kind = _class_of(status, code, message)
-    words: _Words = {"code": code, "message": message, "params": None}
-    text = _sentence(f"the stream ended with an error: {status}", words, _HINTS.get(kind, ""))
-    return kind(text, status=status, code=code, message=message, **context)
+    """Return the error of an `error` event with a code; `context` goes to its constructor."""
+    status = event.status if event.status is not None else 500
+    code, message = event.code, event.message
+    if (status, code) == _PROVIDER_LIMIT:
+        kind: type[ApiError] = errors.RateLimited
+        hint = "the model's provider limits its requests: try again later"
+    else:
+        kind = _class_of(status, code, message)
+        hint = _HINTS_BY_CODE.get(code or "") or _HINTS.get(kind, "")
+    text = quoted(f"the stream ended with an error: {status}", code, message)
+    return kind(_with_hint(text, hint), status=status, code=code, message=message, **context)
 
 
 def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
@@ -179,7 +165,7 @@ def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
     if kind is None:
         kind = errors.ServerError if status >= 500 else errors.BadRequest if status >= 400 else ApiError
     if status == 400 and code == "invalid_param" and message.startswith("Too many requests"):
-        # What 1.14 makes of its own 429 (recording: `err_rate_limited_streaming`).
+        # 1.14 turns its own 429 into this (recording: `err_rate_limited_streaming`).
         return errors.RateLimited
     if status == 403 and "rate limit" in message:
         return errors.KnowledgeRateLimited
@@ -189,55 +175,54 @@ def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
     return kind
 
 
-def _read(body: bytes) -> tuple[bool, _Words]:
-    """Read an error's body: Dify's own JSON, other JSON, or a page of a server or proxy."""
-    try:
-        found = parse_json(body)
-    except ValueError:
-        return False, {"code": None, "message": _page_title(body), "params": None}
-    fields = as_object(found)
-    if fields is None:
-        return True, {"code": None, "message": "" if found is None else str(found), "params": None}
-    # Creating segments answers {"error": "..."} (recording: `err_ds_segment_create_empty`).
-    message = fields.get("message") or fields.get("error") or ""
-    code, params = fields.get("code"), fields.get("params")
-    return True, {
-        "code": code if isinstance(code, str) else None,
-        "message": message if isinstance(message, str) else str(message),
-        "params": params if isinstance(params, str) else None,
-    }
+def _hint(
+    kind: type[ApiError],
+    operation: Operation[Any],
+    status: int,
+    headers: Mapping[str, str],
+    code: str | None,
+    is_json: bool,
+) -> str:
+    if is_json and operation.advice is not None and operation.advice[0] == status:
+        return operation.advice[1]
+    if operation.enterprise and status == 404:
+        return "only servers of the enterprise edition have this; on others every web app is public"
+    if 300 <= status < 400:
+        return f"redirects are not followed; set base_url to their target: {_target(headers)}"
+    if not is_json and status == 404 and "X-Version" in headers:
+        # Dify itself answered, so base_url is right (recording: `116_root_404`).
+        ids = ", or an id in the call is not a UUID" if "{" in operation.path else ""
+        return f"this version of Dify does not have the operation{ids}"
+    if not is_json and kind is errors.NotFound:
+        return (
+            "no such path: check base_url (Dify's API ends in /v1, that of web apps in /api) and the ids in "
+            "the call"
+        )
+    if not is_json and kind is errors.FileTooLarge:
+        return "a proxy in front of Dify limits the size of requests (nginx: client_max_body_size)"
+    return _HINTS_BY_CODE.get(code or "") or _HINTS.get(kind, "")
 
 
-def _page_title(body: bytes) -> str:
-    text = body[:_READ].decode("utf-8", "replace")
-    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-    if title is not None:
-        text = title[1]
-    words = re.sub(r"<[^>]*>", " ", text)
-    return " ".join(words.split())
-
-
-def _sentence(start: str, words: _Words, hint: str) -> str:
-    parts = [f"{start} {_cut(words['code'])}" if words["code"] else start]
-    message = " ".join(words["message"].split())
-    if message:
-        parts.append(_cut(message))
-    text = ": ".join(parts)
+def _with_hint(text: str, hint: str) -> str:
     return f"{text}; {hint}" if hint else text
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    shown = {name.lower(): value for name, value in headers.items()}
+    shown |= dict.fromkeys(_SECRET_HEADERS & shown.keys(), "***")
+    return shown | ({"location": _target(headers)} if "location" in shown else {})
 
 
-def _origin(headers: Mapping[str, str]) -> str:
-    # Without query and credentials: a redirect may carry tokens.
+def _target(headers: Mapping[str, str]) -> str:
+    # Without query and credentials: a redirect may contain tokens.
     place = re.match(r"(https?://)(?:[^/?#]*@)?([^?#]*)", headers.get("Location", ""), re.IGNORECASE)
-    return _cut(place[1] + place[2]) if place is not None else "another path of the server"
+    if place is None:
+        return "another path of the server"
+    return shortened(printable(place[1] + place[2]), _LONGEST_ADDRESS)
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Read both forms of the header: seconds, and a date."""
+    """Return the seconds of a `Retry-After` header, which has two forms: seconds, and a date."""
     if value is None:
         return None
     value = value.strip()

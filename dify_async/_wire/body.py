@@ -1,51 +1,111 @@
-"""The JSON of a request, and the files in it: where one stands, the body says how the server gets it."""
+"""The JSON of a request body, and the files in it."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
 
 import orjson
 
 from dify_async._types import Json
+from dify_async._wire.scalars import entries, is_dict, is_finite, non_finite_number, plain
 from dify_async.files import InputFile
 from dify_async.models import FileType, RemoteFile, UploadedFile
 
+_DEEPEST: Final = 254
+"""Levels of nesting that orjson serializes."""
+
 
 def written(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple[bytes, list[InputFile]]:
-    """Give the JSON of a body, and the files in it that have yet to be uploaded before it can be sent.
+    """Return the JSON of a body, and the files in it that must be uploaded before it can be sent.
+
+    Scalars of numpy are sent as the numbers and strings that they are, decimals as numbers with all digits,
+    integers of any size exactly.
 
     Raises:
-        TypeError: something in it is no JSON.
+        TypeError: A value is not valid in JSON; the text has its path.
     """
     missing: list[InputFile] = []
 
-    def met(value: Any) -> Json:
+    def default(value: Any) -> Any:
         if isinstance(value, (UploadedFile, RemoteFile)):
-            return _local(value.type, value.id)
-        if not isinstance(value, InputFile):
-            raise TypeError(_no_json(value))
-        if value.address is not None:
-            return {"type": value.type, "transfer_method": "remote_url", "url": value.address}
-        if value not in uploaded:
+            return _local_file(value.type, value.id)
+        if isinstance(value, InputFile):
+            if value.address is not None:
+                return {"type": value.type, "transfer_method": "remote_url", "url": value.address}
+            if value in uploaded:
+                return _local_file(value.type, uploaded[value].id)
             missing.append(value)
             return None
-        return _local(value.type, uploaded[value].id)
+        return _scalar(value)
 
     try:
-        return orjson.dumps(body, default=met), missing
-    except TypeError as exc:
-        # orjson puts our own sentence behind one of its own.
-        raise TypeError(str(exc.__cause__ or exc)) from None
+        data = orjson.dumps(body, default=default)
+    except TypeError:
+        # Rare: a value that is not valid, or an integer beyond 64 bits. The careful way finds out.
+        missing.clear()
+        data = orjson.dumps(_prepared(body, "", _DEEPEST), default=default)
+    # NaN and infinity are null by now.
+    problem = non_finite_number(body, "") if b"null" in data else None
+    if problem is not None:
+        raise TypeError(problem)
+    return data, missing
 
 
-def _local(kind: FileType, upload_file_id: str) -> Json:
+def _local_file(kind: FileType, upload_file_id: str) -> Json:
     return {"type": kind, "transfer_method": "local_file", "upload_file_id": upload_file_id}
 
 
-def _no_json(value: object) -> str:
-    text = f"{type(value).__name__} is no JSON value"
-    is_file = isinstance(value, (bytes, bytearray, os.PathLike, io.IOBase))
-    return f"{text}; a file goes in as InputFile(...)" if is_file else text
+def _scalar(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value)) if value.is_finite() else None
+    found = plain(value)
+    if type(found) is type(value):
+        raise TypeError
+    return found
+
+
+def _prepared(value: Any, path: str, depth: int) -> Any:
+    """Return a copy that orjson serializes exactly; raise a `TypeError` with the path of a wrong value."""
+    if depth == 0:
+        raise TypeError(f"{path[:60]}... must not be nested so deeply")
+    inner = entries(value, path)
+    if inner is not None:
+        copies = [_prepared(one, place, depth - 1) for one, place in inner]
+        if dataclasses.is_dataclass(value):
+            return dict(zip((field.name for field in dataclasses.fields(value)), copies, strict=True))
+        if not is_dict(value):
+            return copies
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"the keys of {path or 'the body'} must be str, got {type(key).__name__}")
+        return dict(zip(map(str, value), copies, strict=True))
+    value = plain(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return orjson.Fragment(_digits(value, path))
+    if not isinstance(value, (InputFile, UploadedFile, RemoteFile)) and is_finite(value):
+        _check(value, path, _scalar)
+    return value
+
+
+def _digits(value: int, path: str) -> str:
+    try:
+        return str(value)
+    except ValueError:
+        raise TypeError(f"{path} must be a number of at most 4,300 digits") from None
+
+
+def _check(value: Any, path: str, default: Callable[[Any], Any]) -> None:
+    try:
+        orjson.dumps(value, default=default)
+    except TypeError:
+        if isinstance(value, str):
+            raise TypeError(f"{path} must be valid Unicode, got half of a surrogate pair") from None
+        text = f"{path} must be a JSON value, got {type(value).__name__}"
+        if isinstance(value, (bytes, bytearray, os.PathLike, io.IOBase)):
+            text = f"{text}: pass a file as InputFile(...)"
+        raise TypeError(text) from None

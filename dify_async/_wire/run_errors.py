@@ -1,14 +1,15 @@
-"""Which error a result is: none where the run ended well."""
+"""The error of a run that did not succeed."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from dify_async.errors import RunFailed, RunPaused, RunStopped
+from dify_async._wire.text import printable, shortened
+from dify_async.errors import RunFailed, RunPaused, RunRejected, RunStopped
 from dify_async.models import ChatResult, CompletionResult, RunStatus, WorkflowResult
 
 _SHOWN: Final = 300
-"""Characters of a run's own error that go into the text of ours; the result has them all."""
+"""Characters of a run's own error that are part of ours; the result has it completely."""
 
 _STOP_WORDS: Final = ("user requested stop", "stopped by user")
 
@@ -16,25 +17,25 @@ _STOP_WORDS: Final = ("user requested stop", "stopped by user")
 def error_from_result(
     result: WorkflowResult | ChatResult | CompletionResult, **context: Any
 ) -> RunFailed | None:
-    """Give the error of a run that did not succeed, not even in part; `context` goes to it.
+    """Return the error of a run that did not succeed, not even in part; `context` goes to its constructor.
 
-    What was stopped is `RunStopped` also where the server calls that a failure: two ways of stopping race in
-    it (contract of 1.14).
+    A stopped run is `RunStopped` also if the server calls it failed: two ways of stopping race in it
+    (contract of 1.14).
     """
     run = result.run if isinstance(result, ChatResult) else result
-    if not isinstance(run, WorkflowResult) or run.status in {
-        RunStatus.SUCCEEDED,
-        RunStatus.PARTIAL_SUCCEEDED,
-    }:
+    if not isinstance(run, WorkflowResult) or run.status.is_success:
         return None
-    error = str(run.error or "")
+    error = run.error or ""
+    words = shortened(printable(error), _SHOWN)
     if run.status == RunStatus.PAUSED:
-        nodes = ", ".join(map(str, run.paused.nodes)) if run.paused is not None else ""
+        nodes = ", ".join(map(printable, run.paused.nodes)) if run.paused is not None else ""
         return RunPaused(f"the run waits at {nodes or 'a node'}: see result.paused", result=result, **context)
-    if run.status == RunStatus.STOPPED or any(words in error.lower() for words in _STOP_WORDS):
-        return RunStopped(f"the run was stopped: {_cut(error)}", result=result, **context)
-    return RunFailed(f"the run ended as {run.status}: {_cut(error)}", result=result, **context)
+    if run.status == RunStatus.STOPPED or any(stop in error.lower() for stop in _STOP_WORDS):
+        return RunStopped(f"the run was stopped: {words}", result=result, **context)
+    if run.rejected:
+        return RunRejected(f"the run was rejected: {words}", result=result, **context)
+    return RunFailed(f"the run {_ended(run.status)}: {words}", result=result, **context)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+def _ended(status: RunStatus) -> str:
+    return "failed" if status == RunStatus.FAILED else f"ended as {printable(status)}"

@@ -1,41 +1,48 @@
 """Bytes to the data of events, however the bytes are cut.
 
 Dify writes `data: {json}` and an empty line per event, and `event: ping` alone every ten seconds. Proxies
-re-cut and sometimes rewrite that, so all of the event-stream grammar is read: LF, CRLF and CR, a byte order
-mark, comments, data over several lines. Lines end at those three only: U+2028 and U+0085 stand raw inside
-Dify's JSON (recording: `wf_llm_streaming`), which is why nothing here uses `splitlines`.
+re-cut and sometimes rewrite that, so the complete event-stream grammar is read: LF, CRLF and CR, a byte order
+mark, comments, data over several lines. Lines end at those three only: U+2028 and U+0085 are part of Dify's
+JSON (recording: `wf_llm_streaming`), which is why nothing here uses `splitlines`.
 """
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from typing import Final
 
 from dify_async.errors import TooLarge
 
 PING: Final = b""
-"""What `feed` gives for a ping: an event without data."""
+"""What `feed` returns for a ping: an event without data."""
+
+_MOST_LINES: Final = 65_536
+"""Lines of one event. Dify writes one; more would only cost time."""
 
 
 class EventParser:
     """Cuts the bytes of one stream into the data of its events.
 
-    The time taken is linear in the bytes, also for one huge event that comes in small reads.
+    Time is linear in the bytes, also for one huge event in small reads. Memory is limited by the size of one
+    event: of an event that is not complete, only the unfinished line and the data are kept; comments are
+    dropped at once.
     """
 
-    __slots__ = ("_after_cr", "_fresh", "_limit", "_tail")
+    __slots__ = ("_after_cr", "_event", "_fresh", "_limit", "_tail")
 
     def __init__(self, max_event_bytes: int) -> None:
         self._limit = max_event_bytes
-        self._tail = bytearray()  # The block that has begun and not ended, with LF line ends.
-        self._fresh = True  # Nothing but a part of a byte order mark has come yet.
+        self._event = _Event(max_event_bytes)  # The complete lines of an event that is not complete.
+        self._tail = bytearray()  # The unfinished line.
+        self._fresh = True  # Nothing but a part of a byte order mark was received yet.
         self._after_cr = False  # The last byte was a CR, so that a LF right after it belongs to it.
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take what was received; give the data of each event that it completes, `PING` for a ping.
+        """Add received bytes; return the data of each event that they complete, `PING` for a ping.
 
         Raises:
-            TooLarge: an event is larger than the limit, whether or not it is complete.
+            TooLarge: An event is larger than the limit, complete or not.
         """
         if self._fresh:
             data = self._without_bom(data)
@@ -43,42 +50,66 @@ class EventParser:
             data = self._with_lf(data)
         tail = self._tail
         if tail:
-            # The empty line may lie on the seam, so the search begins one byte before it.
-            seam = len(tail) - 1
             tail += data
-            if tail.find(b"\n\n", seam) < 0:
-                self._check(len(tail) - tail.endswith(b"\n"))
+            if b"\n" not in data:
+                self._check_tail()
                 return []
             data = bytes(tail)
             tail.clear()
+        events: list[bytes] = []
+        if self._event.lines:
+            end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
+            if end == 0 and not data.startswith(b"\n"):
+                self._begin(data)
+                return events
+            self._event.add_all(data[:end])
+            events += self._event.finished()
+            data = data[end + 1 :]
         end = data.rfind(b"\n\n")
         if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
-            # Dify writes an event as one line. Whether all of these are is asked once for all of them.
-            events = data[6:end].split(b"\n\ndata: ")
-            if b"\n" not in b"".join(events) and b"" not in events:
-                tail += data[end + 2 :]
-                return events
+            # Dify writes an event as one line. Whether all of these are is checked once for all of them.
+            found = data[6:end].split(b"\n\ndata: ")
+            if b"\n" not in b"".join(found) and b"" not in found:
+                if end + 2 < len(data):
+                    self._begin(data[end + 2 :])
+                return events + found if events else found
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
-        if rest:
-            tail += rest
-            self._check(len(rest) - rest.endswith(b"\n"))
-        if len(data) > self._limit:
-            for block in blocks:
-                self._check(len(block))
-        return _read_blocks(blocks)
+        for block in blocks:
+            events += self._read(block)
+        self._begin(rest)
+        return events
 
     def close(self) -> list[bytes]:
-        """Give what the stream broke off in: the last event, if it only lacks its empty line.
+        """Return the last event, if only its empty line is missing.
 
-        It may also be half an event: what is no whole JSON is for the caller to leave out.
+        It may also be half an event: the caller drops data that is not valid JSON.
         """
-        rest = bytes(self._tail)
-        self._tail.clear()
-        return _read_blocks([rest])
+        if self._tail:
+            self._event.add(bytes(self._tail))
+            self._tail.clear()
+        return self._event.finished()
 
-    def _check(self, size: int) -> None:
-        if size > self._limit:
+    def _begin(self, rest: bytes) -> None:
+        """Keep the beginning of an event, which contains no empty line."""
+        if b"\n" in rest:
+            end = rest.rfind(b"\n") + 1
+            self._event.add_all(rest[:end])
+            rest = rest[end:]
+        self._tail += rest
+        self._check_tail()
+
+    def _read(self, block: bytes) -> list[bytes]:
+        """Return the data of a complete event, if it has any."""
+        if block.startswith(b"data: ") and 6 < len(block) <= self._limit and b"\n" not in block:
+            return [block[6:]]
+        self._event.add_all(block)
+        return self._event.finished()
+
+    def _check_tail(self) -> None:
+        if self._tail.startswith(b":"):
+            del self._tail[1:]
+        elif self._tail and self._event.size + len(self._tail) > self._limit:
             raise TooLarge(self._limit)
 
     def _without_bom(self, data: bytes) -> bytes:
@@ -99,27 +130,60 @@ class EventParser:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _read_blocks(blocks: list[bytes]) -> list[bytes]:
-    events: list[bytes] = []
-    for block in blocks:
-        if block.startswith(b"data: ") and len(block) > 6 and b"\n" not in block:
-            events.append(block[6:])
-        elif block and (event := _read_lines(block)) is not None:
-            events.append(event)
-    return events
+class _Event:
+    """Joins the lines of one event after the other."""
 
+    __slots__ = ("_data", "_is_ping", "_limit", "lines", "size")
 
-def _read_lines(block: bytes) -> bytes | None:
-    """Read the lines between two empty lines; None where they hold no event, only comments for example."""
-    values: list[bytes] = []
-    name = b""
-    for line in block.split(b"\n"):
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._start()
+
+    def _start(self) -> None:
+        self._data: bytearray | None = None
+        self._is_ping = False
+        self.lines = 0
+        """Number of lines, without comments."""
+        self.size = 0
+        """Bytes of these lines and their line ends."""
+
+    def add_all(self, block: bytes) -> None:
+        """Add the lines of a block."""
+        for line in _lines(block):
+            self.add(line)
+
+    def add(self, line: bytes) -> None:
+        """Add a line without its line end."""
+        if not line or line.startswith(b":"):
+            return
+        self.lines += 1
+        self.size += len(line) + 1
+        if self.size - 1 > self._limit:
+            raise TooLarge(self._limit)
+        if self.lines > _MOST_LINES:
+            raise TooLarge(self._limit, f"an event has more than {_MOST_LINES} lines")
         field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
         if field == b"data":
-            values.append(value)
+            value = value.removeprefix(b" ")
+            if self._data is None:
+                self._data = bytearray(value)
+            else:
+                self._data += b"\n"
+                self._data += value
         elif field == b"event":
-            name = value
-    if name == b"ping":
-        return PING
-    return b"\n".join(values) or None
+            self._is_ping = value.removeprefix(b" ") == b"ping"
+
+    def finished(self) -> list[bytes]:
+        """Return the event's data as a list of one, [] if it has none, and start the next event."""
+        events = [PING] if self._is_ping else [bytes(self._data)] if self._data else []
+        self._start()
+        return events
+
+
+def _lines(block: bytes) -> Iterator[bytes]:
+    # One at a time: a list of tiny lines takes many times as much memory as they do.
+    start = 0
+    while (end := block.find(b"\n", start)) >= 0:
+        yield block[start:end]
+        start = end + 1
+    yield block[start:]

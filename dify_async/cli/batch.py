@@ -1,38 +1,126 @@
-"""Running a workflow for each row of a file."""
+"""The command `batch`."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Annotated, Any
 
 import attrs
+import typer
 
+from dify_async._private_file import private_opener
 from dify_async._types import Json
-from dify_async.batch import Batch, Outcome
+from dify_async.batch import Batch
+from dify_async.cli.batch_progress import progress_on
+from dify_async.cli.batch_report import Report
 from dify_async.cli.columns import inputs_of, matched, read_columns
-from dify_async.cli.outcome import FAILED, SUCCEEDED, code_of, has_warned, say
-from dify_async.cli.progress import progress_on
-from dify_async.cli.report import Report
-from dify_async.cli.show import print_rows
-from dify_async.cli.table import read_table
-from dify_async.clients import AppClient
+from dify_async.cli.options import DEFAULT_USER, ApiKey, BaseUrl, User, with_client
+from dify_async.cli.output import print_rows, say
+from dify_async.cli.process import FAILED, SUCCEEDED, code_of, has_warned, in_terms_of_the_command
+from dify_async.cli.results import results_to
+from dify_async.cli.rows import Table, read_table
+from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError, DifyError
-from dify_async.files import InputFile
-from dify_async.models import WorkflowResult
+from dify_async.models import InputField, WorkflowResult
+
+
+def batch(
+    rows: Annotated[
+        Path,
+        typer.Argument(
+            help="A CSV, TSV, JSON lines or JSON file with a row for each run, and a column or key for each "
+            "input."
+        ),
+    ],
+    columns: Annotated[
+        list[str],
+        typer.Option(
+            "--column",
+            metavar="INPUT=COLUMN",
+            default_factory=list,
+            show_default=False,
+            help="Map an input to a column with a different name, e.g. city=City.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            show_default=False,
+            help="File for the results: CSV or TSV if its name ends in .csv or .tsv, otherwise a line of "
+            "JSON per row. A journal for --resume is written beside it. Default: print JSON lines.",
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency",
+            "-c",
+            min=1,
+            help="Maximum number of runs at the same time. A default Dify server handles 10 connections.",
+        ),
+    ] = 5,
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive", help="Start with one run at a time and increase until the server pushes back."
+        ),
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue a previous run of this command: retry failed and missing rows, follow runs that "
+            "were in flight.",
+        ),
+    ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            show_default="that of the byte order mark, else UTF-8, else GBK",
+            help="Encoding of the file of rows.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(show_default=False, help="Write an HTML report: statuses, time, tokens, problems."),
+    ] = None,
+    api_key: ApiKey = None,
+    base_url: BaseUrl = None,
+    user: User = DEFAULT_USER,
+) -> None:
+    """Run the workflow once for each row of a file.
+
+    Columns are validated against the app's input form before the first run. File cells hold a path (relative
+    to the rows file) or a URL; separate several with semicolons. Other columns are not sent, but kept in the
+    results. Ctrl-C stops the runs in flight. The exit code is the one shared by all failed rows, otherwise 1.
+
+    `dify-async batch rows.csv -c 10 -o results.csv --column city=City --report report.html`
+    """
+    job = _Job(
+        rows=rows,
+        output=output,
+        report=report,
+        columns=columns,
+        encoding=encoding,
+        concurrency=concurrency,
+        adaptive=adaptive,
+        resume=resume,
+    )
+    with_client(api_key, base_url, user, lambda client: _run(client, job))
 
 
 @attrs.frozen(kw_only=True)
-class Job:
-    """What is to be done."""
+class _Job:
+    """What the options ask for."""
 
     rows: Path
     output: Path | None
-    """Where results go; standard output without."""
+    """The file for the results; standard output if None."""
     report: Path | None
     columns: Sequence[str]
     encoding: str | None
@@ -42,60 +130,86 @@ class Job:
 
     @property
     def journal(self) -> Path | None:
-        """What remembers which rows are done, beside their results."""
+        """The file, beside the results, that records which rows are finished."""
         return Path(f"{self.output}.journal") if self.output is not None else None
 
 
-async def run_batch(client: AppClient, job: Job) -> int:
-    """Run the app's workflow for each row; give the exit code."""
+class _Source:
+    """The rows of a file, as inputs of the app; keeps those in flight, for the results."""
+
+    def __init__(
+        self, table: Table, columns: Mapping[str, str], form: Mapping[str, InputField], folder: Path
+    ) -> None:
+        self.table = table
+        self.ignored = [column for column in table.columns if column not in columns.values()]
+        self._columns = columns
+        self._form = form
+        self._folder = folder
+        self._in_flight: dict[int, Mapping[str, Json]] = {}
+
+    def inputs(self) -> Iterator[dict[str, Json]]:
+        """Yield the inputs of each row."""
+        for index, row in enumerate(self.table.rows()):
+            self._in_flight[index] = row
+            yield inputs_of(row, self._columns, self._form, self._folder)
+
+    def finished(self, index: int) -> Mapping[str, Json]:
+        """Return the cells of a row by column, and forget them."""
+        return self._in_flight.pop(index)
+
+
+async def _run(client: AppClient, job: _Job) -> int:
     _check(job)
     given = read_columns(job.columns)
     table = await asyncio.to_thread(read_table, job.rows, job.encoding)
     if table.remark is not None:
         say(table.remark)
     parameters = await client.app.parameters()
-    columns, unused = matched(table.columns, parameters, given)
-    if unused:
-        say(f"no inputs of the app, and not sent: {', '.join(unused)}")
-    form, folder = parameters.form, job.rows.parent
+    columns = matched(table.columns, parameters, given)
+    source = _Source(table, columns, parameters.form, job.rows.parent)
+    if source.ignored:
+        say(f"ignored columns (not inputs of the app): {', '.join(source.ignored)}")
     batch = client.workflows.run_many(
-        (inputs_of(row, columns, form, folder) for row in table.rows()),
-        concurrency=job.concurrency,
-        adaptive=job.adaptive,
-        journal=job.journal,
+        source.inputs(), concurrency=job.concurrency, adaptive=job.adaptive, journal=job.journal
     )
     report = Report(title=job.rows.name, rows=table.count, totals=batch.totals)
     codes: set[int] = set()
     try:
-        await _work(batch, job.output, report, codes)
+        await _read(batch, source, job.output, report, codes)
     except asyncio.CancelledError:
-        stopped = "" if has_warned() else "; runs on their way were stopped"
-        say(f"interrupted{stopped}; {_how_to_go_on(job)}")
+        stopped = "" if has_warned() else "; the runs in flight were stopped"
+        say(f"interrupted{stopped}; {_how_to_continue(job)}")
         raise
     except DifyError as error:
         if not report.totals.rows:
             raise
-        say(f"stopped: {error}; {_how_to_go_on(job)}")
+        say(f"stopped: {in_terms_of_the_command(str(error))}; {_how_to_continue(job)}")
         codes.add(FAILED)
     else:
         if codes:
-            say(f"some rows failed; {_how_to_go_on(job)}")
+            say(f"some rows failed; {_how_to_continue(job)}")
     finally:
         _conclude(report, job.report)
     return codes.pop() if len(codes) == 1 else FAILED if codes else SUCCEEDED
 
 
-async def _work(
-    batch: Batch[Any, WorkflowResult], output: Path | None, report: Report, codes: set[int]
+async def _read(
+    batch: Batch[Any, WorkflowResult],
+    source: _Source,
+    output: Path | None,
+    report: Report,
+    codes: set[int],
 ) -> None:
-    # A live display and lines of results would be in each other's way on one terminal.
+    # A live display and lines of results would overwrite each other on one terminal.
     live = output is not None or not sys.stdout.isatty()
-    # The journal is locked before results are written over those of before.
+    # The journal is locked before earlier results are overwritten.
     async with batch:
-        with _results(output) as results, progress_on(batch, report.rows, live=live) as progress:
+        with (
+            results_to(output, source.table.columns, source.ignored) as results,
+            progress_on(batch, report.rows, live=live) as progress,
+        ):
             async for outcome in batch:
-                results.write(_line(outcome))
-                results.flush()
+                results.write(outcome, source.finished(outcome.index))
                 report.take(outcome)
                 progress.take(outcome)
                 if outcome.error is not None:
@@ -107,81 +221,44 @@ def _conclude(report: Report, page: Path | None) -> None:
         print_rows(("", ""), report.facts(), file=sys.stderr)
     if page is not None:
         try:
-            page.write_text(report.page(), encoding="utf-8")
+            with open(page, "w", opener=private_opener, encoding="utf-8", errors="replace") as file:
+                file.write(report.page())
         except OSError as exc:
             say(f"the report cannot be written to {str(page)!r}: {exc.strerror}")
 
 
-def _check(job: Job) -> None:
-    _check_places(job)
+def _check(job: _Job) -> None:
+    _check_paths(job)
     if job.output is None:
         if job.resume:
-            raise ConfigurationError("--resume goes on with the results of before: give their file by -o")
+            raise ConfigurationError("--resume needs the file of the earlier results: pass it with -o")
         return
     assert job.journal is not None
     for path in (job.output, job.journal):
         if path.exists() and not job.resume:
             raise ConfigurationError(
-                f"{str(path)!r} is there already: --resume goes on with it; or give another file by -o"
+                f"{str(path)!r} exists already: pass --resume to continue it, or use another file"
             )
     if job.output.exists() and not job.journal.exists():
         raise ConfigurationError(
-            f"{str(job.output)!r} would be written anew, for there is no {str(job.journal)!r} that says how "
-            "it came about: give another file by -o"
+            f"{str(job.output)!r} would be overwritten, because its journal {str(job.journal)!r} does not "
+            "exist: use another file"
         )
 
 
-def _check_places(job: Job) -> None:
-    """Refuse to write one thing over another."""
+def _check_paths(job: _Job) -> None:
+    """Reject paths that would overwrite each other."""
     if job.output is not None and job.output.is_dir():
-        raise ConfigurationError(f"{str(job.output)!r} is a folder: give a file by -o")
+        raise ConfigurationError(f"--output must be a file, got the folder {str(job.output)!r}")
     taken = {job.rows.resolve(): "the rows"}
     for path, what in ((job.output, "results"), (job.journal, "journal"), (job.report, "report")):
         if path is not None:
             over = taken.setdefault(path.resolve(), f"the {what}")
             if over != f"the {what}":
-                raise ConfigurationError(f"the {what} would be written over {over}: give another file")
+                raise ConfigurationError(f"the {what} would overwrite {over}: use another file")
 
 
-def _how_to_go_on(job: Job) -> str:
+def _how_to_continue(job: _Job) -> str:
     if job.output is None:
-        return "without -o nothing is remembered of them, so the next time begins anew"
-    return "the same command with --resume does what is missing"
-
-
-@contextmanager
-def _results(path: Path | None) -> Generator[IO[bytes]]:
-    if path is None:
-        yield sys.stdout.buffer
-        return
-    try:
-        with path.open("wb") as file:
-            yield file
-    except OSError as exc:  # Also of the journal beside it.
-        place = exc.filename or str(path)
-        raise ConfigurationError(f"{place!r} cannot be written: {exc.strerror}") from None
-
-
-def _line(outcome: Outcome[WorkflowResult]) -> bytes:
-    """Give an outcome as a line of the results."""
-    result = outcome.result if isinstance(outcome.result, WorkflowResult) else None
-    usage = outcome.usage
-    told: dict[str, Json] = {
-        "row": outcome.index + 1,
-        "inputs": outcome.row,
-        "status": outcome.status,
-        "outputs": result.outputs if result is not None else {},
-        "error": str(outcome.error) if outcome.error is not None else None,
-        "workflow_run_id": result.workflow_run_id if result is not None else None,
-        "total_tokens": usage.total_tokens if usage is not None else None,
-        "total_price": usage.total_price if usage is not None else None,
-        "seconds": round(outcome.elapsed, 3),
-        "attempts": outcome.attempts,
-    }
-    # A file may hold halves of signs and integers of any length: both have to stand here as they were.
-    text = json.dumps(told, ensure_ascii=False, default=_as_text)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _as_text(value: object) -> str:
-    return str((value.address or value.source) if isinstance(value, InputFile) else value)
+        return "without -o nothing is recorded, so the same command starts over"
+    return "the same command with --resume runs what is missing"

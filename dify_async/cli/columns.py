@@ -1,4 +1,4 @@
-"""From the cells of a row to the inputs of a run."""
+"""Turn the cells of a row into the inputs of a run."""
 
 from __future__ import annotations
 
@@ -10,42 +10,41 @@ from pathlib import Path
 from typing import Final
 
 from dify_async._types import Json
+from dify_async.cli.inputs import parse_exact
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
 from dify_async.models import AppParameters, InputField
-from dify_async.models._base import as_list, parse_json
+from dify_async.models._base import as_list
 
 _SWITCHES: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def read_columns(given: Sequence[str]) -> dict[str, str]:
-    """Give the columns by input that options such as `city=City` stand for."""
+    """Return the column of each input for options such as `city=City`."""
     columns: dict[str, str] = {}
     for text in given:
         name, sign, column = text.partition("=")
         if not sign or not name or not column:
-            raise ConfigurationError(f"--column is followed by INPUT=COLUMN, not {text!r}")
+            raise ConfigurationError(f"--column must be INPUT=COLUMN, got {text!r}")
         columns[name] = column
     return columns
 
 
-def matched(
-    columns: Sequence[str], parameters: AppParameters, given: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    """Give the column of each input, and the columns that are for none.
+def matched(columns: Sequence[str], parameters: AppParameters, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of each input.
 
-    A column is for the input of its name, or the one whose label it bears: so are those of the template
-    that Dify's own web page gives out. What was `given` goes before both.
+    A column belongs to the input with its name, or with its label, as in the template that Dify's web page
+    offers. What was `given` takes precedence.
 
     Raises:
-        ConfigurationError: an input that is required has no column, or what was given is not there.
+        ConfigurationError: A required input has no column, or a given input or column does not exist.
     """
     form = parameters.form
     for name, column in given.items():
         if name not in form:
-            raise ConfigurationError(f"the app has no input {name!r}: {_listed(form)}")
+            raise ConfigurationError(f"the app has no input {name!r}; {_listed('inputs', form)}")
         if column not in columns:
-            raise ConfigurationError(f"there is no column {column!r}: {_listed(columns)}")
+            raise ConfigurationError(f"there is no column {column!r}; {_listed('columns', columns)}")
     found = dict(given)
     for name in form:
         if name in columns:
@@ -60,22 +59,22 @@ def matched(
         close = get_close_matches(name.lower(), by_lower, n=1)
         advice = f"--column {name}={by_lower[close[0]] if close else 'COLUMN'}"
         raise ConfigurationError(
-            f"no column for the input {name!r}, which is required; {_listed(columns)}. "
-            f"{advice} takes one of another name"
+            f"there is no column for the required input {name!r}; {_listed('columns', columns)}. "
+            f"Pass {advice} to use a column with a different name"
         )
-    return found, [column for column in columns if column not in found.values()]
+    return found
 
 
 def inputs_of(
     row: Mapping[str, Json], columns: Mapping[str, str], form: Mapping[str, InputField], folder: Path
 ) -> dict[str, Json]:
-    """Give the inputs that a row stands for. What fits no field stays as it is, to be refused by its name.
+    """Return the inputs for a row. Values that do not fit their field are kept, for the validation to report.
 
     Args:
         row: Cells by column.
         columns: Columns by input.
-        form: The fields of the app's form.
-        folder: Where the paths of files begin.
+        form: The fields of the app's input form.
+        folder: The folder that paths of files are relative to.
     """
     return {
         name: _value(row[column], form[name], folder)
@@ -114,7 +113,7 @@ def _file(place: str, field: InputField, folder: Path) -> Json:
         with suppress(ConfigurationError):
             return InputFile(folder / place)
         return place
-    # Addresses need not tell what they lead to; then it is what the field takes.
+    # A URL without a known extension: use the type that the field takes.
     for kind in (None, (field.allowed_file_types or ["document"])[0]):
         with suppress(ConfigurationError):
             return InputFile.url(place, type=kind)
@@ -131,10 +130,10 @@ def _number(text: str) -> Json:
 
 def _parsed(text: str) -> Json:
     try:
-        return parse_json(text.encode())
+        return parse_exact(text)
     except ValueError:
         return text
 
 
-def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
-    return f"there are {', '.join(names)}" if names else "there are none"
+def _listed(what: str, names: Sequence[str] | Mapping[str, object]) -> str:
+    return f"{what}: {', '.join(names) or 'none'}"

@@ -1,14 +1,18 @@
-"""The demo: the main job of the SDK, on a Dify that lives in this process."""
+"""The command `demo`."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
 
+import typer
 from rich.console import Console
 
-from dify_async.cli.view import view_on
-from dify_async.clients import AppClient
-from dify_async.testing import FakeDify, Field, Node, Workflow
+from dify_async.cli.process import perform
+from dify_async.cli.run_view import view_on
+from dify_async.clients.app import AppClient
+
+if TYPE_CHECKING:
+    from dify_async.testing import Workflow
 
 _FORECAST: Final = (
     "Lisbon wakes up to a light fog over the river, and by ten the sun has the streets to itself. "
@@ -17,11 +21,24 @@ _FORECAST: Final = (
 )
 
 
+def demo(
+    speed: Annotated[float, typer.Option(min=0.1, help="Speed factor: 2 is twice as fast.")] = 1.0,
+) -> None:
+    """Run a sample workflow on a fake server in this process: no account, no network.
+
+    Shows the nodes while they run, the text as it is streamed, then outputs, tokens and time. If the output
+    is not a terminal, it is plain text.
+    """
+    perform(_demo(speed))
+
+
 def _words(text: str) -> list[str]:
     return [f"{word} " for word in text.split(" ")]
 
 
 def _workflow(speed: float) -> Workflow:
+    from dify_async.testing import Field, Node, Workflow  # noqa: PLC0415 - a whole server
+
     return Workflow(
         form=[Field("city", required=True)],
         nodes=[
@@ -43,11 +60,12 @@ def _workflow(speed: float) -> Workflow:
     )
 
 
-async def run_demo(speed: float = 1.0, console: Console | None = None) -> None:
-    """Start a FakeDify, run its workflow, and show the run."""
-    console = console or Console()
+async def _demo(speed: float) -> None:
+    from dify_async.testing import FakeDify  # noqa: PLC0415 - a whole server
+
+    console = Console()
     with FakeDify(_workflow(speed)) as dify:
-        console.print(f"A Dify {dify.version} for this demo alone listens at {dify.base_url}", style="dim")
+        console.print(f"A fake Dify {dify.version} for this demo listens at {dify.base_url}", style="dim")
         async with (
             AppClient(dify.api_key, user="demo", base_url=dify.base_url) as client,
             client.workflows.stream({"city": "Lisbon"}) as run,

@@ -1,188 +1,41 @@
-"""Everything that comes back from Dify, as plain attrs classes.
+"""All data that Dify returns, as plain attrs classes.
 
-Models are read-only by convention. Those that were received whole have `.raw`: the JSON as it came, with
-the fields that this SDK does not know. Times are aware `datetime`s, prices `Decimal`s, durations seconds.
+Models are read-only by convention. A model that was received as a whole has `.raw`: its JSON, with the
+fields that this SDK does not know. Times are aware `datetime`s, prices `Decimal`s, durations seconds.
 """
 
-from dify_async.models._base import Page
-from dify_async.models.annotations import Annotation, AnnotationJob, AnnotationPage
-from dify_async.models.app import (
-    AppInfo,
-    AppMeta,
-    AppMode,
-    AppParameters,
-    AppSite,
-    Feature,
-    FileUpload,
-    ImageUpload,
-    InputField,
-    ServerInfo,
-    SystemParameters,
-    TextToSpeech,
-)
-from dify_async.models.conversations import (
-    AppFeedback,
-    AppFeedbackPage,
-    Conversation,
-    ConversationPage,
-    ConversationVariable,
-    ConversationVariablePage,
-    ExtraContent,
-    Feedback,
-    FormContent,
-    FormSubmission,
-    Message,
-    MessageFile,
-    MessagePage,
-    SavedMessage,
-    SavedMessagePage,
-    StoredThought,
-    SuggestedQuestions,
-    Transcript,
-)
-from dify_async.models.files import (
-    FileType,
-    RemoteFile,
-    RemoteFileInfo,
-    RunFile,
-    TransferMethod,
-    UploadedFile,
-)
-from dify_async.models.forms import FormAction, FormInput, HumanInputForm, Pause, PauseReason, PauseType
-from dify_async.models.messages import (
-    AgentThought,
-    ChatResult,
-    CompletionResult,
-    MessageMetadata,
-    RetrieverResource,
-    Usage,
-)
-from dify_async.models.runs import (
-    Account,
-    AppKind,
-    EndUser,
-    EndUserDetail,
-    LoggedRun,
-    NodeStatus,
-    RunHandle,
-    RunStatus,
-    Stopped,
-    Success,
-    WorkflowLog,
-    WorkflowLogPage,
-    WorkflowResult,
-    WorkflowRun,
-)
-from dify_async.models.web import (
-    AccessMode,
-    AppAccess,
-    Branding,
-    EmailCodeSent,
-    License,
-    LicenseLimitation,
-    Login,
-    LoginStatus,
-    Passport,
-    Permission,
-    PluginInstallationPermission,
-    PluginManager,
-    ResetCheck,
-    SiteCustomConfig,
-    SiteModelConfig,
-    SystemFeatures,
-    Token,
-    UploadToken,
-    WebAppAuth,
-    WebAppAuthSso,
-    WebSite,
-)
+from __future__ import annotations
 
-__all__ = [
-    "AccessMode",
-    "Account",
-    "AgentThought",
-    "Annotation",
-    "AnnotationJob",
-    "AnnotationPage",
-    "AppAccess",
-    "AppFeedback",
-    "AppFeedbackPage",
-    "AppInfo",
-    "AppKind",
-    "AppMeta",
-    "AppMode",
-    "AppParameters",
-    "AppSite",
-    "Branding",
-    "ChatResult",
-    "CompletionResult",
-    "Conversation",
-    "ConversationPage",
-    "ConversationVariable",
-    "ConversationVariablePage",
-    "EmailCodeSent",
-    "EndUser",
-    "EndUserDetail",
-    "ExtraContent",
-    "Feature",
-    "Feedback",
-    "FileType",
-    "FileUpload",
-    "FormAction",
-    "FormContent",
-    "FormInput",
-    "FormSubmission",
-    "HumanInputForm",
-    "ImageUpload",
-    "InputField",
-    "License",
-    "LicenseLimitation",
-    "LoggedRun",
-    "Login",
-    "LoginStatus",
-    "Message",
-    "MessageFile",
-    "MessageMetadata",
-    "MessagePage",
-    "NodeStatus",
-    "Page",
-    "Passport",
-    "Pause",
-    "PauseReason",
-    "PauseType",
-    "Permission",
-    "PluginInstallationPermission",
-    "PluginManager",
-    "RemoteFile",
-    "RemoteFileInfo",
-    "ResetCheck",
-    "RetrieverResource",
-    "RunFile",
-    "RunHandle",
-    "RunStatus",
-    "SavedMessage",
-    "SavedMessagePage",
-    "ServerInfo",
-    "SiteCustomConfig",
-    "SiteModelConfig",
-    "Stopped",
-    "StoredThought",
-    "Success",
-    "SuggestedQuestions",
-    "SystemFeatures",
-    "SystemParameters",
-    "TextToSpeech",
-    "Token",
-    "Transcript",
-    "TransferMethod",
-    "UploadToken",
-    "UploadedFile",
-    "Usage",
-    "WebAppAuth",
-    "WebAppAuthSso",
-    "WebSite",
-    "WorkflowLog",
-    "WorkflowLogPage",
-    "WorkflowResult",
-    "WorkflowRun",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from dify_async.models._base import Page as Page
+from dify_async.models.annotations import *
+from dify_async.models.app import *
+from dify_async.models.audio import *
+from dify_async.models.conversations import *
+from dify_async.models.feedback import *
+from dify_async.models.files import *
+from dify_async.models.forms import *
+from dify_async.models.inputs import *
+from dify_async.models.logs import *
+from dify_async.models.messages import *
+from dify_async.models.parameters import *
+from dify_async.models.results import *
+from dify_async.models.runs import *
+from dify_async.models.site import *
+from dify_async.models.success import *
+from dify_async.models.users import *
+
+if TYPE_CHECKING:
+    from dify_async.models.auth import *
+    from dify_async.models.system import *
+else:
+    # Only the Web API needs these modules, so they are imported at the first use of one of their names.
+    _WEB_ONLY: Final = ("auth", "system")
+
+    def __getattr__(name: str) -> object:
+        for module in map(import_module, (f"{__name__}.{one}" for one in _WEB_ONLY)):
+            if name in module.__all__:
+                return globals().setdefault(name, getattr(module, name))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,10 +1,15 @@
-"""What every model shares: the bytes it came from, enums that stay open, and the names of wire keys."""
+"""The bases of all models: comparison, repr, the received JSON, enums that stay open."""
 
 from __future__ import annotations
 
 import enum
 import json
-from typing import Final, Generic, Self, TypeVar
+import operator
+import reprlib
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 import attrs
 import orjson
@@ -12,19 +17,25 @@ import orjson
 from dify_async._types import Json
 
 WIRE_KEYS: Final = "wire_keys"
-"""The metadata entry of an attrs field that names the JSON keys it is read from, best first."""
+"""Metadata entry of an attrs field: the JSON keys it is read from, in order of preference."""
+
+_REPR_LENGTH: Final = 300
+"""Characters of fields in a repr, about; the other fields are left out."""
+
+_BEYOND_64_BITS: Final = 2.0**63
+"""orjson makes floats of integers beyond 64 bits, so their absolute value is at least this."""
 
 
 def wire(*keys: str) -> dict[str, tuple[str, ...]]:
-    """Give an attrs field the JSON keys it is read from, where they are not its own name."""
+    """Return metadata for an attrs field that is read from JSON keys other than its own name."""
     return {WIRE_KEYS: keys}
 
 
 class OpenEnum(enum.StrEnum):
-    """An enum of texts that accepts texts it does not know yet.
+    """A string enum that accepts values it does not know.
 
-    Newer servers send values that this version has not heard of. Such a text becomes a member of its own:
-    it compares equal to the text, it pickles, and its `known` is False.
+    Newer servers send values that this version of the SDK does not know. Such a value becomes a member of
+    its own: it compares equal to the string, it pickles, and its `known` is False.
     """
 
     @classmethod
@@ -38,30 +49,96 @@ class OpenEnum(enum.StrEnum):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Give the member for a text; the same as calling the class, and faster for those that are known."""
+        """Return the member for a string. The same as calling the class, but faster for known values."""
         return cls._value2member_map_.get(text) or cls(text)  # type: ignore[return-value]
 
     @property
     def known(self) -> bool:
-        """Whether this version of the SDK knows the value."""
+        """Return True if this version of the SDK knows the value."""
         return self._value_ in type(self)._value2member_map_
 
     def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[str]]:
         return type(self), (self._value_,)  # Early releases of Python 3.11 would look for its name.
 
 
-@attrs.define(kw_only=True)
-class Received:
-    """Something that came from the server, with what it was on the wire."""
+class _ShortRepr(reprlib.Repr):
+    def repr1(self, x: Any, level: int) -> str:
+        if isinstance(x, enum.Enum):
+            return repr(str(x))
+        if isinstance(x, datetime):
+            return x.isoformat()
+        return super().repr1(x, level)
+
+
+_short: Final = _ShortRepr()
+_short.maxstring = _short.maxother = 80
+
+
+class Model:
+    """Base of all models and events.
+
+    One comparison and one repr for all of them: generated methods were half of the cost of the import.
+    """
+
+    __slots__ = ()
+
+    _shown_first: ClassVar[tuple[str, ...]] = ()
+    """Fields that the repr always shows, before all others."""
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # Most of them hold lists and dicts.
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        cls: Any = self.__class__
+        compared = _compared(cls)
+        return bool(compared(self) == compared(other))
+
+    def __repr__(self) -> str:
+        """Return the fields that differ from their defaults, shortened."""
+        cls: Any = self.__class__
+        parts: list[str] = []
+        room = _REPR_LENGTH
+        for name, default in _shown(cls):
+            value = getattr(self, name)
+            if name in cls._shown_first or value != default:
+                part = f"{name}={_short.repr(value)}"
+                room -= len(part)
+                if room < 0 and parts:
+                    parts.append("...")
+                    break
+                parts.append(part)
+        return f"{cls.__name__}({', '.join(parts)})"
+
+
+@cache
+def _compared(cls: type) -> Callable[[object], Any]:
+    names = [field.name for field in attrs.fields(cls) if field.eq]
+    return operator.attrgetter(*names) if names else lambda _: None
+
+
+@cache
+def _shown(cls: Any) -> list[tuple[str, Any]]:
+    shown: dict[str, Any] = dict.fromkeys(cls._shown_first)
+    for field in attrs.fields(cls):
+        default: Any = field.default
+        if field.repr:
+            shown[field.name] = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+    return list(shown.items())
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Received(Model):
+    """A model that was received as a whole, with the JSON it was made of."""
 
     _payload: bytes = attrs.field(default=b"", init=False, repr=False, eq=False)
 
     @property
     def raw(self) -> Json:
-        """What came over the wire, fields that this SDK does not know included.
+        """The JSON as it was received, with the fields that this SDK does not know.
 
-        Parsed anew at each access from the bytes that were received. An object that you made yourself has
-        `{}`; a payload that is no JSON at all is given as text.
+        Parsed from the received bytes at each access. `{}` for an object that you created yourself; the
+        text for a payload that is not valid JSON.
         """
         if not self._payload:
             return {}
@@ -71,7 +148,7 @@ class Received:
             return self._payload.decode("utf-8", "replace")
 
     def received_as(self, origin: Received | None) -> Self:
-        """Take the `raw` of what this was made of."""
+        """Take over the `raw` of the object that this one was made from; return self."""
         if origin is not None:
             object.__setattr__(self, "_payload", origin._payload)  # Results are frozen.
         return self
@@ -80,41 +157,82 @@ class Received:
 ItemT = TypeVar("ItemT")
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Page(Received, Generic[ItemT]):
     """One page of a list."""
 
     data: list[ItemT] = attrs.Factory(list[ItemT])
+    """The entries of this page."""
     has_more: bool = False
-    """Whether another page follows. Some lists of Dify say so of their last page too."""
+    """True if another page follows. Some lists of Dify say so on their last page too."""
     limit: int = 20
-    """Entries a page."""
+    """Maximum number of entries on a page."""
     page: int | None = None
-    """Which page this is, from 1, where the list has numbers."""
+    """Number of this page, starting at 1. None for lists without page numbers."""
     total: int | None = None
-    """Entries in all, where the list tells."""
+    """Number of entries on all pages. None if the server does not send it."""
 
 
 def as_object(value: Json) -> dict[str, Json] | None:
-    """Give a JSON object as such, None for all other values."""
+    """Return a JSON object as it is, None for all other values."""
     return value if value.__class__ is dict else None
 
 
 def as_list(value: Json) -> list[Json] | None:
-    """Give a JSON list as such, None for all other values."""
+    """Return a JSON array as it is, None for all other values."""
     return value if value.__class__ is list else None
 
 
-def parse_json(data: bytes) -> Json:
-    """Parse JSON text; raise `ValueError` where it is none.
+def load_json(data: bytes) -> Json:
+    """Parse JSON fast. Integers beyond 64 bits become floats (`is_inexact`).
 
     Python's own parser reads what orjson does not: the NaN, infinities and lone surrogates that Python's
-    serialiser writes, which makes Dify's answers in one piece (recordings: `wf_*_blocking`).
+    serializer writes, which produces Dify's blocking responses (recordings: `wf_*_blocking`).
+
+    Raises:
+        ValueError: `data` is not valid JSON.
     """
     try:
         return orjson.loads(data)
     except ValueError:
-        try:
-            return json.loads(data)
-        except RecursionError as exc:
-            raise ValueError("nested too deeply") from exc
+        return _load_exactly(data)
+
+
+def parse_json(data: bytes) -> Json:
+    """Parse JSON; integers of any size stay exact.
+
+    Raises:
+        ValueError: `data` is not valid JSON.
+    """
+    value = load_json(data)
+    return exact_json(data, value) if is_inexact(value) else value
+
+
+def is_inexact(value: Json) -> bool:
+    """Return True if a value parsed by `load_json` may hold an integer that was rounded to a float."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        kind = one.__class__
+        if kind is dict:
+            waiting += one.values()
+        elif kind is list:
+            waiting += one
+        elif kind is float and not -_BEYOND_64_BITS < one < _BEYOND_64_BITS:
+            return True
+    return False
+
+
+def exact_json(data: bytes, fallback: Json) -> Json:
+    """Parse JSON again by Python's own parser; return `fallback` if that one cannot parse it."""
+    try:
+        return _load_exactly(data)
+    except ValueError:
+        return fallback
+
+
+def _load_exactly(data: bytes) -> Json:
+    try:
+        return json.loads(data)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc

@@ -1,19 +1,20 @@
-"""Whether a server would take a value for a field of its form.
+"""Check a value against a field of the app's input form.
 
-The rules are those of Dify 1.14, which looks at declared fields alone. Where they are not the same in all
-versions, or depend on the server's settings, the value is left to the server.
+The rules are those of Dify 1.14, which checks declared fields only. Values that some versions or settings of
+the server accept are left to the server.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from decimal import Decimal
+from typing import Any, Final, Protocol, runtime_checkable
 
 from dify_async._types import Json
+from dify_async._wire.scalars import non_finite_number, plain
+from dify_async._wire.text import json_type
 from dify_async.models._base import as_list, as_object, parse_json
 from dify_async.models.files import FileType, extension_of
-
-if TYPE_CHECKING:
-    from dify_async.models.app import InputField
+from dify_async.models.inputs import InputField
 
 _TEXTS: Final = {"text-input", "paragraph", "select"}
 _KINDS: Final = {*_TEXTS, "number", "checkbox", "file", "file-list", "json_object"}
@@ -24,38 +25,40 @@ class _File(Protocol):
     """An `InputFile`, an `UploadedFile` or a `RemoteFile`."""
 
     name: str
+    """The file's name."""
 
     @property
     def type(self) -> FileType: ...
 
 
 def problem_with(field: InputField, value: Json) -> str | None:
-    """Say in plain words why the server would refuse a value; None where it would not.
+    """Return a sentence that says why the server would reject a value; None if it would not.
 
-    `None` stands for a value that is not given.
+    A `value` of None stands for a missing one.
     """
-    if field.kind not in _KINDS:
-        return None
-    if value is None:
+    if value is None and field.kind in _KINDS:
         return f"{field.variable} is required" if field.required else None
-    problem = _problem(field, value)
+    problem = non_finite_number(value, field.variable)
+    if problem is not None or field.kind not in _KINDS:
+        return problem
+    problem = _problem(field, plain(value))
     return f"{field.variable} {problem}" if problem is not None else None
 
 
 def _problem(field: InputField, value: Any) -> str | None:
     if field.kind in _TEXTS and not isinstance(value, str):
-        return f"takes a text, not {_kind_of(value)}"
+        return f"must be a string, got {_kind_of(value)}"
     match field.kind:
         case "select" if value not in field.options:
-            return f"takes one of {', '.join(map(repr, field.options))}, not {value!r}"
+            return f"must be one of {', '.join(map(repr, field.options))}, got {str(value)!r}"
         case "text-input" | "paragraph" if field.max_length and len(value) > field.max_length:
-            return f"takes at most {field.max_length} characters, not {len(value)}"
+            return f"must have at most {field.max_length} characters, got {len(value)}"
         case "number":
-            return None if _is_number(value) else f"takes a number, not {_shown(value)}"
+            return None if _is_number(value) else f"must be a number, got {_shown(value)}"
         case "checkbox":
-            return f"takes true or false, not {_kind_of(value)}" if _has_objects(value) else None
+            return f"must be true or false, got {_kind_of(value)}" if _has_objects(value) else None
         case "json_object":
-            return None if _is_object(value) else f"takes a JSON object, not {_shown(value)}"
+            return None if _is_object(value) else f"must be a JSON object, got {_shown(value)}"
         case "file":
             return _problem_with_file(field, value)
         case "file-list":
@@ -69,10 +72,10 @@ def _problem_with_files(field: InputField, value: Any) -> str | None:
         return None
     items = as_list(value)
     if items is None:
-        return f"takes a list of files, not {_kind_of(value)}"
+        return f"must be a list of files, got {_kind_of(value)}"
     files = [item for item in items if item is not None]
     if field.max_length and len(files) > field.max_length:
-        return f"takes at most {field.max_length} files, not {len(files)}"
+        return f"must have at most {field.max_length} files, got {len(files)}"
     for file in files:
         problem = _problem_with_file(field, file)
         if problem is not None:
@@ -91,26 +94,26 @@ def _problem_with_file(field: InputField, value: Any) -> str | None:
     elif (fields := as_object(value)) is not None:
         kind, extension, method = fields.get("type"), "", fields.get("transfer_method")
     else:
-        one = "a file" if field.kind == "file" else "files"
-        return f"takes {one}, not {_kind_of(value)}"
+        one = "be a file" if field.kind == "file" else "contain files"
+        return f"must {one}, got {_kind_of(value)}: pass InputFile(...)"
     allowed = field.allowed_file_types
     if kind == FileType.CUSTOM:
         extensions = {one.lower().removeprefix(".") for one in field.allowed_file_extensions}
         is_listed = extension in extensions if extensions else FileType.CUSTOM in allowed or not allowed
         if extension and not is_listed:
-            return f"takes files of other kinds: {', '.join(sorted(extensions) or allowed)}, not {extension}"
+            return f"must be a file of kind {' or '.join(sorted(extensions) or allowed)}, got {extension}"
     elif kind is not None and allowed and kind not in allowed:
-        return f"takes files of other kinds: {', '.join(allowed)}, not {kind}"
+        return f"must be a file of kind {' or '.join(allowed)}, got {kind}"
     methods = field.allowed_file_upload_methods
-    # The server looks at how a picture came in another setting, which it does not tell.
+    # For images the server uses another setting, which it does not send.
     if methods and method is not None and method not in methods and kind != FileType.IMAGE:
-        return f"takes files by {', '.join(methods)}, not by {method}"
+        return f"must be sent by {' or '.join(methods)}, got {method}"
     return None
 
 
 def _is_number(value: Any) -> bool:
     if not isinstance(value, str):
-        return isinstance(value, (int, float))
+        return isinstance(value, (int, float, Decimal))
     text = value.strip()
     try:
         _ = float(text) if "." in text else int(text or "0")
@@ -121,7 +124,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_object(value: Any) -> bool:
     if isinstance(value, str):
-        # Some versions want it as text, others refuse that.
+        # Some versions want it as text, others reject that.
         try:
             value = parse_json(value.encode()) if value else {}
         except ValueError:
@@ -134,21 +137,8 @@ def _has_objects(value: Any) -> bool:
 
 
 def _kind_of(value: Any) -> str:
-    for kind, name in _NAMES.items():
-        if isinstance(value, kind):
-            return name
-    return "an object"
+    return "a file" if isinstance(value, _File) else json_type(value)
 
 
 def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else _kind_of(value)
-
-
-_NAMES: Final[dict[type, str]] = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "a list",
-    _File: "a file",
-}

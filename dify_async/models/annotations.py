@@ -1,4 +1,4 @@
-"""Annotations: answers that an app gives as they were written, without asking a model."""
+"""Annotations: prepared answers that an app returns without asking a model."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from datetime import datetime
 
 import attrs
 
-from dify_async.models._base import Page, Received
+from dify_async.models._base import Received
+
+__all__ = ["Annotation", "AnnotationJob"]
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Annotation(Received):
-    """A question and the answer that was written for it."""
+    """A question and its prepared answer."""
 
     id: str = ""
+    """The annotation's id."""
     question: str | None = None
+    """The question that it answers."""
     answer: str | None = None
+    """The prepared answer."""
     hit_count: int = 0
-    """How often it was given as an answer."""
+    """How many times it was used as an answer."""
     created_at: datetime | None = None
+    """When it was created."""
 
 
-@attrs.define(kw_only=True)
-class AnnotationPage(Page[Annotation]):
-    """One page of annotations: 100 at most, and where more were asked for, `has_more` is always False."""
-
-    data: list[Annotation] = attrs.Factory(list[Annotation])
-
-
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class AnnotationJob(Received):
-    """A job that turns the answers by annotation on or off; it is done in the background."""
+    """A background job that turns annotation replies on or off."""
 
     job_id: str = ""
+    """The job's id, for its status."""
     job_status: str = ""
-    """`waiting`, `processing` (one was going on already), `completed` or `error`."""
+    """`waiting`, `processing` (a job was running already), `completed` or `error`."""
     error_msg: str = ""
-    """Why it failed. Told only of jobs that are asked about, not of those just begun."""
+    """Why the job failed. Only in its status, not in the response that starts it."""

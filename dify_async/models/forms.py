@@ -1,4 +1,4 @@
-"""Why a run waits, and the forms it waits for."""
+"""Pauses of a run, and the forms that it waits for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from datetime import datetime
 import attrs
 
 from dify_async._types import Json
-from dify_async.models._base import OpenEnum, Received, wire
-from dify_async.models.web import WebSite
+from dify_async.models._base import Model, OpenEnum, Received, wire
+from dify_async.models.site import WebSite
+
+__all__ = [
+    "FormAction",
+    "FormContent",
+    "FormInput",
+    "FormSubmission",
+    "HumanInputForm",
+    "Pause",
+    "PauseReason",
+    "PauseType",
+]
 
 
 class PauseType(OpenEnum):
@@ -18,80 +29,144 @@ class PauseType(OpenEnum):
     SCHEDULED_PAUSE = "scheduled_pause"
 
 
-@attrs.define(kw_only=True)
-class FormInput:
-    """One field of a form that a person fills in."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class FormInput(Model):
+    """One field of a form."""
 
     output_variable_name: str = ""
-    """The key to send the value under."""
+    """The key of its value in a submission."""
     type: str = ""
-    """`paragraph`, `select`, `file`, `file-list`, or what a newer server has."""
+    """`paragraph`, `select`, `file`, `file-list`; newer servers may have more."""
     default: dict[str, Json] | None = None
-    """`paragraph`: where its first text comes from, as `{type, selector, value}`."""
+    """`paragraph`: where its initial text comes from, as `{type, selector, value}`."""
     option_source: dict[str, Json] | None = None
     """`select`: where its options come from, as `{type, selector, value}`."""
     allowed_file_types: list[str] = attrs.Factory(list[str])
+    """`image`, `document`, `audio`, `video`, `custom`."""
     allowed_file_extensions: list[str] = attrs.Factory(list[str])
+    """Accepted extensions, if `custom` is among the types."""
     allowed_file_upload_methods: list[str] = attrs.Factory(list[str])
+    """`local_file`, `remote_url`."""
     number_limits: int | None = None
+    """Maximum number of files."""
 
 
-@attrs.define(kw_only=True)
-class FormAction:
-    """One button of a form: the `action` to submit it with is its `id`."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class FormAction(Model):
+    """One button of a form."""
 
     id: str = ""
+    """The `action` of a submission."""
     title: str = ""
+    """The button's text."""
     button_style: str = ""
+    """`primary`, `default`, ..."""
 
 
-@attrs.define(kw_only=True)
-class PauseReason:
-    """Why a run waits; for a form, the form itself."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class PauseReason(Model):
+    """Why a run is paused; with the form, if it waits for one."""
 
     type: PauseType = attrs.field(default=PauseType.HUMAN_INPUT_REQUIRED, metadata=wire("TYPE", "type"))
-    """The server's key is `TYPE`, the published examples say `type` (recording: `human_start_blocking`)."""
+    """The reason. Servers send it as `TYPE`, the published examples say `type` (`human_start_blocking`)."""
     form_id: str | None = None
+    """The form's id. None if the run does not wait for a form."""
     form_token: str | None = attrs.field(default=None, repr=False)
-    """What the form is fetched and submitted with; None where it is only delivered by e-mail."""
+    """Token to fetch and submit the form. None if the form is only sent by e-mail."""
     form_content: str = ""
-    """Markdown, with `{{#$output.NAME#}}` where the inputs belong."""
+    """Markdown, with `{{#$output.NAME#}}` in the place of the fields."""
     inputs: list[FormInput] = attrs.Factory(list[FormInput])
+    """The form's fields."""
     actions: list[FormAction] = attrs.Factory(list[FormAction])
+    """The form's buttons."""
     node_id: str | None = None
+    """The node that waits."""
     node_title: str | None = None
+    """Title of the node."""
     resolved_default_values: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """Initial values of the fields."""
     expiration_time: datetime | None = None
+    """When the form expires."""
     display_in_ui: bool | None = None
+    """True if the web app shows the form."""
     approval_channels: list[str] = attrs.Factory(list[str])
+    """Where the form is offered: `console`, ..."""
     message: str | None = None
     """Text of a scheduled pause."""
 
 
-@attrs.define(kw_only=True)
-class Pause:
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Pause(Model):
     """What a paused run waits for."""
 
     nodes: list[str] = attrs.Factory(list[str])
-    """The ids of the nodes that wait."""
+    """Ids of the nodes that wait."""
     reasons: list[PauseReason] = attrs.Factory(list[PauseReason])
+    """Why they wait."""
 
     @property
     def forms(self) -> list[PauseReason]:
-        """The reasons that are forms for a person to fill in."""
+        """The reasons that are forms for a person."""
         return [reason for reason in self.reasons if reason.form_id is not None]
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class HumanInputForm(Received):
-    """A form that a run waits for, as the person sees it who fills it in."""
+    """A form that a run waits for, as it is shown to the person who fills it in."""
 
     form_content: str = ""
-    """Markdown, with `{{#$output.NAME#}}` where the inputs belong."""
+    """Markdown, with `{{#$output.NAME#}}` in the place of the fields."""
     inputs: list[FormInput] = attrs.Factory(list[FormInput])
+    """The form's fields."""
     resolved_default_values: dict[str, Json] = attrs.Factory(dict[str, Json])
-    """Texts; objects and arrays as JSON text."""
+    """Initial values of the fields: strings; objects and arrays as JSON text."""
     user_actions: list[FormAction] = attrs.Factory(list[FormAction])
+    """The form's buttons."""
     expiration_time: datetime | None = None
+    """When the form expires."""
     site: WebSite | None = None
-    """Web API only: the app's page."""
+    """The app's page. Web API only."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class FormContent(Model):
+    """A form that a chatflow showed, as it is stored with its message."""
+
+    form_id: str = ""
+    """The form's id."""
+    node_id: str = ""
+    """The node that showed it."""
+    node_title: str = ""
+    """Title of the node."""
+    form_content: str = ""
+    """Markdown, with `{{#$output.NAME#}}` in the place of the fields."""
+    inputs: list[FormInput] = attrs.Factory(list[FormInput])
+    """The form's fields."""
+    actions: list[FormAction] = attrs.Factory(list[FormAction])
+    """The form's buttons."""
+    display_in_ui: bool = False
+    """True if the web app shows the form."""
+    form_token: str | None = attrs.field(default=None, repr=False)
+    """Token to fetch and submit the form. None once it was submitted."""
+    resolved_default_values: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """Initial values of the fields."""
+    expiration_time: datetime | None = None
+    """When the form expires."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class FormSubmission(Model):
+    """What a person submitted in a form."""
+
+    node_id: str = ""
+    """The node that showed the form."""
+    node_title: str = ""
+    """Title of the node."""
+    rendered_content: str = ""
+    """The form's content with the submitted values."""
+    action_id: str = ""
+    """Id of the chosen button."""
+    action_text: str = ""
+    """Text of the chosen button."""
+    submitted_data: dict[str, Json] | None = None
+    """The submitted values."""

@@ -1,4 +1,4 @@
-"""Answers of chat, chatflow, agent and completion apps."""
+"""Messages of chat and completion apps, and what belongs to them."""
 
 from __future__ import annotations
 
@@ -8,123 +8,258 @@ from decimal import Decimal
 import attrs
 
 from dify_async._types import Json
-from dify_async.models._base import Received, wire
+from dify_async.models._base import Model, Received, wire
+from dify_async.models.feedback import Feedback
 from dify_async.models.files import RunFile
-from dify_async.models.forms import Pause
-from dify_async.models.runs import RunHandle, WorkflowResult
+from dify_async.models.forms import FormContent, FormSubmission
+
+__all__ = [
+    "AgentThought",
+    "ExtraContent",
+    "Message",
+    "MessageFile",
+    "MessageMetadata",
+    "RetrieverResource",
+    "SavedMessage",
+    "StoredThought",
+    "SuggestedQuestions",
+    "Usage",
+]
 
 
-@attrs.define(kw_only=True)
-class Usage:
-    """What an answer cost. Prices are exact decimals; what the server does not tell is None."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Usage(Model):
+    """Tokens, price and duration of an answer. Prices are exact decimals; None if not sent."""
 
     prompt_tokens: int = 0
+    """Tokens of the prompt."""
     prompt_unit_price: Decimal | None = None
+    """Price of one unit of prompt tokens."""
     prompt_price_unit: Decimal | None = None
+    """The unit as a fraction: 0.001 stands for 1,000 tokens."""
     prompt_price: Decimal | None = None
+    """Price of the prompt."""
     completion_tokens: int = 0
+    """Tokens of the answer."""
     completion_unit_price: Decimal | None = None
+    """Price of one unit of answer tokens."""
     completion_price_unit: Decimal | None = None
+    """The unit as a fraction: 0.001 stands for 1,000 tokens."""
     completion_price: Decimal | None = None
+    """Price of the answer."""
     total_tokens: int = 0
+    """Tokens of the prompt and the answer."""
     total_price: Decimal | None = None
+    """Price of the prompt and the answer."""
     currency: str | None = None
+    """Currency of the prices, such as `USD`."""
     latency: float | None = None
-    """Seconds."""
+    """Duration in seconds."""
     time_to_first_token: float | None = None
-    """Seconds."""
+    """Seconds until the first token."""
     time_to_generate: float | None = None
-    """Seconds."""
+    """Seconds from the first token to the last."""
 
 
-@attrs.define(kw_only=True)
-class RetrieverResource:
-    """A piece of knowledge that an answer rests on."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class RetrieverResource(Model):
+    """A piece of knowledge that an answer is based on."""
 
     position: int | None = None
+    """Its rank, starting at 1."""
     dataset_id: str | None = None
+    """The knowledge base's id."""
     dataset_name: str | None = None
+    """The knowledge base's name."""
     document_id: str | None = None
+    """The document's id."""
     document_name: str | None = None
+    """The document's name."""
     data_source_type: str | None = None
+    """`upload_file`, `notion_import`, `website_crawl`, ..."""
     segment_id: str | None = None
+    """The segment's id."""
     retriever_from: str | None = None
+    """Which API asked: `api`, `dev`, ..."""
     score: float | None = None
+    """Similarity to the question."""
     hit_count: int | None = None
+    """How many times the segment was found."""
     word_count: int | None = None
+    """Number of characters of the segment."""
     segment_position: int | None = None
+    """Position of the segment in its document."""
     index_node_hash: str | None = None
+    """Hash of the segment."""
     content: str | None = None
+    """The segment's text."""
     page: int | None = None
+    """Page of the document."""
     doc_metadata: dict[str, Json] | None = None
+    """The document's metadata."""
     title: str | None = None
+    """The document's title."""
     files: list[Json] = attrs.Factory(list[Json])
+    """Files of the segment."""
     summary: str | None = None
+    """Summary of the segment."""
     id: str | None = None
-    """In the history of a conversation only, with the two that follow."""
+    """The citation's id. In stored messages only, as are the next two."""
     message_id: str | None = None
+    """The message that cites it."""
     created_at: datetime | None = None
+    """When the citation was created."""
 
 
-@attrs.define(kw_only=True)
-class MessageMetadata:
-    """What is known about an answer besides its text."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class MessageMetadata(Model):
+    """What is known about an answer apart from its text."""
 
     usage: Usage | None = None
-    """None on the Web API and on paused runs."""
+    """Tokens and price. None on the Web API and for paused runs."""
     retriever_resources: list[RetrieverResource] = attrs.Factory(list[RetrieverResource])
+    """The knowledge that the answer is based on."""
     annotation_reply: dict[str, Json] | None = None
+    """The annotation that the answer was taken from."""
+    reasoning: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """Reasoning of the models by node id (Dify 1.16); empty in plain chats."""
 
 
-@attrs.define(kw_only=True)
-class AgentThought:
-    """One step of an agent, in its last state."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class AgentThought(Model):
+    """One step of an agent."""
 
     id: str = ""
+    """The step's id."""
     position: int = 0
+    """Number of the step, starting at 1."""
     thought: str = ""
+    """What the model thought."""
     observation: str = ""
+    """What the tool returned."""
     tool: str = ""
-    """The tool that was called; several are joined with `;`."""
+    """The called tool; several are joined by `;`."""
     tool_labels: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """Labels of the tools by language."""
     tool_input: str = ""
-    """JSON text."""
+    """Arguments of the tool, as JSON text."""
     message_files: list[str] = attrs.field(factory=list[str], metadata=wire("message_files", "files"))
+    """Ids of the files that the step produced."""
 
 
-@attrs.frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
-class CompletionResult(Received):
-    """The answer of a completion app."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class StoredThought(AgentThought):
+    """One step of an agent, as it is stored."""
 
+    chain_id: str | None = None
+    """The chain's id."""
     message_id: str = ""
-    task_id: str | None = None
+    """The message's id."""
     answer: str = ""
-    metadata: MessageMetadata = attrs.Factory(MessageMetadata)
-    files: list[RunFile] = attrs.Factory(list[RunFile])
+    """The answer of this step (Dify 1.16)."""
     created_at: datetime | None = None
-
-    @property
-    def usage(self) -> Usage | None:
-        """Tokens and price of the answer, where the server tells them."""
-        return self.metadata.usage
+    """When the step was created."""
 
 
-@attrs.frozen(kw_only=True)
-class ChatResult(CompletionResult):
-    """The answer of a chat, chatflow or agent app."""
+@attrs.define(kw_only=True, eq=False, repr=False)
+class MessageFile(RunFile):
+    """A file of a message."""
 
+    belongs_to: str | None = None
+    """`user` or `assistant`."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ExtraContent(Model):
+    """What a message contains apart from its text: forms of its run."""
+
+    type: str = ""
+    """`human_input`; newer servers may have more."""
+    workflow_run_id: str = ""
+    """The run's id."""
+    submitted: bool = False
+    """True if the form was submitted."""
+    form_definition: FormContent | None = None
+    """The form. None once it was submitted."""
+    form_submission_data: FormSubmission | None = None
+    """The submission. None until then."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Message(Received):
+    """A stored question and its answer."""
+
+    _shown_first = ("query", "answer")
+
+    id: str = ""
+    """The message's id."""
     conversation_id: str = ""
-    """Send it with the next question. A chatflow silently begins a new one where it does not know it."""
-    agent_thoughts: list[AgentThought] = attrs.Factory(list[AgentThought])
-    run: WorkflowResult | None = None
-    """Chatflows only: the workflow run behind the answer."""
+    """The conversation's id."""
+    parent_message_id: str | None = None
+    """The message before. All zeros for messages that were sent through the Service API."""
+    inputs: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The app's inputs."""
+    query: str = ""
+    """The question."""
+    answer: str = ""
+    """The answer. Links to files in it are signed at each request."""
+    feedback: Feedback | None = None
+    """The end user's rating."""
+    retriever_resources: list[RetrieverResource] = attrs.Factory(list[RetrieverResource])
+    """The knowledge that the answer is based on."""
+    agent_thoughts: list[StoredThought] = attrs.Factory(list[StoredThought])
+    """Steps of the agent. Agents only."""
+    message_files: list[MessageFile] = attrs.Factory(list[MessageFile])
+    """Files of the question and the answer."""
+    status: str = ""
+    """`normal`, `paused` or `error`."""
+    error: str | None = None
+    """Why the answer failed."""
+    extra_contents: list[ExtraContent] = attrs.Factory(list[ExtraContent])
+    """Forms of the run behind the answer."""
+    metadata: MessageMetadata = attrs.Factory(MessageMetadata)
+    """Usage and sources. Web API only; complete there, while its streams omit the usage."""
+    message_tokens: int | None = None
+    """Tokens of the prompt (Dify 1.16)."""
+    answer_tokens: int | None = None
+    """Tokens of the answer (Dify 1.16)."""
+    total_tokens: int | None = None
+    """Tokens of the prompt and the answer (Dify 1.16)."""
+    total_price: Decimal | None = None
+    """Price of the prompt and the answer (Dify 1.16)."""
+    currency: str | None = None
+    """Currency of the price (Dify 1.16)."""
+    provider_response_latency: float | None = None
+    """Seconds that the model took (Dify 1.16)."""
+    created_at: datetime | None = None
+    """When the message was created."""
 
-    @property
-    def paused(self) -> Pause | None:
-        """Chatflows only: what the run waits for, where it was paused."""
-        return self.run.paused if self.run is not None else None
 
-    @property
-    def handle(self) -> RunHandle | None:
-        """Chatflows only: what the run behind the answer is found again with."""
-        return self.run.handle if self.run is not None else None
+@attrs.define(kw_only=True, eq=False, repr=False)
+class SavedMessage(Received):
+    """A completion that an end user has saved."""
+
+    _shown_first = ("query", "answer")
+
+    id: str = ""
+    """The message's id."""
+    inputs: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The app's inputs."""
+    query: str = ""
+    """The question."""
+    answer: str = ""
+    """The answer."""
+    message_files: list[MessageFile] = attrs.Factory(list[MessageFile])
+    """Files of the question and the answer."""
+    feedback: Feedback | None = None
+    """The end user's rating."""
+    created_at: datetime | None = None
+    """When the message was created, not when it was saved."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class SuggestedQuestions(Received):
+    """Suggestions for the next question."""
+
+    data: list[str] = attrs.Factory(list[str])
+    """The questions."""

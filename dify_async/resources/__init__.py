@@ -1,1 +1,1 @@
-"""What a client offers, by the nouns of Dify."""
+"""One class per noun of Dify: `app` for the Service API, `web` for the Web API."""

@@ -1,4 +1,4 @@
-"""The blocking twin: the same clients without `await`, for scripts, notebooks, threads and tasks.
+"""Blocking clients: the same names without `await`, for scripts, notebooks, threads and tasks.
 
 ```python
 from dify_async.sync import AppClient
@@ -7,16 +7,20 @@ with AppClient("app-...", user="ada") as client:
     result = client.workflows.run({"city": "Lisbon"})
 ```
 
-Names, arguments, results and errors are those of `dify_async`. All clients of a process share one thread
-with one event loop, made at the first call; any number of threads may use them. It works where a loop is
-running too, as in a notebook, but a call then holds that loop up: `async def` code uses the clients of
-`dify_async`. Processes that fork may use it before and after. Not for processes that gevent has patched.
+Names, arguments, results and errors are those of `dify_async`. All clients of a process share one thread with
+one event loop, started by the first call; any number of threads may use them. They also work where an event
+loop is running, as in a notebook, but a call then blocks that loop: `async def` code uses the clients of
+`dify_async`. Processes may fork before and after using them. Not for processes that gevent has patched.
 """
 
+from dify_async import _probe
+from dify_async.sync.app import AppClient
 from dify_async.sync.batch import Batch
-from dify_async.sync.clients import AppClient, WebAppClient
 from dify_async.sync.pager import Pager
-from dify_async.sync.resources import probe
 from dify_async.sync.stream import EventStream
+from dify_async.sync.web import WebAppClient
+from dify_async.sync.wrap import blocking_function
 
 __all__ = ["AppClient", "Batch", "EventStream", "Pager", "WebAppClient", "probe"]
+
+probe = blocking_function(_probe.probe)

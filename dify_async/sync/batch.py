@@ -1,4 +1,4 @@
-"""Many runs, without `await`."""
+"""Run many rows from blocking code."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self
 
+import attrs
+
 from dify_async.batch import Batch as AsyncBatch
 from dify_async.batch import Outcome, ResultT_co, Rows, RowT, Totals
 from dify_async.sync.bridge import Bridge, current
 
 
 class Batch(Generic[RowT, ResultT_co]):
-    """The outcomes of many rows, as they come.
+    """Iterate over the outcomes of many rows as they complete.
 
     ```python
     with client.workflows.run_many(rows, concurrency=10) as batch:
@@ -27,55 +29,55 @@ class Batch(Generic[RowT, ResultT_co]):
     print(batch.totals)
     ```
 
-    All that is said of the asynchronous `Batch` holds. Rows are read in a thread of their own, unless they
-    are a list: what belongs to one thread, as a cursor of sqlite3 does, is made where the rows are.
+    Behaves like the async `Batch`. Rows are read in a thread of their own, unless they are a sequence: create
+    objects that belong to one thread, such as a cursor of sqlite3, inside the iterable.
     """
 
     def __init__(self, twin: AsyncBatch[RowT, ResultT_co]) -> None:
-        self._twin = twin
+        self._batch = twin
         self._bridge: Bridge | None = None
-        self._dropped: weakref.finalize[Any, Any] | None = None
+        self._finalizer: weakref.finalize[Any, Any] | None = None
 
     @property
     def totals(self) -> Totals:
-        """What the outcomes that were read came to."""
-        return self._twin.totals
+        """The totals over the outcomes read so far."""
+        return self._batch.totals
 
     @property
     def in_flight(self) -> int:
-        """How many rows are on their way just now."""
-        return self._twin.in_flight
+        """Number of rows in flight."""
+        return self._batch.in_flight
 
     def __iter__(self) -> Iterator[Outcome[ResultT_co]]:
         if self._bridge is None:
-            raise TypeError("a batch is used in a block: with ...run_many(...) as batch: ...")
+            raise TypeError("a batch must be entered in a block first: with ...run_many(...) as batch: ...")
         return self
 
     def __next__(self) -> Outcome[ResultT_co]:
         try:
-            return current().call(self._twin.__anext__)
+            return current().call(self._batch.__anext__)
         except StopAsyncIteration:
             raise StopIteration from None
 
     def all(self) -> list[Outcome[ResultT_co]]:
-        """Read all that is left."""
+        """Read all remaining outcomes."""
         return list(self)
 
     def close(self) -> None:
-        """Cancel what is on its way: what leaving the `with` block does."""
+        """Cancel the rows in flight, like leaving the `with` block."""
         bridge = current()
-        if self._bridge is bridge:  # Else it was never entered, or belongs to the process that forked.
-            bridge.call(self._twin.aclose)
-            bridge.open.discard(self._twin)
-            assert self._dropped is not None
-            self._dropped.detach()
+        if self._bridge is bridge:  # Otherwise it was never entered, or belongs to the parent of a fork.
+            bridge.call(self._batch.aclose)
+            bridge.open.discard(self._batch)
+            assert self._finalizer is not None
+            self._finalizer.detach()
 
     def __enter__(self) -> Self:
         bridge = current()
-        bridge.open.add(self._twin)
-        self._dropped = weakref.finalize(self, bridge.post, self._twin.aclose)
-        self._dropped.atexit = False
-        bridge.call(self._twin.__aenter__)
+        bridge.open.add(self._batch)
+        self._finalizer = weakref.finalize(self, bridge.post, self._batch.aclose)
+        self._finalizer.atexit = False
+        bridge.call(self._batch.__aenter__)
         self._bridge = bridge
         return self
 
@@ -86,39 +88,48 @@ class Batch(Generic[RowT, ResultT_co]):
 
 
 def unblocking(rows: Rows[RowT]) -> Rows[RowT]:
-    """Give rows that can be read without holding the loop up."""
-    # What is no list may block while it is read, as a file does.
+    """Return rows that can be read without blocking the event loop."""
+    # Anything but a sequence may block while it is read, as a file does.
     if isinstance(rows, Iterable) and not isinstance(rows, Sequence | AsyncIterable):
-        return _read_in_a_thread(rows)
+        return _read_in_thread(rows)
     return rows
 
 
-async def _read_in_a_thread(rows: Iterable[RowT]) -> AsyncIterator[RowT]:
+@attrs.frozen
+class _Raised:
+    """What the iterable raised. A future would take a `concurrent.futures.CancelledError` for its own."""
+
+    error: Exception
+
+
+async def _read_in_thread(rows: Iterable[RowT]) -> AsyncIterator[RowT]:
     end: Any = object()
-    asked: SimpleQueue[Future[RowT] | None] = SimpleQueue()
+    requests: SimpleQueue[Future[RowT | _Raised] | None] = SimpleQueue()
 
     def read() -> None:
         iterator: Iterator[RowT] | None = None
-        while (row := asked.get()) is not None:
+        while (row := requests.get()) is not None:
             if not row.set_running_or_notify_cancel():
                 continue
             try:
                 iterator = iterator or iter(rows)
                 row.set_result(next(iterator, end))
-            except Exception as exc:  # noqa: BLE001 - goes to who reads the batch
-                row.set_exception(exc)
-            except BaseException as exc:  # noqa: BLE001 - as it is, it would end the event loop
-                row.set_exception(RuntimeError(f"the rows ended by {exc!r}"))
+            except Exception as exc:  # noqa: BLE001 - raised by the batch
+                row.set_result(_Raised(exc))
+            except BaseException as exc:  # noqa: BLE001 - raised as it is, it would end the event loop
+                row.set_result(_Raised(RuntimeError(f"`rows` raised {exc!r}")))
 
-    # One thread for all of them, for some things belong to one. The process does not wait for it.
+    # One thread for all rows, because some objects belong to one thread. The process does not wait for it.
     threading.Thread(target=read, name="dify-async-rows", daemon=True).start()
     try:
         while True:
-            future: Future[RowT] = Future()
-            asked.put(future)
+            future: Future[RowT | _Raised] = Future()
+            requests.put(future)
             row = await asyncio.wrap_future(future)
+            if isinstance(row, _Raised):
+                raise row.error
             if row is end:
                 return
             yield row
     finally:
-        asked.put(None)
+        requests.put(None)

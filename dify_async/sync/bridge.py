@@ -13,14 +13,16 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import anyio
 
-from dify_async._core.fork import in_forked_children
+from dify_async._http.lifecycle import forget_in_forked_children
 from dify_async.errors import ConfigurationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_LEAVING: Final = 2.5
-"""Seconds for what is interrupted to clean up: the server is asked to stop its run, which takes 2 at most."""
+_CLEAN_UP: Final = 2.5
+"""Seconds for the clean-up of an interrupted call: the server is asked to stop its run, which takes 2 at
+most.
+"""
 
 
 class _Closable(Protocol):
@@ -28,12 +30,15 @@ class _Closable(Protocol):
 
 
 class Bridge:
-    """A thread that runs a loop, from the first call to the end of the process."""
+    """A thread that runs an event loop, from the first call to the end of the process."""
 
     def __init__(self) -> None:
         self.open: weakref.WeakSet[_Closable] = weakref.WeakSet()
-        """What is closed at the end of the process, should it still be open: streams."""
-        self._changing = threading.Lock()
+        """Streams and batches that are closed at the end of the process if they are still open."""
+        self._starting = (
+            threading.RLock()
+        )  # A signal handler may interrupt the first call with one of its own.
+        self._started: Future[asyncio.AbstractEventLoop] | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end = asyncio.Event()
@@ -41,14 +46,14 @@ class Bridge:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a coroutine function on the loop, and wait for what comes of it.
+        """Run a coroutine function in the event loop, and wait for its result.
 
-        If the wait is interrupted, as by Ctrl-C, the coroutine is cancelled and has its time to clean up.
+        If the wait is interrupted, as by Ctrl-C, the coroutine is cancelled and has time to clean up.
         """
         if threading.current_thread() is self._thread:
             raise ConfigurationError(
-                "a blocking call on the event loop of the blocking clients would wait for itself: what runs "
-                "there, such as a limiter, uses the clients of dify_async"
+                "a blocking call in the event loop of the blocking clients would wait for itself: code that "
+                "runs there, such as a limiter, must use the clients of dify_async"
             )
         loop = self._running_loop()
         coroutine = function(*args, **kwargs)
@@ -56,19 +61,19 @@ class Bridge:
         tasks: list[asyncio.Task[T]] = []
 
         def start() -> None:
-            # In the caller's context, for `call_soon_threadsafe` took a copy of it.
+            # In a copy of the caller's context, made by `call_soon_threadsafe`.
             tasks.append(self._kept(coroutine))
             tasks[0].add_done_callback(finish)
 
         def finish(task: asyncio.Task[T]) -> None:
             if not task.cancelled():
-                task.exception()  # Else asyncio complains, should nobody wait any more.
+                task.exception()  # Otherwise asyncio complains if nobody waits any more.
             done.set()
 
         def cancel() -> None:
             if tasks:
                 tasks[0].cancel()
-            else:  # The interrupt came before the start was even asked for.
+            else:  # The interrupt came before the start was scheduled.
                 coroutine.close()
                 done.set()
 
@@ -77,73 +82,75 @@ class Bridge:
             self._wait(done)
         except BaseException:
             loop.call_soon_threadsafe(cancel)
-            done.wait(_LEAVING)
+            done.wait(_CLEAN_UP)
             raise
         return tasks[0].result()
 
     def post(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a coroutine function on the loop, and do not wait: for finalizers, which any thread may run."""
+        """Run a coroutine function in the event loop without waiting. For finalizers."""
         if self is current() and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: self._kept(function()))
 
     def end(self) -> None:
-        """End the loop, at the end of the process."""
-        with self._changing:
+        """End the event loop, at the end of the process."""
+        with self._starting:
             self._is_ending = True
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(2 * _LEAVING)
+            self._thread.join(2 * _CLEAN_UP)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._is_ending:
-            with self._changing:
+            with self._starting:
                 if self._is_ending:
-                    raise ConfigurationError("the process is ending, so no call can be made any more")
-                if self._loop is None:
+                    raise ConfigurationError("the process is ending, so no more calls are possible")
+                if self._started is None:
                     started: Future[asyncio.AbstractEventLoop] = Future()
-                    self._thread = threading.Thread(
+                    thread = threading.Thread(
                         target=self._run, args=(started,), name="dify-async", daemon=True
                     )
-                    self._thread.start()
-                    self._loop = started.result()
+                    self._started, self._thread = started, thread
+                    thread.start()
+            self._loop = self._started.result()
         return self._loop
 
     def _run(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         try:
-            # anyio answers for the end of the loop too: what still runs is cancelled and waited for.
+            # anyio also ends the loop properly: tasks that still run are cancelled and awaited.
             anyio.run(self._main, started)
         except BaseException as exc:
             if started.done():
                 raise
-            self._thread = None
-            started.set_exception(exc)  # No file descriptor for the loop, for example.
+            self._thread = self._started = None
+            started.set_exception(exc)  # For example: no file descriptor for the loop.
 
     async def _main(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         started.set_result(asyncio.get_running_loop())
         await self._end.wait()
-        # What still runs is left in order, before anyio cancels all there is: also what asks for a stop.
+        # Before anyio cancels everything, including requests that stop runs, calls and streams are left
+        # properly.
         ending = list(self._tasks)
         for task in ending:
             task.cancel()
         ending += [self._kept(one.aclose()) for one in list(self.open)]
         if ending:
-            await asyncio.wait(ending, timeout=_LEAVING)
+            await asyncio.wait(ending, timeout=_CLEAN_UP)
 
     def _kept(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task, and keep it until it is done: a loop alone would let it be collected."""
+        """Start a task and keep it until it ends: an event loop keeps only weak references to its tasks."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def _wait(self, done: threading.Event) -> None:
-        if sys.platform == "win32":  # There a wait without an end is deaf to Ctrl-C.
+        if sys.platform == "win32":  # A wait without a timeout ignores Ctrl-C there.
             while not done.wait(0.1):
                 pass
         else:
             done.wait()
         if self._is_ending:
-            # Only threads that the process does not wait for come here. An error in them would be noise.
+            # Only daemon threads get here. An error in them would be noise.
             threading.Event().wait()
 
 
@@ -151,7 +158,7 @@ _bridge = Bridge()
 
 
 def current() -> Bridge:
-    """Give the bridge of this process."""
+    """Return the bridge of this process."""
     return _bridge
 
 
@@ -161,5 +168,5 @@ def _forget() -> Bridge:
     return inherited
 
 
-in_forked_children(_forget)
+forget_in_forked_children(_forget)
 atexit.register(lambda: current().end())

@@ -21,8 +21,8 @@ from dify_async.batch import Rows
 from dify_async.errors import ConfigurationError
 from dify_async.models import WorkflowResult
 from dify_async.settings import Timeouts
+from dify_async.sync.app import AppClient
 from dify_async.sync.batch import Batch, unblocking
-from dify_async.sync.clients import AppClient
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -50,7 +50,7 @@ def map_runs(
     return Batch(
         aio.map_runs(
             unblocking(rows),
-            client=client._twin,  # pyright: ignore[reportPrivateUsage]
+            client=client.async_client,
             dask=dask,
             concurrency_total=concurrency_total,
             ordered=ordered,

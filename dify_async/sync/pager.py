@@ -1,12 +1,12 @@
-"""Lists that come in pages, without `await`."""
+"""Lists that arrive in pages, for blocking code."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Generic, TypeVar
 
-from dify_async._core.pager import Pager as AsyncPager
-from dify_async._core.pager import unseen
+from dify_async._http.pager import Pager as AsyncPager
+from dify_async._http.pager import unseen
 from dify_async.models import Page
 from dify_async.sync.bridge import current
 
@@ -21,16 +21,17 @@ class Pager(Generic[ItemT]):
         ...
     ```
 
-    Each reading begins anew with the first page. An entry that new ones have pushed onto the next page in
-    the meantime is given once.
+    Each iteration starts at the first page. An entry that new entries have pushed onto the next page in the
+    meantime is yielded once. A list that repeats its pages ends, whatever
+    the server says.
     """
 
-    def __init__(self, twin: AsyncPager[ItemT]) -> None:
-        self._twin = twin
+    def __init__(self, wrapped: AsyncPager[ItemT]) -> None:
+        self._wrapped = wrapped
 
     def pages(self) -> Iterator[Page[ItemT]]:
-        """Give whole pages, with what the server says beside their entries."""
-        pages = aiter(self._twin.pages())
+        """Iterate over whole pages, which contain what the server says besides their entries."""
+        pages = aiter(self._wrapped.pages())
         while (page := current().call(_next_or_none, pages)) is not None:
             yield page
 
@@ -40,12 +41,15 @@ class Pager(Generic[ItemT]):
             yield from unseen(page, seen)
 
     def first_page(self) -> Page[ItemT]:
-        """Give the first page, also where it is empty."""
-        return current().call(self._twin.first_page)
+        """Return the first page, which may be empty."""
+        return current().call(self._wrapped.first_page)
 
     def all(self, limit: int | None = None) -> list[ItemT]:
-        """Give all entries as a list, or the first `limit` of them."""
-        return current().call(self._twin.all, limit)
+        """Return all entries as a list, or the first `limit` of them."""
+        return current().call(self._wrapped.all, limit)
+
+    def __repr__(self) -> str:
+        return f"<Pager of {self._wrapped.name}: use `for`, or `pager.all(limit=...)`>"
 
 
 async def _next_or_none(pages: AsyncIterator[Page[ItemT]]) -> Page[ItemT] | None:

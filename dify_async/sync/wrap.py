@@ -1,14 +1,14 @@
-"""How a blocking method is made of an asynchronous one: same arguments, same result, same docstring."""
+"""Make a blocking method from an async one: same arguments, same result, same docstring."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from dify_async._core.pager import Pager as AsyncPager
-from dify_async._core.stream import EventStream as AsyncEventStream
+from dify_async._http.pager import Pager as AsyncPager
+from dify_async._streaming.stream import EventStream as AsyncEventStream
 from dify_async.batch import Batch as AsyncBatch
 from dify_async.batch import Rows, RowT
 from dify_async.sync.batch import Batch, unblocking
@@ -21,27 +21,50 @@ T = TypeVar("T")
 EventT = TypeVar("EventT")
 
 
-class Resource:
-    """The blocking side of an asynchronous object."""
+class Blocking:
+    """The blocking form of an async object."""
 
-    def __init__(self, twin: Any) -> None:
-        self._twin = twin
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+
+class resource(Generic[T]):  # noqa: N801 - reads as a declaration
+    """An attribute of blocking clients: a resource's class on the class, a blocking resource on a client."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._kind = kind
+        self._name = ""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, client: None, owner: type[Any]) -> type[T]: ...
+    @overload
+    def __get__(self, client: Any, owner: type[Any]) -> T: ...
+    def __get__(self, client: Any, owner: type[Any]) -> T | type[T]:
+        if client is None:
+            return self._kind
+        # Kept in the instance, where it is found before this descriptor.
+        wrapped = getattr(client.async_client, self._name)
+        found: T = client.__dict__.setdefault(self._name, self._kind(wrapped))  # type: ignore[call-arg]
+        return found
 
 
 def blocking(
     method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Make a method that waits for what the asynchronous one gives."""
+    """Return a method that waits for the result of a coroutine method."""
 
     @functools.wraps(method)
     def wait(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return current().call(method, self._twin, *args, **kwargs)
+        return current().call(method, self._wrapped, *args, **kwargs)
 
     return wait
 
 
 def blocking_function(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """Make a function that waits for what the asynchronous one gives."""
+    """Return a function that waits for the result of a coroutine function."""
 
     @functools.wraps(function)
     def wait(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -50,8 +73,10 @@ def blocking_function(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable
     return wait
 
 
-def made_with(kind: Callable[P, Any]) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], None]]:
-    """Give an `__init__` the arguments of another class."""
+def with_arguments_of(
+    kind: Callable[P, Any],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], None]]:
+    """Give an `__init__` the signature of another class."""
 
     def decorate(init: Callable[..., None]) -> Callable[Concatenate[Any, P], None]:
         init.__signature__ = inspect.signature(kind.__init__)  # type: ignore[attr-defined]
@@ -63,11 +88,11 @@ def made_with(kind: Callable[P, Any]) -> Callable[[Callable[..., None]], Callabl
 def blocking_stream(
     method: Callable[Concatenate[Any, P], AsyncEventStream[EventT, ResultT_co]],
 ) -> Callable[Concatenate[Any, P], EventStream[EventT, ResultT_co]]:
-    """Make a method that gives a blocking stream."""
+    """Return a method that returns a blocking stream."""
 
     @functools.wraps(method)
     def stream(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> EventStream[EventT, ResultT_co]:
-        return EventStream(method(self._twin, *args, **kwargs))
+        return EventStream(method(self._wrapped, *args, **kwargs))
 
     return stream
 
@@ -75,11 +100,11 @@ def blocking_stream(
 def blocking_view(
     method: Callable[Concatenate[Any, P], Any], kind: Callable[[Any], T]
 ) -> Callable[Concatenate[Any, P], T]:
-    """Make a method that gives the blocking side of an object."""
+    """Return a method that returns the blocking form of an object."""
 
     @functools.wraps(method)
     def view(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return kind(method(self._twin, *args, **kwargs))
+        return kind(method(self._wrapped, *args, **kwargs))
 
     return view
 
@@ -87,22 +112,22 @@ def blocking_view(
 def blocking_batch(
     method: Callable[Concatenate[Any, Rows[RowT], P], AsyncBatch[RowT, ResultT_co]],
 ) -> Callable[Concatenate[Any, Rows[RowT], P], Batch[RowT, ResultT_co]]:
-    """Make a method that gives a blocking batch."""
+    """Return a method that returns a blocking batch."""
 
     @functools.wraps(method)
     def batch(self: Any, /, rows: Rows[RowT], *args: P.args, **kwargs: P.kwargs) -> Batch[RowT, ResultT_co]:
-        return Batch(method(self._twin, unblocking(rows), *args, **kwargs))
+        return Batch(method(self._wrapped, unblocking(rows), *args, **kwargs))
 
-    return batch  # type: ignore[return-value] # that `rows` has a name is no harm
+    return batch  # type: ignore[return-value] # `rows` may also be passed by name.
 
 
 def blocking_pager(
     method: Callable[Concatenate[Any, P], AsyncPager[T]],
 ) -> Callable[Concatenate[Any, P], Pager[T]]:
-    """Make a method that gives a blocking list."""
+    """Return a method that returns a blocking list."""
 
     @functools.wraps(method)
     def pages(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Pager[T]:
-        return Pager(method(self._twin, *args, **kwargs))
+        return Pager(method(self._wrapped, *args, **kwargs))
 
     return pages

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dify_async.testing import FakeDify
-from tests.cli.terminal import COMMAND, Command
+from tests.support.command import COMMAND, Command
+from tests.support.limits import HANGS_AFTER
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def dify(environment: dict[str, str], tmp_path: Path) -> Command:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANGS_AFTER,
             check=False,
         )
         assert "Traceback" not in done.stderr

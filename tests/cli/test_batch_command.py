@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,8 +16,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import COMMAND, Command, on_a_terminal, the_error
-from tests.faults import GONE
+from tests.support.command import COMMAND, Command, on_a_terminal, the_error
+from tests.support.faults import GONE
+from tests.support.limits import HANGS_AFTER
+from tests.support.processes import running
 
 FORM = [
     Field("city", required=True, max_length=10),
@@ -53,7 +56,7 @@ def test_a_run_for_each_row(dify: Command, fake_dify: FakeDify, tmp_path: Path) 
     done = dify("batch", "rows.csv", "-c", "2", "-o", "results.jsonl")
     assert (done.returncode, done.stdout) == (0, "")
     said = done.stderr.splitlines()
-    assert said[0] == "dify-async: no inputs of the app, and not sent: note"
+    assert said[0] == "dify-async: ignored columns (not inputs of the app): note"
     assert said[1].startswith("3 of 3 rows: 3 done, 0 failed, 0 in flight, ")
     assert said[2:6] == ["rows\t3", "succeeded\t3", "tokens\t15", said[5]]
     found = results(tmp_path / "results.jsonl")
@@ -80,7 +83,7 @@ def test_without_a_file_for_them_results_are_printed(dify: Command, rows: Path) 
     done = dify("batch", "rows.csv", "--column", "city=City", "--adaptive")
     assert done.returncode == 0
     assert json.loads(done.stdout)["outputs"] == {"city": "里斯本", "days": None}
-    assert "read as GBK" in done.stderr.splitlines()[0]
+    assert "reading it as GBK" in done.stderr.splitlines()[0]
 
 
 def test_files_are_looked_for_beside_the_rows(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
@@ -114,12 +117,12 @@ def test_what_is_missing_or_failed_is_done_by_resume(
     assert "the same command with --resume" in first.stderr
     refused = dify("batch", "rows.csv", "-o", "results.jsonl")
     assert refused.returncode == 2
-    assert "'results.jsonl' is there already: --resume goes on with it" in the_error(refused)
+    assert "'results.jsonl' exists already: pass --resume to continue it" in the_error(refused)
     rows.write_text("city\nLisbon\nPorto\nFaro\n")
     again = dify("batch", "rows.csv", "-o", "results.jsonl", "--resume")
     assert (again.returncode, fake_dify.runs_started) == (0, 3)
     found = results(tmp_path / "results.jsonl")
-    assert {city: line["attempts"] for city, line in found.items()} == {"Lisbon": 1, "Porto": 0, "Faro": 1}
+    assert {city: line["attempts"] for city, line in found.items()} == {"Lisbon": 1, "Porto": 1, "Faro": 1}
 
 
 def test_runs_that_broke_off_are_taken_up_by_resume(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
@@ -131,15 +134,10 @@ def test_runs_that_broke_off_are_taken_up_by_resume(dify: Command, fake_dify: Fa
     assert fake_dify.runs_started == 1
 
 
-def start(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, "batch", "rows.csv", *arguments],
-        env={**os.environ, **environment},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(
+    environment: dict[str, str], folder: Path, *arguments: str
+) -> AbstractContextManager[subprocess.Popen[str]]:
+    return running([*COMMAND, "batch", "rows.csv", *arguments], environment, cwd=folder)
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
@@ -160,15 +158,15 @@ def test_what_was_interrupted_goes_on(
 
     fake_dify.workflow = Workflow(form=FORM, outputs=slow_from_now_on)
     with start(environment, rows.parent, "-c", "1", "-o", "results.jsonl", "--report", "r.html") as process:
-        assert fake_dify.wait_for(lambda: three_done() and fake_dify.runs_started == 4, 30)
+        assert fake_dify.wait_for(lambda: three_done() and fake_dify.runs_started == 4, HANGS_AFTER)
         process.send_signal(end)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=HANGS_AFTER)
     assert "Traceback" not in said
     if end is signal.SIGINT:
         assert (process.returncode, fake_dify.runs_stopped) == (130, 1)
-        assert "interrupted; runs on their way were stopped; the same command with --resume" in said
-        assert "not done\t6" in said
-        assert "not done: 6" in rows.with_name("r.html").read_text()
+        assert "interrupted; the runs in flight were stopped; the same command with --resume" in said
+        assert "not run\t6" in said
+        assert "not run: 6" in rows.with_name("r.html").read_text()
     fake_dify.workflow = Workflow(form=FORM, outputs=echo)
     for run in fake_dify.runs.values():
         run.stop()
@@ -184,12 +182,12 @@ def test_runs_that_could_not_be_stopped_are_not_said_to_be(
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", seconds=60)])
     fake_dify.faults.append(Refuse(status=500, on="/stop", times=9))
     with start(environment, rows.parent, "-o", "results.jsonl") as process:
-        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, 30)
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, HANGS_AFTER)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 130
     assert "nothing was stopped" in said
-    assert "dify-async: interrupted; the same command with --resume does what is missing" in said
+    assert "dify-async: interrupted; the same command with --resume runs what is missing" in said
 
 
 def test_a_quota_stops_it_and_it_can_go_on(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
@@ -198,7 +196,7 @@ def test_a_quota_stops_it_and_it_can_go_on(dify: Command, fake_dify: FakeDify, r
     done = dify("batch", "rows.csv", "-c", "2", "-o", "results.jsonl")
     assert done.returncode == 1
     assert "dify-async: stopped: " in done.stderr
-    assert "with --resume does what is missing" in done.stderr
+    assert "with --resume runs what is missing" in done.stderr
     assert fake_dify.runs_started == 0
 
 
@@ -208,11 +206,11 @@ def test_a_second_one_beside_it_is_refused(
     rows.write_text("city\nx\n")
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", seconds=60)])
     with start(environment, rows.parent, "-o", "results.jsonl") as process:
-        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 1, 30)
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 1, HANGS_AFTER)
         second = dify("batch", "rows.csv", "-o", "results.jsonl", "--resume")
         assert (second.returncode, "in use by another batch" in the_error(second)) == (2, True)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=HANGS_AFTER)
     assert fake_dify.runs_started == 1
 
 
@@ -220,17 +218,17 @@ def test_a_second_one_beside_it_is_refused(
     ("arguments", "sentence"),
     [
         (["none.csv"], "No such file"),
-        (["rows.csv", "--column", "city=City"], "there is no column 'City': there are city, days, note"),
+        (["rows.csv", "--column", "city=City"], "there is no column 'City'; columns: city, days, note"),
         (["rows.csv", "--column", "town=city"], "the app has no input 'town'"),
         (["rows.csv", "--column", "town"], "INPUT=COLUMN"),
-        (["rows.csv", "--resume"], "give their file by -o"),
-        (["rows.csv", "-o", "rows.csv"], "written over the rows"),
+        (["rows.csv", "--resume"], "pass it with -o"),
+        (["rows.csv", "-o", "rows.csv"], "overwrite the rows"),
         (["rows.csv", "-o", "none/results.jsonl"], "cannot be opened: No such file"),
-        (["rows.csv", "-o", ""], "'.' is a folder"),
-        (["rows.csv", "-o", "kept.jsonl", "--resume"], "would be written anew"),
-        (["rows.csv", "--report", "./rows.csv"], "the report would be written over the rows"),
-        (["rows.csv", "-o", "r", "--report", "r"], "the report would be written over the results"),
-        (["rows.csv", "-o", "r", "--report", "r.journal"], "the report would be written over the journal"),
+        (["rows.csv", "-o", ""], "the folder '.'"),
+        (["rows.csv", "-o", "kept.jsonl", "--resume"], "would be overwritten"),
+        (["rows.csv", "--report", "./rows.csv"], "the report would overwrite the rows"),
+        (["rows.csv", "-o", "r", "--report", "r"], "the report would overwrite the results"),
+        (["rows.csv", "-o", "r", "--report", "r.journal"], "the report would overwrite the journal"),
         (["rows.csv", "-c", "0"], "'--concurrency'"),
         (["rows.csv", "--encoding", "klingon"], "no encoding 'klingon'"),
         (["rows.csv", "--api-key", "app-wrong"], "401"),
@@ -262,7 +260,7 @@ def test_a_full_disk_is_told_and_can_be_gone_on_from(
         cwd=rows.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_AFTER,
         check=False,
     )
     assert done.returncode == 1
@@ -283,7 +281,7 @@ def test_a_full_disk_behind_standard_output_is_told(environment: dict[str, str],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=HANGS_AFTER,
             check=False,
         )
     assert done.returncode == 1
@@ -296,7 +294,7 @@ def test_a_column_that_is_missing_is_told_before_the_first_run(
     rows.write_text("City,days\nx,1\n")
     done = dify("batch", "rows.csv", "-o", "results.jsonl")
     assert done.returncode == 2
-    assert "--column city=City takes one of another name" in the_error(done)
+    assert "Pass --column city=City to use a column with a different name" in the_error(done)
     assert fake_dify.runs_started == 0
     assert not rows.with_name("results.jsonl").exists()
 
@@ -330,7 +328,7 @@ def test_the_report_is_one_page_that_needs_no_other(dify: Command, fake_dify: Fa
     assert titles[0] == ["succeeded: 30", "ConfigurationError: 1"]
     assert sum(int(title.split(": ")[1].split()[0]) for title in titles[1] if title) == 30
     assert titles[2][-1] == "6.82 to 7 tokens: 30 rows"
-    assert "days takes a number, not &#x27;&lt;b&gt;&amp;&#x27;" in page
+    assert "days must be a number, got &#x27;&lt;b&gt;&amp;&#x27;" in page
 
 
 def test_the_report_stays_small_and_its_numbers_whole(dify: Command, fake_dify: FakeDify, rows: Path) -> None:

@@ -25,25 +25,25 @@ FORM = AppParameters(
 
 
 def test_a_column_is_found_by_name_by_label_or_as_told() -> None:
-    assert matched(["city", "days", "note"], FORM, {}) == ({"city": "city", "days": "days"}, ["note"])
-    assert matched(["Days", "City name"], FORM, {}) == ({"city": "City name", "days": "Days"}, [])
-    assert matched(["city", "town"], FORM, {"city": "town"}) == ({"city": "town"}, ["city"])
+    assert matched(["city", "days", "note"], FORM, {}) == {"city": "city", "days": "days"}
+    assert matched(["Days", "City name"], FORM, {}) == {"city": "City name", "days": "Days"}
+    assert matched(["city", "town"], FORM, {"city": "town"}) == {"city": "town"}
 
 
 def test_a_column_goes_to_the_input_of_its_name_before_any_label() -> None:
     form = AppParameters(
         user_input_form=[InputField(variable="a", label="b"), InputField(variable="b", label="B")]
     )
-    assert matched(["b"], form, {}) == ({"b": "b"}, [])
+    assert matched(["b"], form, {}) == {"b": "b"}
 
 
 @pytest.mark.parametrize(
     ("columns", "given", "sentence"),
     [
-        (["City", "days"], {}, "'city', which is required; there are City, days. --column city=City"),
-        (["a", "b"], {}, "--column city=COLUMN takes one of another name"),
-        (["city"], {"town": "city"}, "the app has no input 'town': there are city, days"),
-        (["city"], {"days": "Days"}, "there is no column 'Days': there are city"),
+        (["City", "days"], {}, "the required input 'city'; columns: City, days. Pass --column city=City"),
+        (["a", "b"], {}, "Pass --column city=COLUMN to use a column with a different name"),
+        (["city"], {"town": "city"}, "the app has no input 'town'; inputs: city, days"),
+        (["city"], {"days": "Days"}, "there is no column 'Days'; columns: city"),
     ],
 )
 def test_columns_that_do_not_fit_the_form(columns: list[str], given: dict[str, str], sentence: str) -> None:

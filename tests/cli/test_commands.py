@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import COMMAND, Command, interrupted, on_a_terminal, the_error
-from tests.faults import GONE
+from tests.support.command import COMMAND, Command, interrupted, on_a_terminal, the_error
+from tests.support.faults import GONE
+from tests.support.limits import HANGS_AFTER
 
 FORM = [
     Field("city", required=True),
@@ -128,7 +129,7 @@ def test_ctrl_c_leaves_a_watched_run_alone(
     run_id = dify("run", "--detach").stdout.strip()
     code, said = interrupted(environment, "watch", run_id, at="Wait (code) started")
     assert (code, fake_dify.runs_stopped) == (130, 0)
-    assert said == f"dify-async: interrupted; the run {run_id} was left alone\n"
+    assert said == f"dify-async: interrupted; the run {run_id} was not stopped\n"
     assert fake_dify.runs[run_id].status == "running"
 
 
@@ -147,7 +148,7 @@ def test_a_stop_that_fails_is_told(environment: dict[str, str], fake_dify: FakeD
 @pytest.mark.parametrize(
     ("workflow", "code", "sentence"),
     [
-        (Workflow(nodes=[Node("Boom", error="it broke")]), 1, "the run ended as failed: it broke"),
+        (Workflow(nodes=[Node("Boom", error="it broke")]), 1, "the run failed: it broke"),
         (Workflow(nodes=[Node("Boom", error="x", caught=True)]), 0, ""),
         (Workflow(nodes=[Node("Ask", form="Sure?")]), 4, "the run waits at ask"),
     ],
@@ -167,15 +168,15 @@ def test_exit_codes_of_runs(
     ("arguments", "sentence"),
     [
         (["run"], "city is required"),
-        (["run", "-i", "city=x", "-i", "days=soon"], "days takes a number, not 'soon'"),
+        (["run", "-i", "city=x", "-i", "days=soon"], "days must be a number, got 'soon'"),
         (["run", "-i", "city"], "NAME=VALUE"),
         (["run", "-i", "=x"], "NAME=VALUE"),
         (["run", "-i", "city=@nope.pdf"], "there is no file 'nope.pdf'"),
-        (["run", "-i", "options:={"], "followed by JSON"),
+        (["run", "-i", "options:={"], "must be followed by valid JSON"),
         (["run", "-i", "city=x", "--api-key", "app-wrong"], "401"),
         (["run", "-i", "city=x", "--api-key", "dataset-x"], "the other kind"),
         (["run", "-i", "city=x", "--api-key", ""], "set DIFY_API_KEY"),
-        (["run", "--json", "--events"], "exclude each other"),
+        (["run", "--json", "--events"], "cannot be combined"),
         (["run", "--bogus"], "--bogus"),
         (["bogus"], "No such command"),
         (["get", "00000000-0000-0000-0000-000000000000"], "404"),
@@ -215,7 +216,7 @@ def test_who_reads_its_output_may_go(environment: dict[str, str], fake_dify: Fak
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_AFTER,
         check=False,
     )
     assert "workflow_started" in done.stdout

@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from tests.cli.terminal import COMMAND, on_a_terminal
+from tests.support.command import COMMAND, on_a_terminal
+from tests.support.limits import HANGS_AFTER
 
 
 def test_without_a_terminal_it_is_plain_text() -> None:
     done = subprocess.run(
-        [*COMMAND, "demo", "--speed", "10"], capture_output=True, text=True, timeout=60, check=True
+        [*COMMAND, "demo", "--speed", "10"], capture_output=True, text=True, timeout=HANGS_AFTER, check=True
     )
     lines = done.stdout.splitlines()
     assert done.stderr == ""
@@ -41,7 +42,7 @@ def test_on_a_terminal_it_is_a_live_tree() -> None:
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version(option: str) -> None:
-    done = subprocess.run([*COMMAND, option], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([*COMMAND, option], capture_output=True, text=True, timeout=HANGS_AFTER, check=True)
     assert ("demo" if option == "--help" else "dify-async 0.") in done.stdout
 
 
@@ -52,7 +53,7 @@ def test_without_its_packages_it_says_what_to_install() -> None:
         "main()"
     )  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=HANGS_AFTER, check=False
     )
     assert done.returncode == 1
     assert "pip install 'dify-async[cli]'" in done.stderr

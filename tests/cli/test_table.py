@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dify_async.cli.table import read_table
+from dify_async.cli.rows import read_table
 from dify_async.errors import ConfigurationError
 
 ROWS = [
@@ -25,10 +25,10 @@ QUOTED = '城市,note\n里斯本,"he said ""hi"", twice"\n\nPorto,"line one\nlin
     [
         ("rows.csv", QUOTED.encode(), None),
         ("rows.CSV", QUOTED.replace("\n\n", "\r\n\r\n").encode(), None),
-        ("rows.csv", QUOTED.encode("utf-8-sig"), "byte order mark; read as UTF-8"),
-        ("rows.csv", QUOTED.encode("utf-16"), "byte order mark; read as UTF-16"),
-        ("rows.csv", QUOTED.encode("utf-16-be").join([b"\xfe\xff", b""]), "byte order mark; read as UTF-16"),
-        ("rows.csv", QUOTED.replace("\u2028", "—").encode("gbk"), "no UTF-8; read as GBK"),
+        ("rows.csv", QUOTED.encode("utf-8-sig"), "byte order mark; reading it as UTF-8"),
+        ("rows.csv", QUOTED.encode("utf-16"), "byte order mark; reading it as UTF-16"),
+        ("rows.csv", QUOTED.encode("utf-16-be").join([b"\xfe\xff", b""]), "byte order mark; reading it as UTF-16"),
+        ("rows.csv", QUOTED.replace("\u2028", "—").encode("gbk"), "not valid UTF-8; reading it as GBK"),
         ("rows.csv", QUOTED.replace("city,note", "city;note").replace("里斯本,", "里斯本;").replace("Porto,", "Porto;").encode(), None),
         ("rows.tsv", QUOTED.replace("city,", "city\t").replace("里斯本,", "里斯本\t").replace("Porto,", "Porto\t").encode(), None),
         ("rows.json", json.dumps(ROWS).encode(), None),
@@ -76,7 +76,7 @@ def test_a_file_that_became_another_one_is_told(tmp_path: Path) -> None:
     path.write_text("city\nx\n")
     table = read_table(path)
     path.write_bytes(b"city\n\xff\xff\n")
-    with pytest.raises(ConfigurationError, match="is no utf-8"):
+    with pytest.raises(ConfigurationError, match="is not valid utf-8"):
         list(table.rows())
     path.unlink()
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
@@ -89,7 +89,7 @@ def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     assert list(read_table(path, "cp1252").rows()) == [{"city": "São Tomé"}]
     with pytest.raises(ConfigurationError, match="no encoding 'klingon'"):
         read_table(path, "klingon")
-    with pytest.raises(ConfigurationError, match="is no utf-8: save it as UTF-8, or give --encoding"):
+    with pytest.raises(ConfigurationError, match="is not valid utf-8: save it as UTF-8, or pass --encoding"):
         read_table(path, "utf-8")
 
 
@@ -110,28 +110,32 @@ def test_a_row_may_be_shorter_than_the_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("rows.xlsx", b"PK", "whose name ends in .csv"),
+        ("rows.xlsx", b"PK", "must end in .csv"),
         ("rows.csv", b"", "no rows"),
         ("rows.csv", b"city\n", "no rows"),
         (
             "rows.csv",
             b"city,note\na,b\nLisbon, Portugal,x\n",
-            "row 2 of 'rows.csv' has 3 cells, and the header 2",
+            "row 2 of 'rows.csv' has 3 cells, but the header has 2",
         ),
         ("rows.csv", b"city,city\na,b\n", "two columns 'city'"),
         ("rows.csv", b"city,,note\na,b,c\n", "a column without a name"),
-        ("rows.csv", b"city\n\xff\xff\n", "is no gb18030"),
-        ("rows.csv", "city\nx\n".encode("utf-16-le"), "holds zero bytes"),
-        ("rows.csv", "city\nx\n".encode("utf-32"), "holds zero bytes"),
-        ("rows.csv", b'city,note\n"Lisbon,x\nPorto,y\n', "row 1 of 'rows.csv' is no CSV: unexpected end"),
-        ("rows.csv", b'city\nx\n"a "b" c"\n', "row 2 of 'rows.csv' is no CSV: "),
-        ("rows.json", b"[" * 100_000, "is no JSON"),
-        ("rows.csv", b"\xef\xbb\xbfcity\n\xff\xff\n", "is no UTF-8"),
-        ("rows.json", b'{"city": "x"}', "no list of objects"),
-        ("rows.json", b"[1]", "row 1 of 'rows.json' is no object"),
-        ("rows.json", b"[{]", "'rows.json' is no JSON"),
-        ("rows.jsonl", b'{"a": 1}\n\n{"a":\n', "line 3 of 'rows.jsonl' is no JSON"),
-        ("rows.jsonl", b'{"a": 1}\n["b"]\n', "line 2 of 'rows.jsonl' is no object"),
+        ("rows.csv", b"city\n\xff\xff\n", "is not valid gb18030"),
+        ("rows.csv", "city\nx\n".encode("utf-16-le"), "contains zero bytes"),
+        ("rows.csv", "city\nx\n".encode("utf-32"), "contains zero bytes"),
+        (
+            "rows.csv",
+            b'city,note\n"Lisbon,x\nPorto,y\n',
+            "row 1 of 'rows.csv' is not valid CSV: unexpected end",
+        ),
+        ("rows.csv", b'city\nx\n"a "b" c"\n', "row 2 of 'rows.csv' is not valid CSV: "),
+        ("rows.json", b"[" * 100_000, "is not valid JSON"),
+        ("rows.csv", b"\xef\xbb\xbfcity\n\xff\xff\n", "is not valid UTF-8"),
+        ("rows.json", b'{"city": "x"}', "must be a JSON array"),
+        ("rows.json", b"[1]", "row 1 of 'rows.json' must be a JSON object"),
+        ("rows.json", b"[{]", "'rows.json' is not valid JSON"),
+        ("rows.jsonl", b'{"a": 1}\n\n{"a":\n', "line 3 of 'rows.jsonl' is not valid JSON"),
+        ("rows.jsonl", b'{"a": 1}\n["b"]\n', "line 2 of 'rows.jsonl' must be a JSON object"),
     ],
 )
 def test_what_is_no_table_is_told(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:

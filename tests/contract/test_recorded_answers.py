@@ -1,11 +1,7 @@
-"""Answers that a real server gave, decoded: each fits its model, and nothing that the model has is lost.
-
-Some of them are too many to ship; they are read where they are kept beside the repository.
-"""
+"""Answers that a real server gave, decoded: each fits its model, and nothing that the model has is lost."""
 
 from __future__ import annotations
 
-import base64
 import json
 import pickle
 import re
@@ -18,14 +14,16 @@ from typing import Any
 
 import attrs
 import pytest
-from described import LEFT_OUT, SHARED, by_key
-from recordings import FOLDER, Recording, load
 
 from dify_async import models
-from dify_async._core import operations, web_operations
-from dify_async._core.operations import Operation
+from dify_async._wire.decoding.codegen import origin_of
 from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.operation import Operation
 from dify_async.models._base import Received
+from dify_async.operations import app as operations
+from dify_async.operations import web as web_operations
+from tests.support.contract import LEFT_OUT, by_key
+from tests.support.recordings import Recording, matching
 
 OPERATIONS = [
     one for one in [*vars(operations).values(), *vars(web_operations).values()] if isinstance(one, Operation)
@@ -33,7 +31,7 @@ OPERATIONS = [
 MORE: dict[tuple[str, str], type[Received]] = {
     ("POST", "/apps/annotation-reply/{action}"): models.AnnotationJob,
     ("GET", "/apps/annotation-reply/{action}/status/{job_id}"): models.AnnotationJob,
-    ("GET", "/apps/annotations"): models.AnnotationPage,
+    ("GET", "/apps/annotations"): models.Page[models.Annotation],
     ("POST", "/apps/annotations"): models.Annotation,
     ("PUT", "/apps/annotations/{annotation_id}"): models.Annotation,
     ("GET", "/end-users/{end_user_id}"): models.EndUserDetail,
@@ -57,7 +55,7 @@ def model_for(recording: Recording) -> type[Received]:
     if path == "site":
         return models.WebSite if api == "api" else models.AppSite
     (kind,) = kinds
-    assert issubclass(kind, Received)
+    assert issubclass(origin_of(kind), Received)
     return kind
 
 
@@ -65,30 +63,10 @@ def is_path(path: str, template: str) -> bool:
     return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) is not None
 
 
-def unshipped(name: str) -> Recording | None:
-    """Read a recording in the form in which it was made."""
-    found = json.loads((SHARED / "recordings" / f"{name}.json").read_text(encoding="utf-8"))
-    if "request" not in found or not found.get("response"):
-        return None
-    request, response = found["request"], found["response"]
-    return Recording(
-        name=name,
-        method=request["method"],
-        path=request["path"],
-        request_body=request["body"],
-        status=response["status"] or 0,
-        headers={key.lower(): value for key, value in response["headers"] or []},
-        ended=response["ended"],
-        body=b"".join(base64.b64decode(chunk["b64"]) for chunk in response["chunks"]),
-    )
-
-
 @cache
 def answers() -> dict[str, Recording]:
     """Give what was answered in one piece of JSON, by name."""
-    shipped = {path.stem for path in FOLDER.glob("*.json")}
-    others = {path.stem for path in (SHARED / "recordings").glob("*.json")} - shipped
-    found = [*map(load, sorted(shipped)), *filter(None, map(unshipped, sorted(others)))]
+    found = matching("")
     return {
         one.name: one
         for one in found
@@ -184,7 +162,7 @@ def test_answers_survive_pickling() -> None:
 
 
 def test_what_is_inside_of_an_answer_has_no_raw_of_its_own() -> None:
-    page = decode_model(models.ConversationPage, b'{"data": [{"id": "c"}]}')
+    page = decode_model(models.Page[models.Conversation], b'{"data": [{"id": "c"}]}')
     assert page.data[0].raw == {}
 
 

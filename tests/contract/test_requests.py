@@ -15,8 +15,9 @@ from aioresponses.compat import normalize_url
 from yarl import URL
 
 from dify_async import AppClient, InputFile, Retry, WebAppClient, models
-from dify_async._core import operations, web_operations
-from dify_async._core.operations import Operation
+from dify_async._wire.operation import Operation
+from dify_async.operations import app as operations
+from dify_async.operations import web as web_operations
 
 APP = "https://dify.test/v1"
 WEB = "https://dify.test/api"

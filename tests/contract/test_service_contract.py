@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from described import description, fields_of, misfits, needs_descriptions
 
 from dify_async import models
 from dify_async._wire.blocking import BlockingMessage, BlockingRun, BlockingRunData
 from dify_async.models import messages
-
-pytestmark = needs_descriptions
+from tests.support.contract import description, fields_of, misfits
 
 GROUPS = {
     "annotation", "app", "audio", "chat", "completion", "conversation", "end-user", "file", "human-input",
@@ -24,7 +22,7 @@ MODELS: dict[str, Any] = {
     "Annotation": models.Annotation,
     "AnnotationJob": models.AnnotationJob,
     "AnnotationJobStatus": models.AnnotationJob,
-    "AnnotationPage": models.AnnotationPage,
+    "AnnotationPage": models.Page[models.Annotation],
     "AppInfo": models.AppInfo,
     "AppMeta": models.AppMeta,
     "AppParameters": models.AppParameters,
@@ -35,11 +33,11 @@ MODELS: dict[str, Any] = {
     "ChatPausedResponse": BlockingMessage,
     "CompletionBlockingResponse": BlockingMessage,
     "Conversation": models.Conversation,
-    "ConversationPage": models.ConversationPage,
+    "ConversationPage": models.Page[models.Conversation],
     "ConversationVariable": models.ConversationVariable,
-    "ConversationVariablePage": models.ConversationVariablePage,
+    "ConversationVariablePage": models.Page[models.ConversationVariable],
     "EndUserDetail": models.EndUserDetail,
-    "FeedbackList": models.AppFeedbackPage,
+    "FeedbackList": models.Page[models.AppFeedback],
     "FeedbackRecord": models.AppFeedback,
     "HumanInputContent": models.ExtraContent,
     "HumanInputForm": models.HumanInputForm,
@@ -51,7 +49,7 @@ MODELS: dict[str, Any] = {
     "MessageFeedback": models.Feedback,
     "MessageFile": models.MessageFile,
     "MessageMetadata": models.MessageMetadata,
-    "MessagePage": models.MessagePage,
+    "MessagePage": models.Page[models.Message],
     "MessageRetrieverResource": messages.RetrieverResource,
     "SimpleAccount": models.Account,
     "SimpleEndUser": models.EndUser,
@@ -62,7 +60,7 @@ MODELS: dict[str, Any] = {
     "WorkflowBlockingData": BlockingRunData,
     "WorkflowBlockingResponse": BlockingRun,
     "WorkflowLog": models.WorkflowLog,
-    "WorkflowLogPage": models.WorkflowLogPage,
+    "WorkflowLogPage": models.Page[models.WorkflowLog],
     "WorkflowRunDetail": models.WorkflowRun,
     "WorkflowRunForLog": models.LoggedRun,
 }

@@ -6,15 +6,14 @@ from typing import Any
 
 import attrs
 import pytest
-from described import description, misfits, needs_descriptions
 
 from dify_async import models
-from dify_async._core import operations, web_operations
-from dify_async._core.operations import Operation
 from dify_async._wire.blocking import BlockingMessage
+from dify_async._wire.operation import Operation
 from dify_async.models import messages
-
-pytestmark = needs_descriptions
+from dify_async.operations import app as operations
+from dify_async.operations import web as web_operations
+from tests.support.contract import description, misfits
 
 MODELS: dict[str, Any] = {
     "AccessModeResponse": models.AccessMode,
@@ -49,16 +48,16 @@ MODELS: dict[str, Any] = {
     "SimpleRetrieverResource": messages.RetrieverResource,
     "RetrieverResource": messages.RetrieverResource,
     "PauseReason": models.PauseReason,
-    "ConversationInfiniteScrollPagination": models.ConversationPage,
+    "ConversationInfiniteScrollPagination": models.Page[models.Conversation],
     "SimpleConversation": models.Conversation,
-    "WebMessageInfiniteScrollPagination": models.MessagePage,
+    "WebMessageInfiniteScrollPagination": models.Page[models.Message],
     "WebMessageListItem": models.Message,
     "SimpleFeedback": models.Feedback,
     "AgentThought": models.StoredThought,
     "MessageFile": models.MessageFile,
     "RunFile": models.RunFile,
     "SuggestedQuestionsResponse": models.SuggestedQuestions,
-    "SavedMessageInfiniteScrollPagination": models.SavedMessagePage,
+    "SavedMessageInfiniteScrollPagination": models.Page[models.SavedMessage],
     "SavedMessageItem": models.SavedMessage,
     "FileResponse": models.UploadedFile,
     "FileWithSignedUrl": models.RemoteFile,

@@ -11,16 +11,19 @@ import pytest
 from distributed import LocalCluster
 
 from dify_async.testing import FakeDify, Node, Workflow
-from tests.core.conftest import nothing_left_behind  # noqa: F401 - a fixture for all tests here too
+from tests.support.limits import HANGS_AFTER
 
 _SETTINGS = {
     # The places of a lost worker are given back after 30 seconds; no test wants to wait so long.
-    "distributed.scheduler.locks.lease-timeout": "2s",
+    "distributed.scheduler.locks.lease-timeout": "5s",
     "distributed.scheduler.locks.lease-validation-interval": "100ms",
+    # On a busy machine a worker may be slow to answer, without being lost.
+    "distributed.comm.timeouts.connect": f"{HANGS_AFTER}s",
+    "distributed.comm.timeouts.tcp": f"{HANGS_AFTER}s",
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running_cluster() -> Iterator[Any]:
     with dask.config.set(_SETTINGS):
         with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as it:
@@ -30,7 +33,7 @@ def running_cluster() -> Iterator[Any]:
 @pytest.fixture
 def cluster(running_cluster: Any, fake_dify: FakeDify) -> Iterator[Any]:
     """Give a cluster of two workers, and see that nothing is left with it."""
-    running_cluster.wait_for_workers(2, timeout=30)
+    running_cluster.wait_for_workers(2, timeout=HANGS_AFTER)
     scheduler = running_cluster.scheduler
     before = (set(scheduler.worker_plugins), set(scheduler.task_metadata))
     yield running_cluster
@@ -51,6 +54,6 @@ def happens(fake_dify: FakeDify) -> Callable[[Callable[[], bool]], Any]:
     """Wait for something, without holding the test's event loop up."""
 
     async def wait(condition: Callable[[], bool]) -> None:
-        assert await asyncio.to_thread(fake_dify.wait_for, condition, 20)
+        assert await asyncio.to_thread(fake_dify.wait_for, condition, HANGS_AFTER)
 
     return wait

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import dask
@@ -25,10 +25,13 @@ from dify_async.testing import FakeDify, Field, Node, Refuse, Workflow
 
 Happens = Callable[[Callable[[], bool]], Awaitable[None]]
 
-pytestmark = pytest.mark.filterwarnings(
-    # Where a worker was killed at the end: Dask's scheduler says so when the bound is taken away.
-    "ignore:Closing semaphore dify-.* but there remain unreleased leases:RuntimeWarning"
-)
+pytestmark = [
+    pytest.mark.xdist_group("dask"),  # One cluster for all: workers of several would wait for each other.
+    pytest.mark.filterwarnings(
+        # Where a worker was killed at the end: Dask's scheduler says so when the bound is taken away.
+        "ignore:Closing semaphore dify-.* but there remain unreleased leases:RuntimeWarning"
+    ),
+]
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -45,8 +48,31 @@ def pids(cluster: Any) -> list[int]:
     return [nanny.pid for nanny in cluster.workers.values()]
 
 
-def slow(seconds: float = 60) -> Workflow:
-    return Workflow(nodes=[Node("Slow", seconds=seconds)], outputs=dict)
+def slow() -> Workflow:
+    return Workflow(nodes=[Node("Slow", seconds=60)], outputs=dict)
+
+
+class Held(Sequence[Node]):
+    """The nodes of runs that go on until the test lets them end."""
+
+    def __init__(self) -> None:
+        self._may_end = threading.Event()
+
+    def end(self) -> None:
+        self._may_end.set()
+
+    def __len__(self) -> int:
+        return 0 if self._may_end.is_set() else sys.maxsize
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._may_end.is_set():
+            raise IndexError(index)
+        return Node(f"Step {index}", seconds=0.05)
+
+
+def held() -> tuple[Workflow, Held]:
+    nodes = Held()
+    return Workflow(nodes=nodes, outputs=dict), nodes
 
 
 async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
@@ -125,16 +151,18 @@ async def test_a_bad_row_hurts_no_other(client: AppClient, fake_dify: FakeDify, 
         assert (outcome.status, outcome.error.node_id) == ("failed", "boom")
 
 
+@pytest.mark.extended
 async def test_what_a_killed_worker_had_is_taken_up_and_not_started_again(
     client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
 ) -> None:
-    fake_dify.workflow = slow(2)
+    fake_dify.workflow, nodes = held()
     async with map_runs(
         rows(12), client=client, dask=cluster.scheduler_address, concurrency_total=6
     ) as batch:
         await happens(lambda: len(handles(cluster)) == 6)
         assert [len(leases) for leases in cluster.scheduler.extensions["semaphores"].leases.values()] == [6]
         os.kill(pids(cluster)[0], signal.SIGKILL)
+        nodes.end()
         outcomes = await batch.all()
     assert sorted(outcome.index for outcome in outcomes) == list(range(12))
     assert all(outcome.ok and outcome.result.outputs == outcome.row for outcome in outcomes if outcome.result)
@@ -144,6 +172,7 @@ async def test_what_a_killed_worker_had_is_taken_up_and_not_started_again(
     assert fake_dify.runs_stopped == 0
 
 
+@pytest.mark.extended
 async def test_workers_that_are_killed_at_any_time(
     client: AppClient, fake_dify: FakeDify, cluster: Any
 ) -> None:
@@ -160,29 +189,33 @@ async def test_workers_that_are_killed_at_any_time(
     assert fake_dify.runs_started <= 60 + 2 * 6
 
 
+@pytest.mark.extended
 async def test_what_a_closed_worker_had_goes_on_elsewhere(
     client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
 ) -> None:
-    fake_dify.workflow = slow(1)
+    fake_dify.workflow, nodes = held()
     async with Client(cluster.scheduler_address, asynchronous=True, set_as_default=False) as own:
         async with map_runs(rows(8), client=client, dask=own, concurrency_total=4) as batch:
             await happens(lambda: len(handles(cluster)) == 4)
             await own.restart_workers([next(iter(cluster.scheduler.workers))])
+            nodes.end()
             outcomes = await batch.all()
         assert own.status == "running", "a client that was given is left as it is"
     assert (len(outcomes), batch.totals.ok) == (8, 8)
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (8, 0)
 
 
+@pytest.mark.extended
 async def test_a_row_that_dask_gives_up_is_an_outcome(
     client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
-    fake_dify.workflow = slow(1)
+    fake_dify.workflow, nodes = held()
     async with map_runs(rows(6), client=client, dask=cluster.scheduler_address, concurrency_total=4) as batch:
         await happens(lambda: len(handles(cluster)) == 4)
         known = handles(cluster).values()
         os.kill(pids(cluster)[0], signal.SIGKILL)
+        nodes.end()
         outcomes = await batch.all()
     given_up = [outcome.error for outcome in outcomes if not outcome.ok]
     assert (len(outcomes), 1 <= len(given_up) <= 3) == (6, True)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dify_async.batch import Batch
-from dify_async.errors import QuotaExceeded, RateLimited, ServerError
+from dify_async.errors import DifyError, QuotaExceeded, RateLimited, ServerError
 from dify_async.models import RunStatus, WorkflowResult
+from tests.support.limits import HANGS_AFTER
 
 GOOD = WorkflowResult(status=RunStatus.SUCCEEDED)
 SMALL = st.integers(0, 20)
@@ -21,7 +22,7 @@ class Broken(Exception):
     """What no row should end in."""
 
 
-@settings.get_profile("fuzz")
+@settings()
 @given(
     count=SMALL,
     concurrency=st.integers(1, 6),
@@ -32,6 +33,8 @@ class Broken(Exception):
     rows_end=st.none() | SMALL,
     breaks=st.none() | SMALL,
     quota=st.none() | SMALL,
+    rows_cancelled=st.none() | SMALL,
+    cancelled=st.none() | SMALL,
     chance=st.randoms(use_true_random=False),
 )
 async def test_each_row_that_begins_has_one_outcome(
@@ -44,6 +47,8 @@ async def test_each_row_that_begins_has_one_outcome(
     rows_end: int | None,
     breaks: int | None,
     quota: int | None,
+    rows_cancelled: int | None,
+    cancelled: int | None,
     chance: random.Random,
 ) -> None:
     begun: list[int] = []
@@ -55,6 +60,8 @@ async def test_each_row_that_begins_has_one_outcome(
         for row in range(count):
             if row == rows_end:
                 raise Broken
+            if row == rows_cancelled:
+                raise asyncio.CancelledError
             # A reader may have taken an outcome and not noted it yet.
             assert row - len(read) < concurrency + readers
             yield row
@@ -77,6 +84,8 @@ async def test_each_row_that_begins_has_one_outcome(
         running -= 1
         if row == breaks:
             raise Broken
+        if row == cancelled:
+            raise asyncio.CancelledError
         if row == quota:
             raise QuotaExceeded("used up", status=429)
         error = chance.choice(
@@ -91,17 +100,19 @@ async def test_each_row_that_begins_has_one_outcome(
             async for outcome in batch:
                 read.append(outcome.index)
                 await pause(3)
-        except (Broken, QuotaExceeded) as exc:
+        except (Broken, DifyError) as exc:
             raised.append(exc)
 
     given_rows = slow_rows() if asynchronous else rows()
     batch = Batch(given_rows, work, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
     async with batch:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS_AFTER):
             await asyncio.gather(*(reader() for _ in range(readers)))
     assert (running, batch.in_flight, batch.totals.rows) == (0, 0, len(read))
-    assert sorted(read) == sorted(set(begun) - {breaks})
+    assert sorted(read) == sorted(set(begun) - {breaks, cancelled})
     assert read == sorted(read) or not ordered or readers > 1
-    stopped = any(end is not None and end < count for end in (rows_end, breaks, quota))
+    stopped = any(
+        end is not None and end < count for end in (rows_end, breaks, quota, rows_cancelled, cancelled)
+    )
     assert len(raised) == (readers if stopped else 0)
     assert stopped or len(read) == count

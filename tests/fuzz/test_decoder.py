@@ -7,6 +7,7 @@ import json
 import pickle
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,15 +15,21 @@ from hypothesis import strategies as st
 from dify_async import AppClient, events
 from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
+from dify_async._wire.results import (
+    ChatAccumulator,
+    CompletionAccumulator,
+    WorkflowAccumulator,
+    is_repeated,
+    text_of,
+)
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import Event, UnknownEvent
 from dify_async.testing import FakeDify, Refuse
-from tests.recordings import load
-from tests.wire.test_decode import payload, places, recorded_events
+from tests.support.decoding import payload, places, recorded_events
+from tests.support.recordings import load
 
-fuzzed = settings.get_profile("fuzz")
+fuzzed = settings()
 fuzzed_less = settings(fuzzed, max_examples=fuzzed.max_examples // 10 or 1)
 
 KINDS: dict[str, type[Event]] = {
@@ -110,7 +117,7 @@ def test_an_event_with_anything_in_it_is_its_class_or_unknown(name: str, data: s
         assert type(event) is KINDS[name] or (isinstance(event, UnknownEvent) and event.problem)
     if event is not None:
         again = pickle.loads(pickle.dumps(event))
-        assert again == event or "nan" in repr(event).lower()
+        assert again == event or "nan" in repr(attrs.asdict(event)).lower()
         assert again.raw == event.raw or "NaN" in json.dumps(event.raw)
 
 
@@ -139,7 +146,7 @@ def test_any_depth_is_an_event(depth: int, name: str, bracket: str) -> None:
     data = f'{{"event": "{name}", "data": {{"outputs": {deep}, "inputs": {deep}}}, "x": {deep}}}'.encode()
     event = decode_event(data)
     assert event is not None
-    for fold in (WorkflowFold(), ChatFold(), CompletionFold()):
+    for fold in (WorkflowAccumulator(), ChatAccumulator(), CompletionAccumulator()):
         fold.add(event)
         fold.result()
     assert event.raw
@@ -164,7 +171,12 @@ OF_A_CHATFLOW: list[dict[str, Any]] = [
 
 
 def folds() -> list[Any]:
-    return [WorkflowFold(), WorkflowFold(continue_on_pause=True), ChatFold(), CompletionFold()]
+    return [
+        WorkflowAccumulator(),
+        WorkflowAccumulator(continue_on_pause=True),
+        ChatAccumulator(),
+        CompletionAccumulator(),
+    ]
 
 
 @fuzzed
@@ -177,7 +189,7 @@ def test_any_events_have_a_result(sent: list[dict[str, Any]]) -> None:
             assert isinstance(text_of(event), str)
             fold.add(event)
         result = fold.result()
-        assert pickle.loads(pickle.dumps(result)) == result or "nan" in repr(result).lower()
+        assert pickle.loads(pickle.dumps(result)) == result or "nan" in repr(attrs.asdict(result)).lower()
         assert error_from_result(result) is None or str(error_from_result(result))
         error = fold.progress.error
         assert error is None or str(error_from_event(error))

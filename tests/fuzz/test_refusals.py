@@ -16,9 +16,9 @@ from dify_async._wire.api_errors import Asked, error_from_event, error_from_resp
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
-from tests.wire.test_refusals import CODES, CONTEXT, HANDLE, RESULT
+from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT
 
-fuzzed = settings.get_profile("fuzz")
+fuzzed = settings()
 fuzzed_less = settings(fuzzed, max_examples=fuzzed.max_examples // 10 or 1)
 
 LONGEST = 1000

@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request
 
-from dify_async import InputFile
-from dify_async._core.identity import AppIdentity
-from dify_async._core.multipart import Form, multipart
+from dify_async import AppClient, InputFile
+from dify_async._http.auth import KeyAuth
+from dify_async._http.uploads import Form, form_body
 from dify_async.errors import ConfigurationError
 
-fuzzed = settings.get_profile("fuzz")
+fuzzed = settings()
 
 names = st.text(
     alphabet=st.one_of(
@@ -43,7 +43,7 @@ File = tuple[str, str | None, str, bytes]
 
 async def received(form: Form) -> tuple[dict[str, str], list[File]]:
     """Write a form and read it: its fields, and field, name, content type and content of its files."""
-    async with multipart(form) as data:
+    async with form_body(form, 60) as data:
         written = data()
         body = await written.as_bytes()
     environ = {
@@ -66,7 +66,7 @@ async def test_what_is_sent_is_what_is_read(
     name: str, user: str, content: bytes, mime_type: str | None
 ) -> None:
     file = InputFile(content, name=name, mime_type=mime_type)
-    fields = {"user": AppIdentity.of("app-x", user).asked_user("POST /x")}
+    fields = {"user": KeyAuth.for_app("app-x", user).user}
     assert await received(Form(fields, file)) == (fields, [("file", name, file.mime_type, content)])
     assert file.mime_type == mime_type or mime_type is None
 
@@ -109,3 +109,24 @@ def test_a_name_that_no_header_can_carry_is_refused(before: str, sign: str, afte
 @given(fields=st.dictionaries(tokens, users, max_size=4))
 async def test_a_form_without_a_file_has_all_its_fields(fields: dict[str, str]) -> None:
     assert await received(Form(fields, None)) == (fields, [])
+
+
+file_names = st.text(
+    alphabet=st.one_of(
+        st.sampled_from("\"'\\/;%=&? 图😀é\u2028.-_"),
+        st.characters(codec="utf-8", exclude_categories=["Cc"]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(name=file_names, user=file_names, content=st.binary(max_size=300))
+async def test_any_name_and_content_are_stored_as_they_are(
+    werkzeug_server: tuple[str, list[object]], name: str, user: str, content: bytes
+) -> None:
+    address, seen = werkzeug_server
+    seen.clear()
+    async with AppClient("app-x", user=user, base_url=address) as client:
+        await client.files.upload(content, name=name)
+    assert seen == [("file", name, content, {"user": user})]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +15,8 @@ import pytest
 from dify_async import errors
 from dify_async.sync import AppClient
 from dify_async.testing import Chat, Completion, FakeDify, Node, Workflow
+from tests.support.limits import HANGS_AFTER
+from tests.support.processes import running
 
 
 @pytest.fixture
@@ -121,18 +121,9 @@ with AppClient() as client, client.workflows.run_many(rows()) as batch:
 @pytest.mark.usefixtures("client")
 def test_rows_that_never_come_do_not_hold_ctrl_c_up(fake_dify: FakeDify) -> None:
     settings = {"DIFY_API_KEY": fake_dify.api_key, "DIFY_BASE_URL": fake_dify.base_url, "DIFY_USER": "ada"}
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITING],
-        env={**os.environ, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with running([sys.executable, "-c", WAITING], settings) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "succeeded\n"
         process.send_signal(signal.SIGINT)
-        try:
-            _, said = process.communicate(timeout=10)
-        finally:
-            process.kill()
+        _, said = process.communicate(timeout=HANGS_AFTER)
     assert said.endswith("KeyboardInterrupt\n")

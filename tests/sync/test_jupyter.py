@@ -11,6 +11,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from dify_async.testing import FakeDify, Node, Workflow
+from tests.support.limits import HANGS_AFTER
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def kernel() -> Iterator[Any]:
     manager.start_kernel(extra_arguments=["--HistoryManager.enabled=False"])
     client = manager.blocking_client()
     client.start_channels()
-    client.wait_for_ready(timeout=60)
+    client.wait_for_ready(timeout=HANGS_AFTER)
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=False)
@@ -38,7 +39,7 @@ def cell(kernel: Any, code: str) -> str:
             printed.append("\n".join(content["traceback"]))
 
     try:
-        kernel.execute_interactive(code, output_hook=note, timeout=30)
+        kernel.execute_interactive(code, output_hook=note, timeout=HANGS_AFTER)
     except queue.Empty:
         pytest.fail(f"the cell did not end: {code}")
     return "".join(printed)

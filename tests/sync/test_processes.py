@@ -6,20 +6,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from dify_async.testing import FakeDify, Node, Workflow
+from tests.support.limits import HANGS_AFTER
+from tests.support.processes import running
 
-SLOW = Workflow(nodes=[Node("Quick", text=["hi"]), Node("Slow", seconds=60)])
+SLOW = Workflow(nodes=[Node("Quick", text=["hi"]), Node("Slow", seconds=10 * HANGS_AFTER)])
 
 Script = Callable[[str], "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def script(fake_dify: FakeDify) -> Script:
+def script(fake_dify: FakeDify) -> Iterator[Script]:
     """Start a program that has a blocking client."""
 
     def start(program: str) -> subprocess.Popen[str]:
@@ -30,32 +32,25 @@ from dify_async import errors
 from dify_async.sync import AppClient
 client = AppClient({fake_dify.api_key!r}, user="ada", base_url={fake_dify.base_url!r})
 """
-        return subprocess.Popen(
-            [sys.executable, "-X", "dev", "-c", head + program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = [sys.executable, "-X", "dev", "-c", head + program]
+        return started.enter_context(running(command, {}, stdin=subprocess.PIPE))
 
-    return start
+    with ExitStack() as started:
+        yield start
 
 
-def ended(process: subprocess.Popen[str], within: float = 20) -> str:
+def ended(process: subprocess.Popen[str]) -> str:
     """Wait for a good and quiet end; give what was printed."""
-    began = time.monotonic()
-    with process:
-        out, said = process.communicate(timeout=60)
+    out, said = process.communicate(timeout=HANGS_AFTER)
     assert said == ""
     assert process.returncode == 0
-    assert time.monotonic() - began < within
     return out
 
 
-def running(fake_dify: FakeDify, count: int = 1) -> None:
+def at_the_slow_node(fake_dify: FakeDify, count: int = 1) -> None:
     """Wait until so many runs are at their slow node."""
     assert fake_dify.wait_for(
-        lambda: sum(run.total_steps == 2 for run in list(fake_dify.runs.values())) == count, 20
+        lambda: sum(run.total_steps == 2 for run in list(fake_dify.runs.values())) == count, HANGS_AFTER
     )
 
 
@@ -68,9 +63,9 @@ except KeyboardInterrupt:
     print("interrupted")
 print(client.app.info().name)
 """)
-    running(fake_dify)
+    at_the_slow_node(fake_dify)
     process.send_signal(signal.SIGINT)
-    assert ended(process, within=5) == "interrupted\nFakeDify\n"
+    assert ended(process) == "interrupted\nFakeDify\n"
     assert fake_dify.runs_stopped == 1
 
 
@@ -89,9 +84,9 @@ print(client.app.info().name)
     for line in iter(process.stdout.readline, ""):
         if line == "node_finished\n":
             break
-    running(fake_dify)
+    at_the_slow_node(fake_dify)
     process.send_signal(signal.SIGINT)
-    assert ended(process, within=5).endswith("interrupted\nFakeDify\n")
+    assert ended(process).endswith("interrupted\nFakeDify\n")
     assert fake_dify.runs_stopped == 1
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
@@ -99,9 +94,9 @@ print(client.app.info().name)
 def test_ctrl_c_that_nobody_catches(script: Script, fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     process = script("client.workflows.run({})")
-    running(fake_dify)
+    at_the_slow_node(fake_dify)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=HANGS_AFTER)
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert said.count("Traceback") == 1
     assert fake_dify.runs_stopped == 1
@@ -121,7 +116,7 @@ def test_ctrl_c_that_nobody_catches(script: Script, fake_dify: FakeDify) -> None
 )
 def test_the_process_ends_quietly(script: Script, fake_dify: FakeDify, program: str, stopped: int) -> None:
     fake_dify.workflow = SLOW
-    ended(script(program), within=6)
+    ended(script(program))
     assert fake_dify.runs_stopped == stopped
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
@@ -136,11 +131,11 @@ def follow():
 threading.Thread(target=follow, daemon=True).start()
 sys.stdin.readline()
 """)
-    running(fake_dify, 2)
+    at_the_slow_node(fake_dify, 2)
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
-    ended(process, within=6)
+    ended(process)
     assert fake_dify.runs_stopped == 2
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 

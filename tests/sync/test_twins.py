@@ -12,8 +12,8 @@ import pytest
 import dify_async
 import dify_async.sync
 from dify_async import sync
-from dify_async._core.pager import Pager
-from dify_async._core.stream import EventStream
+from dify_async._http.pager import Pager
+from dify_async._streaming.stream import EventStream
 
 PACKAGE = Path(dify_async.__file__).parent
 
@@ -88,8 +88,8 @@ def test_help_shows_signature_and_docstring() -> None:
 
     text = pydoc.render_doc(CLIENTS[0][1].workflows.run, renderer=pydoc.plaintext)
     assert "inputs: 'Mapping[str, Json]'" in text
-    assert "files: 'FileInputs | Omit' = OMIT" in text
-    assert "inputs: The values of the app's form" in text
+    assert "files: 'FileInputs | None' = None" in text
+    assert "inputs: The values of the app's input form" in text
 
 
 def test_it_is_thin() -> None:

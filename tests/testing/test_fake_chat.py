@@ -14,7 +14,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dify_async._wire.sse import EventParser
 from dify_async.testing import (
     Chat,
     Completion,
@@ -33,44 +32,26 @@ from dify_async.testing import (
     Workflow,
 )
 from dify_async.testing.scenario import App
-from tests import recordings
-from tests.testing.test_fake_dify import ask, shape
-from tests.testing.test_fake_files import upload
+from tests.support import recordings
+from tests.support.fake_server import (
+    ASKING,
+    ASKING_CHATFLOW,
+    CHATFLOW,
+    ask,
+    events_of,
+    filled,
+    first_sentence,
+    order,
+    shape,
+    shapes,
+    upload,
+)
 
 UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-CHATFLOW = Workflow(mode="advanced-chat", nodes=[Node("LLM", text=["Hello, ", "world"]), Node("Answer")])
-ASKING = Workflow(nodes=[Node("A"), Node("Ask", form="Sure? {{#$output.comment#}}"), Node("B", text=["x"])])
-ASKING_CHATFLOW = Workflow(mode="advanced-chat", nodes=[Node("Say", text=["so "]), *ASKING.nodes])
-
-
-def first_sentence(message: str) -> str:
-    # What follows in a real server's texts are inputs, and routes that the framework proposes.
-    return message.partition("\n")[0].partition(" You have requested")[0].rstrip(".")
 
 
 def chat(**fields: Any) -> dict[str, Any]:
     return {"json": {"inputs": {}, "query": "hi", "user": "rec-user", "response_mode": "streaming", **fields}}
-
-
-def events_of(body: bytes) -> list[dict[str, Any]]:
-    return [json.loads(payload) for payload in EventParser(2**26).feed(body) if payload]
-
-
-def order(body: bytes) -> list[str]:
-    """Give the names of events, each row of the same as one."""
-    names = [event["event"] for event in events_of(body)]
-    return [name for name, before in zip(names, ["", *names], strict=False) if name != before]
-
-
-def shapes(body: bytes) -> dict[str, Any]:
-    free = {"inputs", "outputs", "process_data", "execution_metadata", "submitted_data", "tool_labels"}
-    found: dict[str, Any] = {}
-    for event in events_of(body):
-        told = {key: None if key in free else value for key, value in event.items()}
-        if isinstance(told.get("data"), dict):
-            told["data"] = {key: None if key in free else value for key, value in told["data"].items()}
-        found[event["event"]] = shape(told)
-    return found
 
 
 # Refusals
@@ -559,10 +540,6 @@ async def paused(dify: FakeDify, app: Workflow = ASKING) -> str:
     path = "/v1/chat-messages" if app.mode == "advanced-chat" else "/v1/workflows/run"
     await ask(dify, "POST", path, **chat())
     return next(reversed(dify.runs))
-
-
-def filled(**fields: Any) -> dict[str, Any]:
-    return {"json": {"inputs": {"comment": "yes"}, "action": "approve", "user": "rec-user", **fields}}
 
 
 @pytest.mark.parametrize(

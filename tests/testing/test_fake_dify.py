@@ -11,31 +11,19 @@ import weakref
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 
 from dify_async import AppClient, errors
 from dify_async._wire.sse import EventParser
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Silence, Workflow
-from tests import recordings
+from tests.support import recordings
+from tests.support.fake_server import ask, shape
 
 FORM = [
     Field("name", required=True, max_length=48),
     Field("color", "select", options=["red", "green", "蓝"]),
     Field("count", "number"),
 ]
-
-
-async def ask(
-    dify: FakeDify, method: str, path: str, *, key: str | None = None, **kwargs: Any
-) -> tuple[int, str, bytes]:
-    headers = {"Authorization": f"Bearer {dify.api_key}" if key is None else key, **kwargs.pop("headers", {})}
-    url = dify.base_url.removesuffix("/v1") + path
-    async with (
-        aiohttp.ClientSession() as session,
-        session.request(method, url, headers=headers, **kwargs) as got,
-    ):
-        return got.status, got.content_type, await got.read()
 
 
 def run_body(**fields: Any) -> dict[str, Any]:
@@ -116,11 +104,6 @@ async def test_it_refuses_too_many_at_once(fake_dify: FakeDify) -> None:
     ours = json.loads(body)
     assert (status, ours["code"]) == (400, real["code"])
     assert ours["message"].split("allowed for")[0] == real["message"].split("allowed for")[0]
-
-
-def shape(value: Any) -> Any:
-    """Give the keys of an object, in depth."""
-    return {key: shape(inner) for key, inner in sorted(value.items())} if isinstance(value, dict) else None
 
 
 def keys_by_event(body: bytes) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import uuid
 from typing import Any
@@ -11,25 +10,14 @@ import aiohttp
 import pytest
 
 from dify_async.testing import FakeDify, Field, StoredFile, Workflow
-from tests import recordings
-from tests.testing.test_fake_dify import ask, shape
+from tests.support import recordings
+from tests.support.fake_server import ask, shape, upload
 
 FORM = [
     Field("name", required=True),
     Field("doc", "file", allowed_file_types=["document", "image"]),
     Field("docs", "file-list", allowed_file_types=["document", "image"], max_length=3),
 ]
-
-
-def upload(*files: tuple[str, str, str, bytes], user: str = "rec-user") -> dict[str, Any]:
-    """Write a form by hand, for a client would mend what is wrong with it."""
-    lines = [b'--b\r\nContent-Disposition: form-data; name="user"\r\n\r\n', user.encode(), b"\r\n"]
-    for field, name, mime_type, content in files:
-        lines.append(f'--b\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'.encode())
-        lines.append(f"Content-Type: {mime_type}\r\n".encode() if mime_type else b"")
-        lines.append(b"\r\n" + content + b"\r\n")
-    data = b"".join([*lines, b"--b--\r\n"])
-    return {"data": io.BytesIO(data), "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
 
 
 @pytest.mark.parametrize(

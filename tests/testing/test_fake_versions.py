@@ -11,7 +11,7 @@ import pytest
 from dify_async import AppClient
 from dify_async._wire.sse import EventParser
 from dify_async.testing import Chat, FakeDify, Field, Node, PingsOnly, RateLimit, Thought, Workflow
-from tests import recordings
+from tests.support import recordings
 
 REQUIRED = Workflow(form=[Field("name", required=True)])
 THINKING = Node("LLM", type="llm", reasoning=["let me ", "think 思考"], text=["Hello", ", ", "world"])

@@ -15,8 +15,8 @@ import pytest
 
 from dify_async.testing import Chat, Completion, FakeDify, Field, Node, Refuse, Workflow
 from dify_async.testing.scenario import App
-from tests import recordings
-from tests.testing.test_fake_chat import (
+from tests.support import recordings
+from tests.support.fake_server import (
     ASKING,
     ASKING_CHATFLOW,
     CHATFLOW,
@@ -24,10 +24,10 @@ from tests.testing.test_fake_chat import (
     filled,
     first_sentence,
     order,
+    shape,
     shapes,
+    upload,
 )
-from tests.testing.test_fake_dify import shape
-from tests.testing.test_fake_files import upload
 
 ACCOUNT = "ada@example.org"
 PASSWORD = "summer2026"

@@ -33,7 +33,7 @@ async def chats(client: AppClient, web: WebAppClient) -> None:
         assert_type(run, EventStream[ChatEvent, ChatResult])
         async for event in run:
             if isinstance(event, TtsMessage):
-                assert_type(event.sound, bytes)
+                assert_type(event.audio_bytes, bytes)
         assert_type(run.partial_result, ChatResult)
     talk = web.chat.conversation()
     assert_type(await talk.send("Hi?"), ChatResult)

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import copy
-import enum
-import inspect
 import json
 import logging
 import pickle
-import types
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from recordings import load, matching, streams
 
 from dify_async import events, models
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding import hooks as decode
+from dify_async._wire.decoding.codegen import origin_of
 from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, is_repeated, text_of
-from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import (
@@ -38,6 +29,7 @@ from dify_async.models import (
     AppSite,
     InputField,
     NodeStatus,
+    Page,
     PauseReason,
     PauseType,
     RunFile,
@@ -45,10 +37,20 @@ from dify_async.models import (
     ServerInfo,
     Stopped,
     Usage,
-    WorkflowLogPage,
+    WorkflowLog,
     WorkflowRun,
 )
 from dify_async.models._base import WIRE_KEYS, OpenEnum, Received
+from tests.support.decoding import (
+    OF_OLD_SERVERS,
+    decoded,
+    event_of,
+    is_enum,
+    is_primitive,
+    places,
+    recorded_events,
+)
+from tests.support.recordings import load, matching
 
 FIELDS = {
     "agent_log": (
@@ -152,9 +154,6 @@ FIELDS = {
 
 NAMES = list(FIELDS)
 
-OF_OLD_SERVERS = ["parallel_branch_finished", "parallel_branch_started"]
-"""What they sent once, and what has no class any more."""
-
 MODELS: list[type[Received]] = [
     AppInfo,
     AppMeta,
@@ -163,7 +162,7 @@ MODELS: list[type[Received]] = [
     BlockingRun,
     ServerInfo,
     Stopped,
-    WorkflowLogPage,
+    Page[WorkflowLog],
     WorkflowRun,
 ]
 """What an answer in one piece is decoded to."""
@@ -179,108 +178,6 @@ def no_warning_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "_misfits_told", set())
 
 
-def payload(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
-def event_of(value: object) -> Event:
-    event = decode_event(payload(value))
-    assert event is not None
-    return event
-
-
-# The fields of all classes, found by looking at them
-
-
-@attrs.frozen
-class Place:
-    """One field, somewhere inside what an event or a model holds."""
-
-    root: type[Received]
-    way: tuple[tuple[str, str, bool], ...]
-    """To the object with the field: attribute, JSON key, and whether a list lies between."""
-    name: str
-    key: str
-    kind: Any
-    nullable: bool
-    default: Any
-    owner: type
-    """The class that has it."""
-
-    def __str__(self) -> str:
-        return ".".join([self.root.__name__, *(attribute for attribute, _, _ in self.way), self.name])
-
-    @property
-    def path(self) -> str:
-        """How a misfit names the field."""
-        steps = [f"{attribute}.[]" if listed else attribute for attribute, _, listed in self.way]
-        return ".".join([*steps, self.name])
-
-    def json(self, *value: object) -> dict[str, Any]:
-        """Give JSON with the value in the field; without it, where none is given."""
-        found: dict[str, Any] = dict.fromkeys([self.key], *value) if value else {}
-        if self.owner is InputField:
-            found = {"select": found}
-        for _, key, listed in reversed(self.way):
-            found = {key: [found] if listed else found}
-        if issubclass(self.root, Event):
-            found = {"event": self.root.event, "data": {}} | found
-        return found if self.root is not BlockingRun else {"data": {}} | found
-
-    def read(self, whole: object) -> Any:
-        """Give what the field holds in what was decoded."""
-        for attribute, _, listed in self.way:
-            whole = getattr(whole, attribute)
-            whole = whole[0] if listed else whole
-        return getattr(whole, self.name)
-
-    def decoded(self, *value: object) -> Any:
-        """Decode JSON with the value in the field, and give what the field then holds."""
-        return self.read(decoded(self.root, self.json(*value)))
-
-
-def plain(kind: Any) -> tuple[Any, bool]:
-    """Give the type without None, and whether None was in it."""
-    if get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind):
-        (inner,) = (part for part in get_args(kind) if part is not type(None))
-        return inner, True
-    return kind, False
-
-
-def decoded(kind: type[Received], value: object) -> Any:
-    return decode_model(kind, payload(value)) if not issubclass(kind, Event) else event_of(value)
-
-
-@cache
-def places(root: type[Received]) -> tuple[Place, ...]:
-    """Walk through all fields of a class and of what they hold."""
-
-    def walk(kind: type, way: tuple[tuple[str, str, bool], ...]) -> Iterator[Place]:
-        hints = get_type_hints(kind)
-        for field in attrs.fields(kind):
-            if not field.init or hints[field.name] is Any or (kind is InputField and field.name == "kind"):
-                continue
-            inner, nullable = plain(hints[field.name])
-            default = field.default
-            default = default.factory() if isinstance(default, attrs.Factory) else default
-            key = field.metadata.get(WIRE_KEYS, (field.name,))[0]
-            yield Place(root, way, field.name, key, inner, nullable, default, kind)
-            listed = get_origin(inner) is list
-            item = get_args(inner)[0] if listed else inner
-            if attrs.has(item):
-                yield from walk(item, (*way, (field.name, key, listed)))
-
-    return tuple(walk(root, ()))
-
-
-def is_enum(kind: Any) -> bool:
-    return inspect.isclass(kind) and issubclass(kind, enum.Enum)
-
-
-def is_primitive(kind: Any) -> bool:
-    return kind in {str, int, float, bool, datetime, Decimal} or is_enum(kind)
-
-
 def test_the_walk_finds_the_fields() -> None:
     found = {str(place) for kind in [*BY_NAME.values(), *MODELS] for place in places(kind)}
     assert {
@@ -290,7 +187,7 @@ def test_the_walk_finds_the_fields() -> None:
         "NodeFinished.data.execution_metadata.total_price",
         "MessageEnd.metadata.usage.prompt_price",
         "AppParameters.user_input_form.options",
-        "WorkflowLogPage.data.workflow_run.finished_at",
+        "Page.data.workflow_run.finished_at",
     } <= found
     assert len(found) > 600
 
@@ -304,9 +201,7 @@ def test_each_event_of_the_servers_has_a_class() -> None:
 
 
 def test_each_event_class_is_public() -> None:
-    assert {kind.__name__ for kind in BY_NAME.values()} <= set(events.__all__)
-    assert all(hasattr(events, name) for name in events.__all__)
-    assert all(hasattr(models, name) for name in models.__all__)
+    assert all(getattr(events, kind.__name__) is kind for kind in BY_NAME.values())
 
 
 def keys_of(kind: type) -> set[str]:
@@ -411,24 +306,29 @@ OTHERS = ["word", "", 7, 0, 1.5, True, False]
 
 
 def converted(kind: Any, value: Any) -> Any:
-    """Say what a primitive becomes in a field of a type: itself, but for texts and times."""
-    if isinstance(value, bool):
-        return value
-    if kind is Decimal and value not in {"word", ""}:
-        return Decimal(str(value))
-    if kind is datetime and isinstance(value, (int, float)):
+    """Return what a primitive becomes in a field of a type; None for what the field cannot use."""
+    if is_enum(kind) or kind is str:
+        return value if isinstance(value, str) else json.dumps(value)
+    if kind is bool:
+        return value if isinstance(value, bool) else {1: True, 0: False}.get(value)
+    if isinstance(value, (str, bool)):
+        return None
+    if kind is datetime:
         return datetime.fromtimestamp(value, UTC)
-    return value
+    if kind is int:
+        return value if isinstance(value, int) else None
+    return kind(str(value))
 
 
 @each_kind
-def test_a_primitive_of_another_type_is_passed_through(kind: type[Received]) -> None:
+def test_a_field_has_a_value_of_its_type_whatever_primitive_comes(kind: type[Received]) -> None:
     for place in places(kind):
         for value in OTHERS if is_primitive(place.kind) else []:
             expected = converted(place.kind, value)
+            expected = place.decoded(None) if expected is None else expected
             found = place.decoded(value)
             assert found == expected, str(place)
-            assert type(found) is type(expected) or is_enum(place.kind), f"{place}: {found!r}"
+            assert (found is None and place.nullable) or type(found) is place.kind, f"{place}: {found!r}"
 
 
 CONTAINERS: list[Any] = [{}, [], {"a": 1}, ["a"]]
@@ -452,8 +352,8 @@ def wrong_for(kind: Any) -> list[Any]:
 def test_a_container_in_the_wrong_place_is_told_by_its_path(kind: type[Received]) -> None:
     for place in places(kind):
         for value in wrong_for(place.kind):
-            told = f"{place.path} should be "
-            if issubclass(kind, Event):
+            told = f"{place.path} must be "
+            if issubclass(origin_of(kind), Event):
                 event = event_of(place.json(value))
                 assert isinstance(event, UnknownEvent), f"{place}: {value!r}"
                 assert event.event == kind.event
@@ -471,8 +371,8 @@ def test_a_wrong_item_of_a_list_is_told_by_its_path(kind: type[Received]) -> Non
     for place in places(kind):
         items = get_args(place.kind) if get_origin(place.kind) is list else (Any,)
         for value in wrong_for(items[0]) if items != (Any,) else []:
-            told = f"{place.path}.[] should be "
-            if issubclass(kind, Event):
+            told = f"{place.path}.[] must be "
+            if issubclass(origin_of(kind), Event):
                 event = event_of(place.json([value]))
                 assert isinstance(event, UnknownEvent), f"{place}: {value!r}"
                 assert event.problem is not None
@@ -493,20 +393,20 @@ def test_null_in_a_list_is_left_out(kind: type[Received]) -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ({"data": {"text": []}}, "data.text should be a text and is a list"),
-        ({"data": {"text": {}}}, "data.text should be a text and is an object"),
+        ({"data": {"text": []}}, "data.text must be a string, got an array"),
+        ({"data": {"text": {}}}, "data.text must be a string, got an object"),
         (
             {"data": {"from_variable_selector": "a"}},
-            "data.from_variable_selector should be a list and is a text",
+            "data.from_variable_selector must be an array, got a string",
         ),
         (
             {"data": {"from_variable_selector": [[]]}},
-            "data.from_variable_selector.[] should be a text and is a list",
+            "data.from_variable_selector.[] must be a string, got an array",
         ),
-        ({"data": "a"}, "data should be an object and is a text"),
-        ({"data": None}, "data should be there and is null"),
-        ({}, "data should be there and is null"),
-        ({"task_id": [], "data": {}}, "task_id should be a text and is a list"),
+        ({"data": "a"}, "data must be an object, got a string"),
+        ({"data": None}, "data must be present, got null"),
+        ({}, "data must be present, got null"),
+        ({"task_id": [], "data": {}}, "task_id must be a string, got an array"),
     ],
 )
 def test_what_does_not_fit_is_told_in_words(value: dict[str, Any], problem: str) -> None:
@@ -544,14 +444,14 @@ def test_a_misfit_warns_once_for_each_name(caplog: pytest.LogCaptureFixture) -> 
     assert [(record.levelname, record.name) for record in caplog.records] == [("WARNING", "dify_async")] * 2
     first, second = caplog.messages
     assert "'text_chunk'" in first
-    assert "data should be an object and is a list" in first
+    assert "data must be an object, got an array" in first
     assert "'node_started'" in second
     assert "secret" not in caplog.text
 
 
 def test_what_fits_or_is_new_does_not_warn(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "dify_async"):
-        event_of({"event": "text_chunk", "data": {"text": 5, "new": {}}})
+        event_of({"event": "text_chunk", "data": {"text": "a", "new": {}}})
         event_of({"event": "brand_new"})
         decode_event(b"no json")
     assert caplog.records == []
@@ -598,7 +498,7 @@ def test_an_unknown_event_with_unfit_ids_is_delivered() -> None:
 def test_what_is_no_json_is_delivered(data: bytes) -> None:
     event = decode_event(data)
     assert isinstance(event, UnknownEvent)
-    assert (event.event, event.problem) == ("", "it is no JSON")
+    assert (event.event, event.problem) == ("", "not valid JSON")
     assert event.raw == data.decode("utf-8", "replace")
 
 
@@ -622,7 +522,7 @@ def test_what_is_no_json_is_delivered(data: bytes) -> None:
 def test_json_that_names_no_event_is_delivered(value: object) -> None:
     event = event_of(value)
     assert isinstance(event, UnknownEvent)
-    assert (event.event, event.problem) == ("", "it has no event name")
+    assert (event.event, event.problem) == ("", "the event has no name")
     assert event.raw == value
 
 
@@ -654,7 +554,7 @@ def test_nan_and_infinities_are_read() -> None:
     event = decode_event(data)
     assert isinstance(event, events.WorkflowFinished)
     assert repr(event.data.outputs) == "{'a': nan, 'b': -inf}"
-    assert event.data.elapsed_time == float("inf")
+    assert event.data.elapsed_time == 0.0
 
 
 @pytest.mark.parametrize("text", ["你好", "😀", "a\u2028b", "\u0000", '"\\/', "\x7f\x85"])
@@ -665,7 +565,6 @@ def test_both_serialisers_of_the_server_say_the_same(text: str) -> None:
     assert event_of(value) == events.TextChunk(data=events.TextChunkData(text=text))
 
 
-@pytest.mark.xfail(reason="orjson rounds integers of more than 64 bits; to look for them costs every call")
 def test_integers_beyond_64_bits_are_read_whole() -> None:
     found = decoded(WorkflowRun, {"outputs": {"n": 10**30 + 1}})
     assert found.outputs == {"n": 10**30 + 1}
@@ -710,14 +609,15 @@ def test_times_become_aware_datetimes(value: object, time: datetime) -> None:
         1e300,
     ],
 )
-def test_what_is_no_time_is_passed_through(value: object) -> None:
-    assert decoded(WorkflowRun, {"created_at": value}).created_at == value
+def test_what_is_no_time_is_none(value: object) -> None:
+    assert decoded(WorkflowRun, {"created_at": value}).created_at is None
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity"])
 def test_a_number_that_is_no_number_is_no_time(value: bytes) -> None:
-    found = decode_model(WorkflowRun, b'{"created_at":' + value + b"}").created_at
-    assert isinstance(found, float)
+    found = decode_model(WorkflowRun, b'{"created_at":' + value + b"}")
+    assert found.created_at is None
+    assert str(found.raw["created_at"]) in {"nan", "inf", "-inf"}
 
 
 @pytest.mark.parametrize(
@@ -737,11 +637,12 @@ def test_prices_become_exact_decimals(value: object, price: Decimal) -> None:
     assert str(usage.total_price) == str(price)
 
 
-@pytest.mark.parametrize("value", ["", "free", "1,5"])
-def test_what_is_no_price_is_passed_through(value: str) -> None:
+@pytest.mark.parametrize("value", ["", "free", "1,5", "sNaN", "NaN", "Infinity", "9e999999", "1e-101", True])
+def test_what_is_no_price_is_none(value: object) -> None:
     event = event_of({"event": "message_end", "metadata": {"usage": {"total_price": value}}})
     assert isinstance(event, events.MessageEnd)
-    assert event.metadata.usage == Usage(total_price=value)  # type: ignore[arg-type]
+    assert event.metadata.usage == Usage()
+    assert event.raw["metadata"]["usage"]["total_price"] == value
 
 
 @pytest.mark.parametrize(("value", "number"), [("1", 1), ("-3", -3), ("0", 0), ("007", 7), (8, 8)])
@@ -771,8 +672,12 @@ def test_digits_become_numbers(value: object, number: float) -> None:
         "9" * 5000,
     ],
 )
-def test_a_text_that_is_no_integer_is_passed_through(value: str) -> None:
-    assert decoded(WorkflowRun, {"total_tokens": value}).total_tokens == value
+def test_a_text_that_is_no_integer_is_none_or_zero(value: str) -> None:
+    assert decoded(WorkflowRun, {"total_tokens": value}).total_tokens is None
+    event = event_of({"event": "workflow_finished", "data": {"total_tokens": value}})
+    assert isinstance(event, events.WorkflowFinished)
+    assert event.data.total_tokens == 0
+    assert event.raw["data"]["total_tokens"] == value
 
 
 # Enums
@@ -866,10 +771,10 @@ def test_forms_are_the_reasons_with_a_form() -> None:
     assert models.Pause(reasons=[time, form]).forms == [form]
 
 
-def test_a_file_is_found_under_either_name() -> None:
+def test_a_file_has_the_id_of_its_upload_apart() -> None:
     event = event_of({"event": "message_end", "files": [{"upload_file_id": "u"}, {"related_id": "r"}]})
     assert isinstance(event, events.MessageEnd)
-    assert [file.related_id for file in event.files] == ["u", "r"]
+    assert [(file.related_id, file.upload_file_id) for file in event.files] == [(None, "u"), ("r", None)]
 
 
 def test_inputs_of_a_node_may_be_an_object_a_list_or_null() -> None:
@@ -1040,7 +945,7 @@ LOGS_OF_2024 = {
 
 
 def test_the_logs_of_the_document_of_2024_are_read() -> None:
-    page = decoded(WorkflowLogPage, LOGS_OF_2024)
+    page = decoded(Page[WorkflowLog], LOGS_OF_2024)
     assert (page.page, page.limit, page.total, page.has_more) == (1, 1, 7, True)
     (log,) = page.data
     assert log.workflow_run == models.LoggedRun(
@@ -1068,7 +973,7 @@ def test_the_logs_of_the_document_of_2024_are_read() -> None:
     ],
 )
 def test_the_account_of_a_log_may_be_a_text(value: object, account: models.Account | None) -> None:
-    (log,) = decoded(WorkflowLogPage, {"data": [{"created_by_account": value}]}).data
+    (log,) = decoded(Page[WorkflowLog], {"data": [{"created_by_account": value}]}).data
     assert log.created_by_account == account
 
 
@@ -1101,7 +1006,7 @@ def test_the_blocking_answer_of_the_document_of_2024_is_read() -> None:
 
 
 def test_a_blocking_answer_without_data_does_not_fit() -> None:
-    with pytest.raises(StructureError, match="data should be there and is null"):
+    with pytest.raises(StructureError, match="data must be present, got null"):
         decoded(BlockingRun, {"task_id": "t"})
 
 
@@ -1248,7 +1153,7 @@ def test_recorded_runs_are_read(name: str, status: str, error: str | None) -> No
 @pytest.mark.parametrize("name", ["get_logs", "get_logs_end_user", "get_logs_status"])
 def test_recorded_logs_are_read(name: str) -> None:
     body = load(name).body
-    page = decode_model(WorkflowLogPage, body)
+    page = decode_model(Page[WorkflowLog], body)
     wire = json.loads(body)
     assert (page.page, page.limit, page.total, page.has_more) == tuple(
         wire[key] for key in ("page", "limit", "total", "has_more")
@@ -1293,7 +1198,7 @@ def test_a_body_that_is_no_json_is_a_value_error(kind: type[Received], body: byt
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"7", b'"text"', b"true"])
 def test_a_body_that_is_no_object_does_not_fit(body: bytes) -> None:
-    with pytest.raises(StructureError, match="it should be an object and is "):
+    with pytest.raises(StructureError, match="the JSON must be an object, got "):
         decode_model(AppInfo, body)
 
 
@@ -1317,17 +1222,6 @@ def test_changing_raw_changes_nothing() -> None:
     assert event.raw == {"event": "message", "answer": "a"}
 
 
-def recorded_events() -> list[Event]:
-    """Give one recorded event of each name, and some that are made up for the rest."""
-    found = {name: event_of({"event": name, "data": {}, "new": 1}) for name in [*NAMES, *OF_OLD_SERVERS]}
-    for stream in streams():
-        for data in EventParser(2**20).feed(stream.body):
-            event = decode_event(data)
-            if event is not None:
-                found[event.event] = event
-    return list(found.values())
-
-
 @pytest.mark.parametrize("event", recorded_events(), ids=lambda event: event.event)
 def test_an_event_pickles_and_copies_with_its_raw(event: Event) -> None:
     for again in (pickle.loads(pickle.dumps(event)), copy.deepcopy(event), copy.copy(event)):
@@ -1345,7 +1239,7 @@ def test_an_event_pickles_and_copies_with_its_raw(event: Event) -> None:
         (AppSite, "get_site_chat"),
         (BlockingRun, "human_start_blocking"),
         (Stopped, "wf_stop_unknown_task"),
-        (WorkflowLogPage, "get_logs"),
+        (Page[WorkflowLog], "get_logs"),
         (WorkflowRun, "get_run_detail_with_files"),
     ],
 )
@@ -1366,109 +1260,11 @@ def test_events_of_unknown_texts_pickle() -> None:
     assert again.data.files == [RunFile(type="smell")]
 
 
-# Whatever comes
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats()
-    | st.text(max_size=6)
-    | st.sampled_from(["1", "NaN", "{}", "[]"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@st.composite
-def wild_events(draw: st.DrawFn) -> dict[str, Any]:
-    """An event with the fields that it should have, and anything in them."""
-    name = draw(st.sampled_from(NAMES))
-    value: dict[str, Any] = {"event": name, "data": {}}
-    found = list(places(BY_NAME[name]))
-    for place in draw(st.lists(st.sampled_from(found), max_size=3)):
-        value |= place.json(draw(json_values))
-    return value
-
-
-@settings(max_examples=400, deadline=None)
-@given(value=wild_events())
-def test_whatever_comes_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
-    data = json.dumps(value).encode()
-    event = decode_event(data)
-    assert event is not None
-    assert event.event == value["event"]
-    assert isinstance(event, BY_NAME[event.event]) or (isinstance(event, UnknownEvent) and event.problem)
-    assert json.dumps(event.raw) == json.dumps(value)
-
-
-@settings(max_examples=300, deadline=None)
-@given(values=st.lists(wild_events(), max_size=8))
-def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
-    decoded = [decode_event(json.dumps(value).encode()) for value in values]
-    for fold in (WorkflowFold(), ChatFold(), CompletionFold()):
-        for event in decoded:
-            assert event is not None
-            assert isinstance(is_repeated(event, fold.progress), bool)
-            assert isinstance(text_of(event), str)
-            fold.add(event)
-        result = fold.result()
-        assert pickle.loads(pickle.dumps(result)) == result or "nan" in repr(result)
-        error = error_from_result(result)
-        assert error is None or str(error)
-
-
-@settings(max_examples=200, deadline=None)
-@given(data=st.binary(max_size=30) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_whatever_comes_never_breaks_the_stream(data: bytes) -> None:
-    event = decode_event(data)
-    assert event is None or isinstance(event, Event)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    text=st.lists(
-        st.sampled_from(
-            [
-                "Thu",
-                ",",
-                " ",
-                "18",
-                "Jul",
-                "2024",
-                "03:17",
-                ":",
-                "-",
-                "+0200",
-                "0000",
-                "GMT",
-                "T",
-                "Z",
-                "9" * 20,
-                ".",
-            ]
-        ),
-        max_size=12,
-    ).map("".join)
-)
-def test_whatever_stands_for_a_time_is_kept(text: str) -> None:
-    found = decoded(WorkflowRun, {"created_at": text}).created_at
-    assert found == text or found.tzinfo is not None
-
-
 def test_agent_steps_have_the_fields_of_their_events() -> None:
     fields = {field.name for field in attrs.fields(AgentThought)}
     assert fields < {field.name for field in attrs.fields(events.AgentThought)}
 
 
-@pytest.mark.parametrize("price", ["sNaN", "NaN", "Infinity"])
-def test_a_price_that_is_no_number_stays_as_it_came(price: str) -> None:
-    value = {"event": "message_end", "metadata": {"usage": {"total_price": price}}}
-    first, second = event_of(value), event_of(value)
-    assert first == second
-    assert first.metadata.usage.total_price == price
-
-
 @pytest.mark.parametrize("text", ["1_0", "infinity", "nan"])
-def test_what_only_python_takes_for_a_number_stays_as_it_came(text: str) -> None:
-    assert decoded(WorkflowRun, {"elapsed_time": text}).elapsed_time == text
+def test_what_only_python_takes_for_a_number_is_none(text: str) -> None:
+    assert decoded(WorkflowRun, {"elapsed_time": text}).elapsed_time is None

@@ -11,7 +11,14 @@ import pytest
 from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding.hooks import decode_event, decode_model
-from dify_async._wire.results import LINGER, ChatFold, CompletionFold, Progress, WorkflowFold, text_of
+from dify_async._wire.results import (
+    LINGER,
+    ChatAccumulator,
+    CompletionAccumulator,
+    Progress,
+    WorkflowAccumulator,
+    text_of,
+)
 from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import BadRequest, RunFailed, RunPaused, RunStopped, ServerError
 from dify_async.events import ErrorEvent, Event, UnknownEvent
@@ -24,7 +31,7 @@ from dify_async.models import (
     WorkflowResult,
 )
 
-FoldT = WorkflowFold | ChatFold | CompletionFold
+FoldT = WorkflowAccumulator | ChatAccumulator | CompletionAccumulator
 
 
 def event(name: str, data: dict[str, Any] | None = None, /, **fields: Any) -> Event:
@@ -36,7 +43,7 @@ def event(name: str, data: dict[str, Any] | None = None, /, **fields: Any) -> Ev
 
 
 def folded(fold: FoldT, *events: Event) -> Any:
-    """Fold all events but the last, and see that the stream is not over before that one."""
+    """Accumulator all events but the last, and see that the stream is not over before that one."""
     for number, each in enumerate(events):
         assert not fold.progress.over, f"over before event {number}, {each.event}"
         fold.add(each)
@@ -112,7 +119,7 @@ def test_a_finished_run_has_all_of_its_last_event() -> None:
         exceptions_count=2,
         files=[{"filename": "f"}],
     )
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     result = folded(fold, started(), event("node_started", {}), last)
     assert result == WorkflowResult(
         task_id="t",
@@ -134,7 +141,7 @@ def test_a_finished_run_has_all_of_its_last_event() -> None:
 
 
 def test_a_run_without_its_end_is_still_running() -> None:
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     result = folded(fold, started(), event("text_chunk", {"text": "a"}))
     assert result == WorkflowResult(task_id="t", workflow_run_id="r", workflow_id="w")
     assert result.status == RunStatus.RUNNING
@@ -143,16 +150,16 @@ def test_a_run_without_its_end_is_still_running() -> None:
 
 
 def test_a_fold_of_nothing_has_a_result() -> None:
-    assert WorkflowFold().result() == WorkflowResult()
-    assert ChatFold().result() == ChatResult()
-    assert CompletionFold().result() == CompletionResult()
+    assert WorkflowAccumulator().result() == WorkflowResult()
+    assert ChatAccumulator().result() == ChatResult()
+    assert CompletionAccumulator().result() == CompletionResult()
 
 
 def test_a_paused_run_tells_what_it_waits_for() -> None:
     last = paused(
         reasons=[{"TYPE": "human_input_required", "form_id": "f", "form_token": "k"}], total_steps=2
     )
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     result = folded(fold, started(), last)
     assert result.status == RunStatus.PAUSED
     assert result.paused == Pause(nodes=["n"], reasons=result.paused.reasons)
@@ -177,13 +184,13 @@ def test_streamed_and_blocking_pauses_are_the_same_result() -> None:
         "total_tokens": 3,
         "total_steps": 2,
     }
-    streamed = folded(WorkflowFold(), started(), paused(**data))
+    streamed = folded(WorkflowAccumulator(), started(), paused(**data))
     answer = {"task_id": "t", "workflow_run_id": "r", "data": data}
     assert streamed == decode_model(BlockingRun, json.dumps(answer).encode()).result()
 
 
 def test_a_resumed_run_ends_like_any_other() -> None:
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     result = folded(
         fold, started(), event("human_input_form_filled", {}), started(reason="resumption"), finished()
     )
@@ -191,7 +198,7 @@ def test_a_resumed_run_ends_like_any_other() -> None:
 
 
 def test_the_only_event_of_a_finished_run_is_enough() -> None:
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     result = folded(fold, finished(outputs={"answer": "a"}))
     assert (result.workflow_run_id, result.outputs) == ("r", {"answer": "a"})
     assert fold.progress.run_id == "r"
@@ -200,13 +207,13 @@ def test_the_only_event_of_a_finished_run_is_enough() -> None:
 @pytest.mark.parametrize("name", ["workflow_started", "workflow_paused", "workflow_finished"])
 def test_the_id_of_a_run_is_also_found_in_its_data(name: str) -> None:
     # Chatflow replays lack some of the keys around the data.
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     fold.add(event(name, {"id": "r", "workflow_run_id": "r"}))
     assert fold.progress.run_id == "r"
 
 
 def test_the_node_that_failed_last_is_told() -> None:
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     nodes = [("a", "failed"), ("b", "failed"), ("c", "succeeded"), ("d", "exception")]
     for node, status in nodes:
         fold.add(event("node_finished", {"node_id": node, "status": status}))
@@ -214,7 +221,7 @@ def test_the_node_that_failed_last_is_told() -> None:
 
 
 def test_an_error_event_ends_a_run() -> None:
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     error = event("error", message="name is required in input form", status=500)
     result = folded(fold, error)
     assert result.status == RunStatus.FAILED
@@ -225,16 +232,16 @@ def test_an_error_event_ends_a_run() -> None:
 
 
 def test_an_error_event_in_the_middle_keeps_the_ids() -> None:
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     result = folded(fold, started(), event("error", code="internal_server_error", message="m", status=500))
     assert (result.task_id, result.workflow_run_id, result.workflow_id) == ("t", "r", "w")
     assert (fold.progress.task_id, fold.progress.run_id) == ("t", "r")
 
 
 @pytest.mark.parametrize("name", ["workflow_finished", "workflow_paused", "error"])
-@pytest.mark.parametrize("kind", [WorkflowFold, ChatFold])
+@pytest.mark.parametrize("kind", [WorkflowAccumulator, ChatAccumulator])
 def test_a_last_event_that_does_not_fit_ends_the_stream(
-    name: str, kind: type[WorkflowFold | ChatFold]
+    name: str, kind: type[WorkflowAccumulator | ChatAccumulator]
 ) -> None:
     fold = kind()
     last = event(name, [1], message={}, task_id="t")  # type: ignore[arg-type]
@@ -247,7 +254,7 @@ def test_a_last_event_that_does_not_fit_ends_the_stream(
 
 @pytest.mark.parametrize("name", ["workflow_started", "node_finished", "text_chunk", "brand_new"])
 def test_other_events_that_do_not_fit_end_nothing(name: str) -> None:
-    fold = WorkflowFold()
+    fold = WorkflowAccumulator()
     misfit = event(name, [1], task_id="t")  # type: ignore[arg-type]
     result = folded(fold, misfit, finished())
     assert result.status == RunStatus.SUCCEEDED
@@ -256,7 +263,7 @@ def test_other_events_that_do_not_fit_end_nothing(name: str) -> None:
 
 def test_a_fold_can_share_its_progress() -> None:
     progress = Progress(task_id="before")
-    WorkflowFold(progress).add(started())
+    WorkflowAccumulator(progress).add(started())
     assert (progress.task_id, progress.run_id) == ("before", "r")
 
 
@@ -266,7 +273,7 @@ def test_a_fold_can_share_its_progress() -> None:
 def test_pieces_make_a_completion() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     end = message_end(metadata={"usage": usage}, files=[{"filename": "f"}])
-    fold = CompletionFold()
+    fold = CompletionAccumulator()
     result = folded(fold, message("a"), message(""), message("b\u2028"), end)
     assert result.answer == "ab\u2028"
     assert (result.message_id, result.task_id) == ("m", "t")
@@ -277,7 +284,7 @@ def test_pieces_make_a_completion() -> None:
 
 
 def test_the_parts_of_a_message_that_broke_off_are_kept() -> None:
-    fold = CompletionFold()
+    fold = CompletionAccumulator()
     result = folded(fold, message("a"), message("b"))
     assert (result.answer, result.message_id, result.usage, result.raw) == ("ab", "m", None, {})
     assert not fold.progress.complete
@@ -285,20 +292,25 @@ def test_the_parts_of_a_message_that_broke_off_are_kept() -> None:
 
 def test_a_replacement_replaces_all_before_it() -> None:
     replace = event("message_replace", answer="[moderated]", reason="output_moderation")
-    assert folded(ChatFold(), message("a"), message("b"), replace, message_end()).answer == "[moderated]"
-    assert folded(ChatFold(), message("a"), replace, message(" c"), message_end()).answer == "[moderated] c"
+    assert (
+        folded(ChatAccumulator(), message("a"), message("b"), replace, message_end()).answer == "[moderated]"
+    )
+    assert (
+        folded(ChatAccumulator(), message("a"), replace, message(" c"), message_end()).answer
+        == "[moderated] c"
+    )
     empty = event("message_replace", answer="")
-    assert folded(ChatFold(), message("a"), empty, message_end()).answer == ""
+    assert folded(ChatAccumulator(), message("a"), empty, message_end()).answer == ""
 
 
 def test_a_text_under_the_name_of_a_file_belongs_to_the_answer() -> None:
     file = event("message_file", id="f", type="image", belongs_to="assistant", url="u")
     text = event("message_file", id="m", answer="b", from_variable_selector=None)
-    assert folded(ChatFold(), message("a"), file, text, message("c"), message_end()).answer == "abc"
+    assert folded(ChatAccumulator(), message("a"), file, text, message("c"), message_end()).answer == "abc"
 
 
-@pytest.mark.parametrize("fold", [CompletionFold, ChatFold])
-def test_an_error_event_ends_a_message(fold: type[CompletionFold]) -> None:
+@pytest.mark.parametrize("fold", [CompletionAccumulator, ChatAccumulator])
+def test_an_error_event_ends_a_message(fold: type[CompletionAccumulator]) -> None:
     made = fold()
     error = event("error", code="completion_request_error", status=400, message="no", message_id="m")
     result = folded(made, message("a"), error)
@@ -308,16 +320,18 @@ def test_an_error_event_ends_a_message(fold: type[CompletionFold]) -> None:
     assert result.raw == error.raw
 
 
-@pytest.mark.parametrize("fold", [CompletionFold, ChatFold])
-def test_an_error_before_any_piece_tells_the_message(fold: type[CompletionFold]) -> None:
+@pytest.mark.parametrize("fold", [CompletionAccumulator, ChatAccumulator])
+def test_an_error_before_any_piece_tells_the_message(fold: type[CompletionAccumulator]) -> None:
     error = event("error", code="invalid_param", message_id="m", conversation_id="c", created_at=0)
     result = folded(fold(), error)
     assert (result.message_id, result.answer) == ("m", "")
     assert result.created_at == datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("fold", [CompletionFold, ChatFold])
-def test_an_end_of_message_that_does_not_fit_is_an_end_all_the_same(fold: type[CompletionFold]) -> None:
+@pytest.mark.parametrize("fold", [CompletionAccumulator, ChatAccumulator])
+def test_an_end_of_message_that_does_not_fit_is_an_end_all_the_same(
+    fold: type[CompletionAccumulator],
+) -> None:
     made = fold()
     end = message_end(metadata=[1])
     assert isinstance(end, UnknownEvent)
@@ -331,7 +345,7 @@ def test_an_end_of_message_that_does_not_fit_is_an_end_all_the_same(fold: type[C
 RUNNING, LINGERS, WAITS, OVER = (False, None), (False, LINGER), (False, None), (True, None)
 
 
-@pytest.mark.parametrize("fold", [CompletionFold, ChatFold])
+@pytest.mark.parametrize("fold", [CompletionAccumulator, ChatAccumulator])
 @pytest.mark.parametrize(
     "steps",
     [
@@ -358,7 +372,7 @@ RUNNING, LINGERS, WAITS, OVER = (False, None), (False, LINGER), (False, None), (
     ],
 )
 def test_when_a_message_is_over(
-    fold: type[CompletionFold], steps: list[tuple[Event, tuple[bool, float | None]]]
+    fold: type[CompletionAccumulator], steps: list[tuple[Event, tuple[bool, float | None]]]
 ) -> None:
     made = fold()
     for each, expected in steps:
@@ -371,7 +385,7 @@ def test_when_a_message_is_over(
 
 
 def test_a_chat_has_its_conversation() -> None:
-    result = folded(ChatFold(), message("a"), message_end())
+    result = folded(ChatAccumulator(), message("a"), message_end())
     assert (result.conversation_id, result.message_id) == ("c", "m")
     assert result.run is None
     assert result.paused is None
@@ -380,21 +394,21 @@ def test_a_chat_has_its_conversation() -> None:
 
 def test_pieces_of_an_agent_make_its_answer() -> None:
     pieces = [event("agent_message", answer=answer, message_id="m") for answer in "abc"]
-    assert folded(ChatFold(), *pieces, message_end()).answer == "abc"
+    assert folded(ChatAccumulator(), *pieces, message_end()).answer == "abc"
 
 
 def test_the_closing_message_of_a_new_agent_is_not_appended() -> None:
     pieces = [event("agent_message", answer=answer, message_id="m") for answer in ("Hel", "lo")]
-    assert folded(ChatFold(), *pieces, message("Hello"), message_end()).answer == "Hello"
+    assert folded(ChatAccumulator(), *pieces, message("Hello"), message_end()).answer == "Hello"
 
 
 def test_the_closing_message_counts_where_it_differs() -> None:
     piece = event("agent_message", answer="Hel", message_id="m")
-    assert folded(ChatFold(), piece, message("Hello!"), message_end()).answer == "Hello!"
+    assert folded(ChatAccumulator(), piece, message("Hello!"), message_end()).answer == "Hello!"
 
 
 def test_canned_answers_of_an_agent_are_pieces() -> None:
-    assert folded(ChatFold(), message("a"), message("b"), message_end()).answer == "ab"
+    assert folded(ChatAccumulator(), message("a"), message("b"), message_end()).answer == "ab"
 
 
 def test_a_step_of_an_agent_is_replaced_by_its_next_state() -> None:
@@ -402,7 +416,7 @@ def test_a_step_of_an_agent_is_replaced_by_its_next_state() -> None:
         return event("agent_thought", id=step, message_id="m", **fields)
 
     result = folded(
-        ChatFold(),
+        ChatAccumulator(),
         thought("1", position=1, thought=None, tool="clock", message_files=None),
         thought("2", position=2),
         thought("1", position=1, tool="clock", tool_input="{}", observation="noon", tool_labels={"a": {}}),
@@ -417,7 +431,7 @@ def test_a_step_of_an_agent_is_replaced_by_its_next_state() -> None:
 
 def test_reasoning_is_no_part_of_the_answer() -> None:
     reasoning = event("reasoning_chunk", {"reasoning": "hm", "node_id": "n", "is_final": True})
-    result = folded(ChatFold(), started(), reasoning, message("a"), message_end(), finished())
+    result = folded(ChatAccumulator(), started(), reasoning, message("a"), message_end(), finished())
     assert result.answer == "a"
 
 
@@ -425,7 +439,7 @@ def test_reasoning_is_no_part_of_the_answer() -> None:
 
 
 def test_a_chatflow_ends_with_its_run() -> None:
-    fold = ChatFold()
+    fold = ChatAccumulator()
     result = folded(fold, started(), message("a"), message_end(), finished(outputs={"answer": "a"}))
     assert (result.answer, result.run.status, result.run.outputs) == (
         "a",
@@ -436,13 +450,13 @@ def test_a_chatflow_ends_with_its_run() -> None:
 
 
 def test_the_end_of_a_message_does_not_end_a_chatflow() -> None:
-    fold = ChatFold()
+    fold = ChatAccumulator()
     folded(fold, started(), message("a"), message_end())
     assert (fold.progress.over, fold.progress.complete, fold.progress.linger) == (False, False, None)
 
 
 def test_chatflows_of_old_servers_end_with_their_message() -> None:
-    fold = ChatFold()
+    fold = ChatAccumulator()
     folded(fold, started(), message("a"), finished())
     assert (fold.progress.over, fold.progress.complete, fold.progress.linger) == (False, True, LINGER)
     usage = {"usage": {"total_tokens": 3}}
@@ -453,14 +467,14 @@ def test_chatflows_of_old_servers_end_with_their_message() -> None:
 
 @pytest.mark.parametrize("status", ["failed", "stopped"])
 def test_a_chatflow_that_ended_badly_has_no_end_of_message(status: str) -> None:
-    fold = ChatFold()
+    fold = ChatAccumulator()
     result = folded(fold, started(), message("a"), finished(status, error="no"))
     assert fold.progress.over
     assert (result.answer, result.run.status, result.run.error) == ("a", status, "no")
 
 
 def test_a_chatflow_that_waits_has_no_end_of_message() -> None:
-    fold = ChatFold()
+    fold = ChatAccumulator()
     result = folded(fold, started(), message("a"), paused())
     assert fold.progress.over
     assert result.answer == "a"
@@ -469,28 +483,28 @@ def test_a_chatflow_that_waits_has_no_end_of_message() -> None:
 
 def test_a_chatflow_without_a_run_ends_like_a_chat() -> None:
     # Annotation replies and moderation answer without starting the workflow; the server stays silent then.
-    fold = ChatFold()
+    fold = ChatAccumulator()
     result = folded(fold, message("a"), message_end())
     assert (fold.progress.over, fold.progress.complete, fold.progress.linger) == (False, True, LINGER)
     assert result.run is None
 
 
 def test_speech_does_not_hold_up_a_chatflow() -> None:
-    fold = ChatFold()
+    fold = ChatAccumulator()
     folded(fold, started(), message("a"), SPEECH, message_end(), SPEECH, finished())
     assert fold.progress.over
 
 
 def test_the_raw_answer_of_a_chatflow_is_the_end_of_its_message() -> None:
     end, last = message_end(), finished()
-    result = folded(ChatFold(), started(), message("a"), end, last)
+    result = folded(ChatAccumulator(), started(), message("a"), end, last)
     assert result.raw == end.raw
     assert result.run.raw == last.raw
-    assert folded(ChatFold(), started(), message("a"), last).raw == last.raw
+    assert folded(ChatAccumulator(), started(), message("a"), last).raw == last.raw
 
 
 def test_an_error_event_ends_a_chatflow() -> None:
-    fold = ChatFold()
+    fold = ChatAccumulator()
     result = folded(fold, event("error", message="need is required in input form", status=500))
     assert fold.progress.over
     assert result.run is None
@@ -523,8 +537,8 @@ def test_good_results_are_no_failures(result: Any) -> None:
 @pytest.mark.parametrize(
     ("ended", "error", "words"),
     [
-        (run("failed", "boom"), RunFailed, "the run ended as failed: boom"),
-        (run("failed"), RunFailed, "the run ended as failed: "),
+        (run("failed", "boom"), RunFailed, "the run failed: boom"),
+        (run("failed"), RunFailed, "the run failed: "),
         (run("running"), RunFailed, "the run ended as running"),
         (run("hibernating", "zzz"), RunFailed, "the run ended as hibernating: zzz"),
         (run("stopped", "Stopped by user."), RunStopped, "the run was stopped: Stopped by user."),
@@ -583,7 +597,7 @@ def test_an_error_event_with_a_code_becomes_its_error(fields: dict[str, Any], ki
 
 
 def test_a_number_for_a_piece_of_text_does_not_break_the_answer() -> None:
-    assert folded(ChatFold(), message("a"), event("message", answer=5), message_end()).answer == "a5"
+    assert folded(ChatAccumulator(), message("a"), event("message", answer=5), message_end()).answer == "a5"
 
 
 def test_a_number_for_a_piece_of_text_is_given_as_text() -> None:
@@ -592,11 +606,11 @@ def test_a_number_for_a_piece_of_text_is_given_as_text() -> None:
 
 def test_a_text_for_a_position_does_not_break_the_answer() -> None:
     steps = [event("agent_thought", id=str(place), position=place) for place in (1, "two")]
-    assert len(folded(ChatFold(), *steps, message_end()).agent_thoughts) == 2
+    assert len(folded(ChatAccumulator(), *steps, message_end()).agent_thoughts) == 2
 
 
 def test_a_number_for_the_error_of_a_run_does_not_break_its_error() -> None:
-    result = folded(WorkflowFold(), finished("failed", error=7))
+    result = folded(WorkflowAccumulator(), finished("failed", error=7))
     assert isinstance(error_from_result(result), RunFailed)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from dify_async._wire.decoding.hooks import decode_event
-from dify_async._wire.results import ChatFold, Fold, WorkflowFold
+from dify_async._wire.results import Accumulator, ChatAccumulator, WorkflowAccumulator
 from dify_async._wire.sse import EventParser
 from dify_async.events import Event, NodeFinished, NodeStarted
-from tests import recordings
+from tests.support import recordings
 
 TERMINAL = {"workflow_finished", "workflow_paused", "error"}
 
@@ -59,7 +59,7 @@ def lossy(events: list[Event], dice: random.Random) -> list[Event]:
     return [first, *(event for event in middle for _ in range(dice.choices([0, 1, 2], [1, 8, 1])[0])), last]
 
 
-def folded(fold: Fold[Any], events: list[Event]) -> Any:
+def folded(fold: Accumulator[Any], events: list[Event]) -> Any:
     for event in events:
         if not fold.progress.over:
             fold.add(event)
@@ -73,23 +73,23 @@ WORKFLOWS = [name for name in whole_streams("workflow_started", TERMINAL) if "ch
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_ends_in_the_same_result(name: str) -> None:
     events = events_of(name)
-    expected = folded(WorkflowFold(), events)
+    expected = folded(WorkflowAccumulator(), events)
     for seed in range(20):
         dice = random.Random(seed)
-        assert folded(WorkflowFold(), shuffled(events, dice)) == expected
-        assert folded(WorkflowFold(), lossy(shuffled(events, dice), dice)) == expected
+        assert folded(WorkflowAccumulator(), shuffled(events, dice)) == expected
+        assert folded(WorkflowAccumulator(), lossy(shuffled(events, dice), dice)) == expected
 
 
 def test_a_chatflow_ends_in_the_same_answer_and_says_where_its_stream_did_not() -> None:
     events = events_of("chatflow_streaming")
-    expected = folded(ChatFold(), events)
+    expected = folded(ChatAccumulator(), events)
     assert expected.answer == expected.run.outputs["answer"]
     assert not expected.run.gap
     marked = 0
     for seed in range(50):
         dice = random.Random(seed)
-        assert folded(ChatFold(), shuffled(events, dice)) == expected
-        result = folded(ChatFold(), lossy(shuffled(events, dice), dice))
+        assert folded(ChatAccumulator(), shuffled(events, dice)) == expected
+        result = folded(ChatAccumulator(), lossy(shuffled(events, dice), dice))
         assert result.answer == expected.answer
         marked += result.run.gap
         assert result.run.gap or result == expected

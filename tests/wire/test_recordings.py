@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
-from recordings import Recording, load, streams
 
 from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
-from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decoding.hooks import converter, decode_event, decode_model
-from dify_async._wire.results import ChatFold, CompletionFold, WorkflowFold, text_of
+from dify_async._wire.blocking import BlockingMessage, BlockingRun
+from dify_async._wire.decoding.hooks import decode_event, decode_model
+from dify_async._wire.results import ChatAccumulator, CompletionAccumulator, WorkflowAccumulator, text_of
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import RunFailed, RunPaused, RunStopped
@@ -31,10 +28,11 @@ from dify_async.events import (
     WorkflowFinished,
     WorkflowStarted,
 )
-from dify_async.models import ChatResult, CompletionResult, MessageMetadata, RunStatus, Usage, WorkflowResult
+from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
 from dify_async.models._base import WIRE_KEYS
+from tests.support.recordings import Recording, large_stream, load, streams
 
-FoldT = WorkflowFold | ChatFold | CompletionFold
+FoldT = WorkflowAccumulator | ChatAccumulator | CompletionAccumulator
 
 STREAMS = streams()
 SMALL = 12 * 1024
@@ -69,13 +67,13 @@ def decoded(stream: Recording) -> list[Event]:
 
 def fold_for(stream: Recording) -> FoldT:
     if "completion-messages" in stream.path:
-        return CompletionFold()
+        return CompletionAccumulator()
     is_chat = "chat-messages" in stream.path or "chatflow" in stream.name
-    return ChatFold() if is_chat else WorkflowFold()
+    return ChatAccumulator() if is_chat else WorkflowAccumulator()
 
 
 def folded(name: str) -> FoldT:
-    """Fold a recording as a reader would: nothing is read after the last event."""
+    """Accumulator a recording as a reader would: nothing is read after the last event."""
     fold = fold_for(load(name))
     for event in decoded(load(name)):
         assert not fold.progress.over, f"{name} goes on after its last event with {event.event}"
@@ -273,7 +271,7 @@ def test_a_streamed_run_ends_as_the_blocking_one(streamed: str, blocking: str) -
 def test_a_streamed_answer_is_the_blocking_one(streamed: str, blocking: str) -> None:
     result = folded(streamed).result()
     answer = json.loads(load(blocking).body)
-    metadata = converter.structure(answer["metadata"], MessageMetadata)
+    metadata = decode_model(BlockingMessage, load(blocking).body).metadata
     assert isinstance(result, CompletionResult)
     assert result.answer == answer["answer"] != ""
     assert result.metadata.retriever_resources == metadata.retriever_resources
@@ -391,7 +389,7 @@ def test_a_run_is_a_failure_or_none_by_its_end(name: str, status: str, error: ty
     assert run.status == status
     assert fold.progress.over
     assert fold.progress.complete
-    assert run.partial is (status == "partial-succeeded")
+    assert run.is_partial is (status == "partial-succeeded")
     assert (run.paused is not None) is (status == "paused")
     if error is None:
         assert error_from_result(result) is None
@@ -472,7 +470,7 @@ def test_a_refused_input_ends_the_stream_without_a_run(name: str) -> None:
     assert progress.error.code is None
     assert progress.error.message
     assert progress.task_id is progress.run_id is None
-    if isinstance(fold, WorkflowFold):
+    if isinstance(fold, WorkflowAccumulator):
         result = fold.result()
         assert result.status == RunStatus.FAILED
         assert result.error == progress.error.message
@@ -601,14 +599,9 @@ def test_the_task_to_stop_is_that_of_a_live_event(name: str) -> None:
     assert folded(name).progress.task_id == finished.task_id
 
 
-# Recordings that are too large to be copied: an extra
-
-SHARED = Path(__file__).parents[2].parent / "shared" / "recordings"
+# Large streams
 
 
-@pytest.mark.skipif(
-    not SHARED.is_dir(), reason="an extra for those who have the folder ../shared with the large recordings"
-)
 @pytest.mark.parametrize(
     ("name", "check"),
     [
@@ -618,8 +611,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "recordings"
     ],
 )
 def test_large_recordings_are_read_whole(name: str, check: Callable[[Any], bool]) -> None:
-    found = json.loads((SHARED / f"{name}.json").read_text(encoding="utf-8"))
-    chunks = [base64.b64decode(chunk["b64"]) for chunk in found["response"]["chunks"]]
+    chunks = large_stream(name)
     body = b"".join(chunks)
     whole = parsed([body])
     assert parsed(chunks) == whole
@@ -629,7 +621,7 @@ def test_large_recordings_are_read_whole(name: str, check: Callable[[Any], bool]
     events = [event for event in map(decode_event, whole) if event is not None]
     assert len(events) == len(re.findall(rb'(?m)^data: \{"event"', body))
     assert not any(isinstance(event, UnknownEvent) for event in events)
-    fold = ChatFold() if name.startswith("chat") else WorkflowFold()
+    fold = ChatAccumulator() if name.startswith("chat") else WorkflowAccumulator()
     for event in events:
         fold.add(event)
     assert check(fold)

@@ -5,33 +5,18 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import time
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from multidict import CIMultiDict, CIMultiDictProxy
-from recordings import load, matching
 
 from dify_async import errors
-from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.api_errors import Asked, error_from_event
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent
-from dify_async.models import ChatResult, RunHandle, WorkflowResult
-
-RUN = Asked("POST /workflows/run", starts_run=True)
-NOW = datetime(2026, 11, 22, 0, 0, 0, tzinfo=UTC)
-
-
-def refused(
-    status: int, body: bytes | object, headers: dict[str, str] | None = None, asked: Asked = RUN
-) -> ApiError:
-    """Give the error for an answer with headers as aiohttp has them."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return error_from_response(asked, status, CIMultiDictProxy(CIMultiDict(headers or {})), data, now=NOW)
+from dify_async.models import ChatResult
+from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, RUN, refused
+from tests.support.recordings import load, matching
+from tests.support.work import limited_work
 
 
 def coded(status: int, code: str | None, message: str = "Words of the server.") -> ApiError:
@@ -39,90 +24,6 @@ def coded(status: int, code: str | None, message: str = "Words of the server.") 
 
 
 # Codes: each of the contract of 1.14, of 1.17, and of the documents of 2024
-
-CODES: dict[str, list[tuple[int, str]]] = {
-    "BadRequest": [
-        (400, "agent_not_published"),
-        (400, "bad_request"),
-        (400, "bad_request_key_error"),
-        (400, "dataset_not_initialized"),
-        (400, "document_already_finished"),
-        (400, "document_indexing"),
-        (400, "file_extension_blocked"),
-        (400, "filename_not_exists_error"),
-        (400, "invalid_action"),
-        (400, "invalid_metadata"),
-        (400, "no_audio_uploaded"),
-        (400, "no_file_uploaded"),
-        (400, "provider_not_support_speech_to_text"),
-        (400, "speech_to_text_disabled"),
-        (400, "too_many_files"),
-        (400, "unsupported_estimate"),
-        (400, "unsupported_preview"),
-        (400, "workflow_id_format_error"),
-        (400, "workflow_not_found"),
-        (400, "brand_new"),
-        (405, "method_not_allowed"),
-        (406, "not_acceptable"),
-        (412, "precondition_failed"),
-        (422, "unprocessable_entity"),
-    ],
-    "InvalidParam": [(400, "invalid_param")],
-    "AppUnavailable": [(400, "app_unavailable")],
-    "WrongAppMode": [(400, "not_chat_app"), (400, "not_completion_app"), (400, "not_workflow_app")],
-    "ProviderNotInitialized": [(400, "provider_not_initialize")],
-    "ModelNotSupported": [(400, "model_currently_not_support")],
-    "CompletionRequestFailed": [(400, "completion_request_error")],
-    "WorkflowRequestFailed": [(400, "workflow_request_error")],
-    "ConversationCompleted": [(400, "conversation_completed")],
-    "InvalidFormData": [(400, "invalid_form_data")],
-    "QuotaExceeded": [(400, "provider_quota_exceeded"), (429, "rate_limit_error")],
-    "Unauthorized": [(401, "unauthorized")],
-    "LoginRequired": [(401, "web_sso_auth_required")],
-    "AppAccessDenied": [(401, "web_app_access_denied")],
-    "AuthenticationFailed": [(401, "authentication_failed")],
-    "Forbidden": [
-        (403, "app_abnormal_status"),
-        (403, "app_api_disabled"),
-        (403, "app_not_found"),
-        (403, "app_suggested_questions_after_answer_disabled"),
-        (403, "archived_document_immutable"),
-        (403, "file_access_denied"),
-        (403, "forbidden"),
-        (403, "trigger_workflow_service_mode_unavailable"),
-        (403, "workflow_version_execution_not_allowed"),
-        (403, "workspace_archived"),
-        (403, "workspace_not_found"),
-        (403, "brand_new"),
-    ],
-    "NotFound": [
-        (404, "agent_version_not_found_error"),
-        (404, "end_user_not_found"),
-        (404, "file_not_found"),
-        (404, "not_found"),
-        (404, "brand_new"),
-    ],
-    "Conflict": [(409, "dataset_in_use"), (409, "dataset_name_duplicate")],
-    "FormClosed": [(412, "human_input_form_expired"), (412, "human_input_form_submitted")],
-    "FileTooLarge": [(413, "audio_too_large"), (413, "file_too_large"), (413, "request_entity_too_large")],
-    "UnsupportedFileType": [
-        (415, "unsupported_audio_type"),
-        (415, "unsupported_file_type"),
-        (415, "unsupported_media_type"),
-    ],
-    "RateLimited": [(429, "too_many_requests"), (429, "brand_new")],
-    "ServerError": [
-        (500, "internal_server_error"),
-        (500, "pipeline_run_error"),
-        (500, "unknown"),
-        (500, "brand_new"),
-        (501, "not_implemented"),
-        (503, "s3_connection_failed"),
-        (503, "s3_file_too_large"),
-        (503, "s3_permission_denied"),
-        (503, "service_unavailable"),
-    ],
-}
 
 each_code = pytest.mark.parametrize(
     ("kind", "status", "code"),
@@ -144,7 +45,7 @@ def test_an_error_in_a_stream_has_the_same_class(kind: type[ApiError], status: i
     error = error_from_event(
         ErrorEvent(status=status, code=code, message="m"), operation="POST /chat-messages"
     )
-    assert type(error) is kind
+    assert type(error) is (errors.RateLimited if code == "rate_limit_error" else kind)
     assert (error.status, error.code, error.message) == (status, code, "m")
     assert error.operation == "POST /chat-messages"
 
@@ -265,20 +166,6 @@ def test_retry_after_is_read_in_both_forms(header: str | None, seconds: float | 
     assert refused(429, {}, headers).retry_after == seconds
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    header=st.lists(
-        st.sampled_from(
-            ["Sun", ",", " ", "22", "Nov", "2026", "00:00", ":30", "GMT", "-", "+0100", "9", "0", "."]
-        ),
-        max_size=12,
-    ).map("".join)
-)
-def test_a_strange_retry_after_hides_no_error(header: str) -> None:
-    seconds = refused(429, {}, {"Retry-After": header}).retry_after
-    assert seconds is None or seconds >= 0
-
-
 def test_a_zone_beyond_all_bounds_hides_no_error() -> None:
     header = "Sun, 22 Nov 2026 00:00:30 +99999999999999"
     assert refused(429, {}, {"Retry-After": header}).retry_after is None
@@ -310,7 +197,7 @@ WERKZEUG_404 = (
     ("status", "page", "kind", "says", "hint"),
     [
         (413, NGINX_413, errors.FileTooLarge, "413 Request Entity Too Large", "client_max_body_size"),
-        (502, NGINX_502, errors.GatewayError, "502 Bad Gateway", "a proxy answered in Dify's place"),
+        (502, NGINX_502, errors.GatewayError, "502 Bad Gateway", "a proxy answered instead of Dify"),
         (503, b"<h1>Service Unavailable</h1>", errors.GatewayError, "Service Unavailable", "a proxy"),
         (504, b"upstream request timeout", errors.GatewayError, "upstream request timeout", "a proxy"),
         (524, CLOUDFLARE_524, errors.GatewayError, "524: A timeout occurred", "a proxy answered"),
@@ -364,19 +251,11 @@ def test_an_operation_that_the_server_lacks_has_a_hint_of_its_own() -> None:
     assert "the server is too old" in str(error)
 
 
-def seconds_for(page: bytes) -> float:
-    """Give the CPU time for the error of a page: the best of three."""
-    best = float("inf")
-    for _ in range(3):
-        started = time.process_time()
-        refused(502, page)
-        best = min(best, time.process_time() - started)
-    return best
-
-
-@pytest.mark.parametrize(("tag", "times"), [(b"<", 2_000), (b"<title>", 250)])
-def test_time_is_linear_in_the_size_of_a_page(tag: bytes, times: int) -> None:
-    assert seconds_for(tag * times * 8) <= 8 * 2.5 * max(seconds_for(tag * times), 0.001)
+@pytest.mark.parametrize("tag", [b"<", b"<title>"])
+def test_the_work_is_linear_in_the_size_of_a_page(tag: bytes) -> None:
+    with limited_work(cpu_seconds=8):
+        error = refused(502, tag * 1_000_000)
+    assert type(error) is errors.GatewayError
 
 
 # Redirects
@@ -402,7 +281,7 @@ def test_time_is_linear_in_the_size_of_a_page(tag: bytes, times: int) -> None:
 def test_a_redirect_names_its_target_without_secrets(status: int, location: str, shown: str) -> None:
     error = refused(status, b"<title>Moved</title>", {"Location": location})
     assert type(error) is ApiError
-    assert f"redirects are not followed; set base_url to where it leads: {shown} (" in str(error)
+    assert f"redirects are not followed; set base_url to their target: {shown} (" in str(error)
     assert "SECRET" not in str(error)
     assert "ada" not in str(error)
 
@@ -484,16 +363,16 @@ def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
 @pytest.mark.parametrize(
     ("status", "code", "advice"),
     [
-        (401, "unauthorized", "check that the API key or the passport is this app's own"),
-        (400, "not_chat_app", "the key opens an app of another kind"),
-        (400, "not_workflow_app", "client.app.info() tells which"),
+        (401, "unauthorized", "check that the API key or passport belongs to this app"),
+        (400, "not_chat_app", "the key belongs to another kind of app"),
+        (400, "not_workflow_app", "see client.app.info()"),
         (400, "app_unavailable", "publish the app in Dify first"),
         (429, "too_many_requests", "lower max_concurrent"),
         (429, "rate_limit_error", "a retry does not help"),
         (400, "provider_quota_exceeded", "a retry does not help"),
         (400, "provider_not_initialize", "set up the model provider's credentials in Dify"),
-        (400, "not_completion_app", "the address of a web app"),
-        (401, "web_sso_auth_required", "log in by client.auth.login(...)"),
+        (400, "not_completion_app", "the address of the web app"),
+        (401, "web_sso_auth_required", "log in with client.auth.login(...)"),
         (401, "web_app_access_denied", "may not use this app"),
         (412, "human_input_form_submitted", "workflows.wait(handle, continue_on_pause=True)"),
         (412, "human_input_form_expired", "workflows.wait(handle, continue_on_pause=True)"),
@@ -501,7 +380,8 @@ def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
 )
 def test_an_error_says_what_to_do(status: int, code: str, advice: str) -> None:
     assert advice in str(coded(status, code))
-    assert advice in str(error_from_event(ErrorEvent(status=status, code=code)))
+    in_stream = str(error_from_event(ErrorEvent(status=status, code=code)))
+    assert advice in in_stream or code == "rate_limit_error"
 
 
 @pytest.mark.parametrize(
@@ -509,12 +389,12 @@ def test_an_error_says_what_to_do(status: int, code: str, advice: str) -> None:
     [
         (401, "not_setup", "open its console"),
         (401, "not_init_validated", "open its console"),
-        (401, "unauthorized_and_force_logout", "licence"),
+        (401, "unauthorized_and_force_logout", "license"),
         (401, "invalid_upload_token", "client.forms.upload_token(form_token)"),
         (403, "invalid_upload_token", "client.forms.upload_token(form_token)"),
         (429, "web_form_rate_limit_exceeded", "within a minute: wait"),
-        (429, "email_send_ip_limit", "too many mails were asked for: wait"),
-        (429, "password_reset_rate_limit_exceeded", "too many mails were asked for: wait"),
+        (429, "email_send_ip_limit", "too many e-mails were requested: wait"),
+        (429, "password_reset_rate_limit_exceeded", "too many e-mails were requested: wait"),
         (429, "email_password_reset_limit", "wait a day"),
     ],
 )
@@ -672,6 +552,7 @@ RECORDED: dict[str, list[str]] = {
         "err_wf_json_array",
         "pywsgi_err_tts_fail",
     ],
+    "NotSupportedByServer": ["116_root_404"],
     "GatewayError": [
         "chaos_api_sigkill_blocking_nginx",
         "chaos_nginx_502_api_down",
@@ -683,7 +564,8 @@ RECORDED: dict[str, list[str]] = {
 
 def recorded_refusal(name: str) -> ApiError:
     answer = load(name)
-    asked = Asked(f"{answer.method} {answer.path.partition('?')[0]}")
+    path = answer.path.partition("?")[0]
+    asked = Asked(f"{answer.method} {path}", recent=path == "/v1/")
     return refused(answer.status, answer.body, answer.headers, asked)
 
 
@@ -726,10 +608,6 @@ def test_what_was_recorded_as_an_error_and_is_none(name: str) -> None:
 
 
 # Errors as values
-
-HANDLE = RunHandle(run_id="r", task_id="t", user="ada", kind="workflow")
-RESULT = WorkflowResult(workflow_run_id="r", outputs={"a": 1})
-CONTEXT = {"operation": "POST /workflows/run", "server_version": "1.14.2"}
 
 ATTRIBUTES: list[tuple[type[DifyError], dict[str, Any]]] = [
     (
@@ -818,55 +696,3 @@ def test_a_recorded_refusal_pickles(name: str) -> None:
     assert type(again) is type(error)
     assert vars(again) == vars(error)
     assert str(again) == str(error)
-
-
-# Whatever comes
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just("x" * 10_000),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["code", "message", "status", "params", "error"]) | st.text(max_size=6),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=6,
-)
-bodies = (
-    json_values.map(lambda value: json.dumps(value).encode())
-    | st.binary(max_size=50)
-    | st.builds(b"<html><title>%b</title>%b".__mod__, st.tuples(st.binary(max_size=9), st.binary(max_size=9)))
-)
-headers = st.dictionaries(
-    st.sampled_from(["Retry-After", "Content-Type", "Location", "X-Trace-Id", "Server", "CF-RAY"]),
-    st.text(max_size=12)
-    | st.sampled_from(["9" * 30, "-1", "nan", "Sun, 22 Nov 2026 00:00:30 GMT", "https://a@b/"]),
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(status=st.integers(100, 999), body=bodies, headers=headers, starts_run=st.booleans())
-def test_every_refusal_is_an_error_that_keeps_its_status(
-    status: int, body: bytes, headers: dict[str, str], starts_run: bool
-) -> None:
-    error = error_from_response(Asked("GET /x", starts_run=starts_run), status, CIMultiDict(headers), body)
-    assert isinstance(error, ApiError)
-    assert error.status == status
-    assert len(str(error)) < 1000
-    again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), again.message) == (type(error), str(error), error.message)
-
-
-@settings(max_examples=300, deadline=None)
-@given(fields=st.dictionaries(st.sampled_from(["code", "message", "status", "task_id"]), json_values))
-def test_every_error_of_a_stream_is_an_error(fields: dict[str, Any]) -> None:
-    event = decode_event(json.dumps({"event": "error", **fields}).encode())
-    if isinstance(event, ErrorEvent) and event.code:
-        error = error_from_event(event)
-        assert isinstance(error, ApiError)
-        assert len(str(error)) < 1000
-        assert str(pickle.loads(pickle.dumps(error))) == str(error)
-    else:
-        assert event is not None

@@ -1,64 +1,14 @@
 from __future__ import annotations
 
-import re
-import time
+import tracemalloc
 from collections.abc import Iterable
 
-import httpx
-import httpx_sse
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import TooLarge
-
-MIB = 2**20
-BOM = b"\xef\xbb\xbf"
-LINE_ENDS = {"LF": b"\n", "CRLF": b"\r\n", "CR": b"\r"}
-
-
-def parsed(pieces: Iterable[bytes], limit: int = 64 * MIB) -> list[bytes]:
-    """Give all that a parser makes of the pieces, the end of the body included."""
-    parser = EventParser(limit)
-    found = [event for piece in pieces for event in parser.feed(piece)]
-    return found + parser.close()
-
-
-def at_each_cut(data: bytes) -> Iterable[tuple[bytes, bytes]]:
-    return ((data[:cut], data[cut:]) for cut in range(len(data) + 1))
-
-
-def singly(data: bytes) -> list[bytes]:
-    return [data[place : place + 1] for place in range(len(data))]
-
-
-def by_the_book(data: bytes) -> list[bytes]:
-    """The event-stream grammar, written down anew and without regard to speed.
-
-    It differs from the standard where the parser means to: a ping is told, and the last event needs no empty
-    line.
-    """
-    lines = re.split(rb"\r\n|\r|\n", data.removeprefix(BOM))
-    events: list[bytes] = []
-    values: list[bytes] = []
-    name = b""
-    for line in [*lines, b""]:
-        if line:
-            field, _, value = line.partition(b":")
-            value = value[1:] if value[:1] == b" " else value
-            if field == b"data":
-                values.append(value)
-            elif field == b"event":
-                name = value
-            continue
-        if name == b"ping":
-            events.append(PING)
-        elif any(values) or len(values) > 1:
-            events.append(b"\n".join(values))
-        values, name = [], b""
-    return events
-
+from tests.support.sse import BOM, LINE_ENDS, MIB, at_each_cut, parsed, singly
+from tests.support.work import limited_work
 
 # Line ends
 
@@ -290,124 +240,63 @@ def test_the_ceiling_is_for_one_event_and_not_for_the_stream() -> None:
     assert parsed(singly((FITS[:-1] + b"\n\n") * 50), LIMIT) == [FITS[6:-1]] * 50
 
 
-# Time
+# Work
 
 
-def seconds_for(mib: int) -> float:
-    """Give the CPU time for one event of that size, in the reads that a socket gives: the best of three."""
-    read = b"x" * (64 * 1024)
-    best = float("inf")
-    for _ in range(3):
-        parser = EventParser(128 * MIB)
-        started = time.process_time()
+@pytest.mark.parametrize(
+    ("reads", "size"), [(32 * 1024, 1024), (1_000_000, 1)], ids=["kilobytes", "single bytes"]
+)
+def test_the_work_is_linear_in_the_size_of_one_event(reads: int, size: int) -> None:
+    # Looking through all that has come at every read would be half a tebibyte to look through.
+    parser = EventParser(64 * MIB)
+    read = b"x" * size
+    with limited_work(cpu_seconds=8):
         parser.feed(b"data: ")
-        for _ in range(mib * MIB // len(read)):
+        for _ in range(reads):
             parser.feed(read)
         (event,) = parser.feed(b"\n\n")
-        best = min(best, time.process_time() - started)
-        assert len(event) == mib * MIB
-    return best
+    assert event == read * reads
 
 
-def test_time_is_linear_in_the_size_of_one_event() -> None:
-    # Looking through all that has come at every read would make it 16 times as much.
-    assert seconds_for(64) <= 4 * 2.5 * seconds_for(16)
+# Many lines, and comments
 
 
-def test_time_is_linear_for_one_event_in_tiny_reads() -> None:
-    def seconds(reads: int) -> float:
-        best = float("inf")
-        for _ in range(3):
-            parser = EventParser(MIB)
-            parser.feed(b"data: ")
-            started = time.process_time()
-            for _ in range(reads):
-                parser.feed(b"x")
-            best = min(best, time.process_time() - started)
-            assert parser.close() == [b"x" * reads]
-        return best
-
-    assert seconds(120_000) <= 4 * 2.5 * seconds(30_000)
-
-
-# All of the grammar, cut anywhere
-
-texts = st.text(
-    alphabet=st.one_of(
-        st.sampled_from("ab: \u2028\x85é中😀"), st.characters(exclude_characters="\r\n", codec="utf-8")
-    ),
-    min_size=1,
-    max_size=12,
-)
-lines = st.one_of(
-    st.builds("data: {}".format, texts),
-    st.builds("data:{}".format, texts),
-    st.builds(":{}".format, texts),
-    st.sampled_from(["", "", "event: ping", "event: message", "id: 1", "data"]),
-)
-bodies = st.lists(
-    st.tuples(lines, st.sampled_from(["\n", "\n\n", "\r\n", "\r\n\r\n", "\r", "\r\r"])), max_size=12
-).map(lambda found: "".join(line + end for line, end in found).encode())
+def peak_of(pieces: Iterable[bytes]) -> int:
+    """Return the bytes that a parser allocates at most while it reads."""
+    parser = EventParser(64 * MIB)
+    tracemalloc.start()
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+    except TooLarge:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return peak
 
 
-def cut(data: bytes, places: list[float]) -> list[bytes]:
-    """Cut at the given parts of the whole, of which each lies between 0 and 1."""
-    at = sorted(round(place * len(data)) for place in places)
-    return [data[start:end] for start, end in zip([0, *at], [*at, len(data)], strict=True)]
+@pytest.mark.parametrize("line", [b"ab\n", b"data:\n", b"data: a\n", b": c\n", b"\n"], ids=str)
+def test_tiny_lines_take_memory_in_proportion(line: bytes) -> None:
+    read = line * (MIB // 4 // len(line))
+    assert peak_of([read] * 4) < 8 * MIB
+    assert peak_of([read * 4 + b"\n\n"]) < 8 * MIB
 
 
-cuts = st.lists(st.floats(0, 1, width=32), max_size=8)
+def test_endless_comments_are_not_kept() -> None:
+    assert peak_of([b": keep-alive\n" * 1000] * 200) < MIB
+    assert peak_of([b":" + b"x" * MIB] + [b"x" * 1000] * 5000) < 3 * MIB
 
 
-@settings(max_examples=200, deadline=None)
-@given(body=bodies, begin=st.sampled_from([b"", BOM, BOM[:2]]), places=cuts)
-@example(body=b"data: a\r\n\r\n", begin=BOM, places=[0.1, 0.8])
-def test_cuts_never_change_what_is_given(body: bytes, begin: bytes, places: list[float]) -> None:
-    whole = parsed([begin + body])
-    assert whole == by_the_book(begin + body)
-    assert parsed(cut(begin + body, places)) == whole
-    assert parsed(singly(begin + body)) == whole
+def test_comments_do_not_count_for_the_size_of_an_event() -> None:
+    data = b"".join(b": comment of some length\n" for _ in range(50)) + FITS + b"\n: end\n\n"
+    for pieces in ([data], singly(data), [data[:700], data[700:]]):
+        assert parsed(pieces, LIMIT) == [FITS[6:]]
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    data=st.lists(
-        st.sampled_from(
-            [b"\r", b"\n", b"\r\n", b":", b" ", b"data", b"event", b"ping", b"x", BOM, BOM[:1], b"\x00"]
-        ),
-        max_size=30,
-    ).map(b"".join),
-    places=cuts,
-)
-def test_cuts_never_change_what_is_given_of_rubbish(data: bytes, places: list[float]) -> None:
-    assert parsed(cut(data, places)) == parsed(singly(data)) == parsed([data])
-
-
-@settings(max_examples=200, deadline=None)
-@given(payloads=st.lists(texts, max_size=6), end=st.sampled_from(list(LINE_ENDS.values())), places=cuts)
-def test_what_was_sent_is_what_is_given(payloads: list[str], end: bytes, places: list[float]) -> None:
-    sent = [text.encode() for text in payloads]
-    body = b"".join(b"data: " + payload + end * 2 for payload in sent)
-    assert parsed(cut(body, places)) == sent
-
-
-# Held against another parser, on what both must read: theirs also splits at U+2028 and other signs
-
-plain_texts = st.text(alphabet="ab: {}中😀\t", max_size=12)
-plain_lines = st.one_of(
-    st.builds("{}:{}{}".format, st.sampled_from(["data", "event", "id", "", "x"]), st.sampled_from(["", " "]), plain_texts),
-    st.sampled_from(["", "event: ping", "data", "data:", "retry: 10"]),
-)  # fmt: skip
-
-
-@settings(max_examples=500, deadline=None)
-@given(found=st.lists(plain_lines, max_size=12), end=st.sampled_from(["\n", "\r\n", "\r"]), places=cuts)
-def test_another_parser_reads_the_same(found: list[str], end: str, places: list[float]) -> None:
-    body = "".join(line + end for line in [*found, ""]).encode()
-    headers = {"content-type": "text/event-stream"}
-    theirs = httpx_sse.EventSource(httpx.Response(200, headers=headers, content=body)).iter_sse()
-    expected = [PING if event.event == "ping" else event.data.encode() for event in theirs]
-    ours = EventParser(2**20)
-    given = [event for part in cut(body, places) for event in ours.feed(part)]
-    assert [event for event in given if event != PING] == [event for event in expected if event]
-    assert given.count(PING) <= expected.count(PING)
+def test_the_lines_of_one_event_are_limited() -> None:
+    assert len(parsed([b"data: a\n" * 65_536 + b"\n"])) == 1
+    for pieces in ([b"data: a\n" * 65_537], [b"data: a\n" * 65_537 + b"\n"], [b"x\n" * 40_000] * 2):
+        with pytest.raises(TooLarge):
+            parsed(pieces)
+    assert parsed([b"data: a\n\n" * 70_000 + b": c\n" * 70_000]) == [b"a"] * 70_000

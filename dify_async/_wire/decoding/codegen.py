@@ -1,8 +1,8 @@
-"""The function that makes an attrs class out of a dict, written for each class at its first use.
+"""Generate the function that makes an attrs object from a dict, for each class at its first use.
 
-It is the inner loop of every stream, so it says what a careful programmer would write by hand: each field
-is looked up, checked in line, and set; a function is called only for what is not plainly right. Classes
-within the class and lists of texts are written out in the same function.
+It is the inner loop of every stream, so it contains what a careful programmer would write by hand: each field
+is looked up, checked inline, and set; a hook is called only for values that are not plainly right. Nested
+classes and lists of strings are part of the same function.
 
 For `TextChunk`, shortened:
 
@@ -28,67 +28,74 @@ import functools
 import types
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
 from dify_async._types import Json
+from dify_async._wire.text import json_type
 from dify_async.models._base import WIRE_KEYS, Received
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
-"""What cattrs calls: with a value and the type it should become."""
+"""What cattrs calls: with a value and the type that it should become."""
 
 
 class StructureError(Exception):
-    """A value is not of the shape that its field has."""
+    """JSON does not have the structure of its type."""
 
-    def __init__(self, expected: str, value: object, path: str = "") -> None:
-        super().__init__(expected, value, path)
+    def __init__(self, expected: str, value: object, path: str = "", words: str = "") -> None:
+        super().__init__(expected, value, path, words)
         self.expected = expected
         self.value = value
         self.path = path
+        """Path of the field, separated by dots; `[]` for an entry of a list."""
+        self.words = words
+        """The server's own code and message, if the JSON is an error."""
 
     def within(self, name: str) -> StructureError:
+        """Return the error as seen from the object or list that contains the field `name`."""
         return StructureError(self.expected, self.value, f"{name}.{self.path}" if self.path else name)
 
     def __str__(self) -> str:
-        kind = type(self.value).__name__
-        found = {"dict": "an object", "list": "a list", "str": "a text", "NoneType": "null"}
-        what = found.get(kind, "a number" if kind in {"int", "float"} else "true or false")
-        return f"{self.path or 'it'} should be {self.expected} and is {what}"
+        text = f"{self.path or 'the JSON'} must be {self.expected}, got {json_type(self.value)}"
+        return f"{text}; the server says: {self.words}" if self.words else text
 
 
-_EXACT: Final[dict[Any, str]] = {
-    str: "str",
-    int: "int",
-    float: "float",
-    bool: "bool",
-    dict[str, Json]: "dict",
+_RIGHT: Final[dict[Any, str]] = {
+    str: "v.__class__ is str",
+    int: "v.__class__ is int",
+    float: "v.__class__ is float and v - v == 0",
+    bool: "v.__class__ is bool",
+    dict[str, Json]: "v.__class__ is dict and not v",
+    Json: "v.__class__ is str",
 }
-"""What class a value must be of to be taken as it is, by the type of its field."""
+"""By type: when a value is right as it is, so that its hook need not be called."""
+
+_PRIMITIVES: Final = (str, int, float, bool, Decimal)
 
 
 @attrs.frozen
 class _Slot:
-    """What is known of one field."""
+    """One field of a class."""
 
     name: str
     keys: tuple[str, ...]
     kind: Any
-    """The type of its values, None left out."""
+    """The type of its values, without None."""
     nullable: bool
     hook: Hook
     absent: Callable[[], Any]
-    """Makes the value that stands for a key that is missing or null."""
+    """Returns the value for a key that is missing or null."""
 
 
 def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset[type]) -> Hook:
-    """Write the hook of an attrs class.
+    """Generate the hook of an attrs class.
 
     Args:
         cls: The class.
-        hook_of: Gives the hooks of its fields.
-        apart: Classes with hooks of their own, which are not to be written out in this one.
+        hook_of: Returns the hook of a field's type.
+        apart: Classes with hooks of their own, which are called instead of being generated inline.
     """
     scope: dict[str, Any] = {
         "make": object.__new__,
@@ -119,19 +126,16 @@ def _lines(
     apart: frozenset[type],
     scope: dict[str, Any],
 ) -> list[str]:
-    """Write how a class is made from the dict of its depth; put what that needs into `scope`."""
+    """Return the lines that make an object of a class from the dict at this depth; fill `scope`."""
     depth = len(around)
     new = f"new{depth}"
-    lines = [f"{new} = make({_name(scope, cls)})", f"get{depth} = data{depth}.get"]
-    if _is_received(cls):
-        lines.append(f"{new}._payload = b''")  # What was received whole gets its bytes from the caller.
+    lines = [f"{new} = make({_name(scope, origin_of(cls))})", f"get{depth} = data{depth}.get"]
+    if issubclass(origin_of(cls), Received):
+        lines.append(f"{new}._payload = b''")  # The caller sets the payload of the whole.
     for slot in _slots(cls, hook_of):
         found = (
             f"get{depth}({slot.keys[0]!r})" if len(slot.keys) == 1 else f"first(data{depth}, {slot.keys!r})"
         )
-        if slot.kind is Any:
-            lines.append(f"{new}.{slot.name} = {found}")
-            continue
         careful = f"{_name(scope, slot.hook)}(v, {_name(scope, slot.kind)})"
         value = careful
         if slot.kind is datetime:
@@ -139,8 +143,8 @@ def _lines(
         if not slot.nullable:
             value = f"{_name(scope, slot.absent)}() if v is None else {value}"
         as_it_is = ["v is None"] if slot.nullable else []
-        if slot.kind in _EXACT:
-            as_it_is.append(f"v.__class__ is {_EXACT[slot.kind]}")
+        if slot.kind in _RIGHT:
+            as_it_is.append(_RIGHT[slot.kind])
         if as_it_is:
             value = f"v if {' or '.join(as_it_is)} else {value}"
         lines.append(f"v = {found}")
@@ -157,8 +161,10 @@ def _lines(
     return lines
 
 
-def _is_received(cls: type) -> bool:
-    return issubclass(cls, Received)
+def origin_of(cls: type) -> type:
+    """Return the class behind a parametrized one: `Page` for `Page[Conversation]`."""
+    origin: type | None = get_origin(cls)
+    return origin or cls
 
 
 def _name(scope: dict[str, Any], value: object) -> str:
@@ -168,17 +174,45 @@ def _name(scope: dict[str, Any], value: object) -> str:
 
 
 def _slots(cls: type, hook_of: Callable[[Any], Hook]) -> list[_Slot]:
-    hints = get_type_hints(cls)
+    hints = field_types(cls)
     slots: list[_Slot] = []
-    for field in attrs.fields(cls):
+    for field in attrs.fields(origin_of(cls)):
         if field.init:
             kind = hints[field.name]
             keys: tuple[str, ...] = field.metadata.get(WIRE_KEYS, (field.name,))
             nullable = get_origin(kind) in (Union, types.UnionType)
             if nullable:
                 (kind,) = (arg for arg in get_args(kind) if arg is not type(None))
-            slots.append(_Slot(field.name, keys, kind, nullable, hook_of(kind), _maker_of_default(field)))
+            absent, hook = _maker_of_default(field), hook_of(kind)
+            if not nullable and isinstance(kind, type) and issubclass(kind, _PRIMITIVES):
+                hook = _or_absent(hook, absent)
+            slots.append(_Slot(field.name, keys, kind, nullable or kind is Json, hook, absent))
     return slots
+
+
+def _or_absent(hook: Hook, absent: Callable[[], Any]) -> Hook:
+    """Return a hook that uses the empty value of the field where `hook` makes nothing of a primitive."""
+
+    def structure(value: Any, kind: Any) -> Any:
+        found = hook(value, kind)
+        return absent() if found is None else found
+
+    return structure
+
+
+def field_types(cls: type) -> dict[str, Any]:
+    """Return the types of the fields, with the arguments of a parametrized class put in."""
+    origin: Any = origin_of(cls)
+    hints = get_type_hints(origin)
+    if origin is cls:
+        return hints
+    arguments = dict(zip(origin.__parameters__, get_args(cls), strict=True))
+
+    def bound(kind: Any) -> Any:
+        parameters = getattr(kind, "__parameters__", ())
+        return kind[tuple(arguments[one] for one in parameters)] if parameters else kind
+
+    return {name: bound(kind) for name, kind in hints.items()}
 
 
 def _maker_of_default(field: attrs.Attribute[Any]) -> Callable[[], Any]:
@@ -191,11 +225,11 @@ def _maker_of_default(field: attrs.Attribute[Any]) -> Callable[[], Any]:
 
 
 def _refuse_absence() -> Any:
-    raise StructureError("there", None)
+    raise StructureError("present", None)
 
 
 def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> StructureError:
-    """Find the field that does not fit, once it is known that one does not."""
+    """Return the error of the first field that does not have its structure; there is one."""
     for slot in slots:
         value = _first_of(data, slot.keys)
         try:
@@ -205,7 +239,7 @@ def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> StructureError:
                 slot.absent()
         except StructureError as misfit:
             return misfit.within(slot.name)
-    raise AssertionError("no field misfits")
+    raise AssertionError("all fields have their structure")
 
 
 def _first_of(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
@@ -214,8 +248,8 @@ def _first_of(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _second(value: int) -> Any:
-    # Neighbours in a stream share their seconds, and a datetime costs more than all else in a message.
+    # Neighboring events share their seconds, and a datetime costs more than the rest of a message.
     try:
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
-        return value
+        return None

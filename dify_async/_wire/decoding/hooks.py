@@ -1,21 +1,29 @@
-"""JSON to attrs objects: one cattrs converter that never guesses and never coerces.
+"""Decode JSON to models and events by cattrs.
 
-What the wire may bring, and what becomes of it:
+What a field makes of the JSON that it gets:
 
 - a key that is missing, or null: the field's empty value (`""`, `[]`, `{}`, 0, False) or None
-- a number in digits, a time in seconds or in mail-style text, a price as text: the number, the aware
-  `datetime`, the `Decimal`
-- a primitive of another type than expected: passed through as it is
-- a text that an enum does not know: a member of its own
+- a number as digits, a time in seconds or as text, a price as text: the number, the aware `datetime`, the
+  `Decimal`
+- another primitive where a string belongs: its JSON text
+- a primitive that is no value of the field's type ("many" tokens, a time beyond all years): the same as null
+- a string that an enum does not know: a new member
 - a container where a primitive belongs, or the other way round: `StructureError`, with the path to it
 
+So a field has a value of its declared type, whatever came; `.raw` has what came.
+
+Integers beyond 64 bits are exact. orjson makes floats of them, so if a float of that size is in a field for
+integers or for any JSON, the payload is parsed again by Python's own parser. Two converters do that: the
+first one checks such fields, the second one gets exact numbers and checks nothing.
+
 Decoding is the hot path of a stream. Stock cattrs calls a function per field; our hook for attrs classes is
-one function per class, which `generate.py` writes.
+one generated function per class (`codegen`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import math
 from collections.abc import Callable
@@ -29,16 +37,36 @@ import cattrs
 import orjson
 
 from dify_async._wire.decoding.codegen import Hook, StructureError, hook_of_class
+from dify_async._wire.error_bodies import words_of
 from dify_async.events import BY_NAME, Event, UnknownEvent
-from dify_async.models import Account, InputField
-from dify_async.models._base import OpenEnum, Received, as_object, parse_json
+from dify_async.models import Account, InputField, Page
+from dify_async.models._base import (
+    OpenEnum,
+    Received,
+    as_object,
+    exact_json,
+    is_inexact,
+    load_json,
+    parse_json,
+)
 
-ModelT = TypeVar("ModelT", bound=Received)
+AnswerT = TypeVar("AnswerT", bound="Received | list[Any]")
 
 _log = logging.getLogger("dify_async")
 
+_MOST_DIGITS: Final = 4000
+"""Of an integer in a string. Python refuses to convert more than 4,300."""
 
-# Hooks for single values. They are called only where the value is there and not plainly right.
+_LARGEST_EXPONENT: Final = 100
+"""Of a price. Sums of larger ones could overflow."""
+
+
+class _Inexact(Exception):
+    """A value may hold an integer that was rounded to a float."""
+
+
+# Hooks for primitives. They are called for values that are neither null nor plainly right, and return None
+# for a primitive that they cannot use.
 
 
 def _primitive(value: Any, expected: str) -> Any:
@@ -47,40 +75,44 @@ def _primitive(value: Any, expected: str) -> Any:
     return value
 
 
-def _text(value: Any, _: Any) -> Any:
-    return _primitive(value, "a text")
+def _string(value: Any, _: Any) -> str:
+    value = _primitive(value, "a string")
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def _integer(value: Any, _: Any) -> Any:
+def _integer(value: Any, _: Any) -> int | None:
     if isinstance(value, str):
-        # Not all that `int` reads is a number to others, and not all digits are few enough for it.
-        is_number = value.removeprefix("-").isdecimal() and len(value) < 20
-        return int(value) if is_number else value
-    return _primitive(value, "a number")
+        # `int` also reads "1_0" and "+1".
+        is_number = value.removeprefix("-").isdecimal() and len(value) < _MOST_DIGITS
+        return int(value) if is_number else None
+    if isinstance(_primitive(value, "a number"), float):
+        return int(value) if value.is_integer() else None
+    return value if value.__class__ is int else None
 
 
-def _number(value: Any, _: Any) -> Any:
-    if not isinstance(value, str):
-        return _primitive(value, "a number")
+def _number(value: Any, _: Any) -> float | None:
+    # `float` also reads "1_0", "infinity" and booleans.
+    if isinstance(_primitive(value, "a number"), bool) or (isinstance(value, str) and "_" in value):
+        return None
     try:
         number = float(value)
-    except ValueError:
-        return value
-    # Python also reads "1_0" and "infinity".
-    return number if math.isfinite(number) and "_" not in value else value
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
-def _boolean(value: Any, _: Any) -> Any:
-    return _primitive(value, "true or false")
+def _boolean(value: Any, _: Any) -> bool | None:
+    known = {True: True, False: False, "true": True, "false": False}
+    return known.get(_primitive(value, "a boolean"))
 
 
-def _time(value: Any, _: Any) -> Any:
+def _time(value: Any, _: Any) -> datetime | None:
     try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-        return _time_of_text(value) if isinstance(value, str) else _primitive(value, "a time")
+        if isinstance(_primitive(value, "a time"), bool):
+            return None
+        return _time_of_text(value) if isinstance(value, str) else datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
-        return value
+        return None
 
 
 def _time_of_text(text: str) -> datetime:
@@ -88,24 +120,38 @@ def _time_of_text(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = parsedate_to_datetime(text)
-    # Both forms may lack a zone ("-0000", plain ISO 8601); Dify means UTC by that.
+    # Both forms may lack a zone ("-0000", plain ISO 8601); Dify means UTC.
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
-def _decimal(value: Any, _: Any) -> Any:
+def _decimal(value: Any, _: Any) -> Decimal | None:
     try:
         price = Decimal(str(_primitive(value, "a price")))
     except InvalidOperation:
-        return value
-    return price if price.is_finite() else value  # A signalling NaN cannot even be compared.
+        return None
+    is_usable = price.is_finite() and abs(price.adjusted()) <= _LARGEST_EXPONENT
+    return price if is_usable else None
 
 
-def _open_enum(value: Any, kind: type[OpenEnum]) -> Any:
-    return kind.of(value) if isinstance(value, str) else _primitive(value, "a text")
+def _open_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
+    return kind.of(_string(value, kind))
 
 
-def _mapping(value: Any, _: Any) -> Any:
-    # The run detail writes its inputs, and on old servers its outputs, as JSON text.
+# Hooks for JSON of any structure
+
+
+def _any_json(value: Any, _: Any) -> Any:
+    return value
+
+
+def _checked_json(value: Any, _: Any) -> Any:
+    if is_inexact(value):
+        raise _Inexact
+    return value
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    # The run detail sends its inputs, and on old servers its outputs, as JSON text.
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = parse_json(value.encode("utf-8", "surrogatepass")) if value else None
@@ -117,53 +163,7 @@ def _mapping(value: Any, _: Any) -> Any:
     return found
 
 
-# Hooks for compound types, made by factories
-
-
-def _list(kind: Any) -> Hook:
-    (inner,) = get_args(kind)
-    hook = converter.get_structure_hook(inner)
-
-    def structure(value: Any, _: Any) -> Any:
-        if value.__class__ is not list:
-            raise StructureError("a list", value)
-        if inner is Any:
-            return value
-        try:
-            return [hook(item, inner) for item in value if item is not None]
-        except StructureError as misfit:
-            raise misfit.within("[]") from None
-
-    return structure
-
-
-def _attrs_class(kind: type) -> Hook:
-    return hook_of_class(kind, converter.get_structure_hook, apart=frozenset({Account, InputField}))
-
-
-def _account(kind: type[Account]) -> Hook:
-    hook = _attrs_class(kind)
-
-    def structure(value: Any, _: Any) -> Any:
-        return hook({"name": value} if isinstance(value, str) else value, kind)
-
-    return structure
-
-
-def _input_field(kind: type[InputField]) -> Hook:
-    # On the wire a field is an object with one key, its kind: {"select": {"variable": ..., ...}}.
-    # One that is flat names its kind itself.
-    hook = _attrs_class(kind)
-
-    def structure(value: Any, _: Any) -> Any:
-        fields = _mapping(value, None)
-        if "variable" in fields:
-            return hook({**fields, "kind": fields.get("type")}, kind)
-        for control, body in fields.items():
-            return hook({**_mapping(body or {}, None), "kind": control}, kind)
-        return kind()
-
-    return structure
+# The converters
 
 
 def _is(wanted: Any) -> Callable[[Any], bool]:
@@ -174,53 +174,123 @@ def _is_of(container: type) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is container
 
 
-converter: Final = cattrs.Converter(detailed_validation=False)
-"""Ours alone: any library may change the process-wide one."""
+def _converter(any_json: Hook) -> cattrs.Converter:
+    """Return a converter; `any_json` is its hook for JSON of any structure."""
+    # Our own: any library may change the process-wide one.
+    converter = cattrs.Converter(detailed_validation=False)
 
-_HOOKS: Final[dict[Any, Hook]] = {
-    str: _text,
-    OpenEnum: _open_enum,  # After `str`, which its members are too: the nearest class counts.
-    int: _integer,
-    float: _number,
-    bool: _boolean,
-    datetime: _time,
-    Decimal: _decimal,
-}
-for _kind, _hook in _HOOKS.items():
-    converter.register_structure_hook(_kind, _hook)
-converter.register_structure_hook_func(_is_of(dict), _mapping)
-converter.register_structure_hook_factory(attrs.has, _attrs_class)
-converter.register_structure_hook_factory(_is(Account), _account)
-converter.register_structure_hook_factory(_is(InputField), _input_field)
-converter.register_structure_hook_factory(_is_of(list), _list)
+    def of_class(kind: type) -> Hook:
+        return hook_of_class(kind, converter.get_structure_hook, apart=frozenset({Account, InputField}))
+
+    def of_list(kind: Any) -> Hook:
+        (inner,) = get_args(kind)
+        hook = converter.get_structure_hook(inner)
+
+        def structure(value: Any, _: Any) -> Any:
+            if value.__class__ is not list:
+                raise StructureError("an array", value)
+            if inner is Any:
+                return any_json(value, inner)
+            try:
+                items = [hook(item, inner) for item in value if item is not None]
+            except StructureError as misfit:
+                raise misfit.within("[]") from None
+            return [item for item in items if item is not None]
+
+        return structure
+
+    def of_page(kind: type[Page[Any]]) -> Hook:
+        # Short lists are sent as a bare array: all of them on one page.
+        hook = of_class(kind)
+        return lambda value, _: hook({"data": value} if value.__class__ is list else value, kind)
+
+    def of_account(kind: type[Account]) -> Hook:
+        hook = of_class(kind)
+        return lambda value, _: hook({"name": value} if isinstance(value, str) else value, kind)
+
+    def of_input_field(kind: type[InputField]) -> Hook:
+        # A field is sent as an object with one key, its kind: {"select": {"variable": ..., ...}}.
+        # A flat one has its kind as `type`.
+        hook = of_class(kind)
+
+        def structure(value: Any, _: Any) -> Any:
+            fields = _mapping(value)
+            if "variable" in fields:
+                return hook({**fields, "kind": fields.get("type")}, kind)
+            for control, body in fields.items():
+                return hook({**_mapping(body or {}), "kind": control}, kind)
+            return kind()
+
+        return structure
+
+    hooks: dict[Any, Hook] = {
+        str: lambda value, kind: _string(any_json(value, kind), kind),
+        OpenEnum: _open_enum,  # After `str`, which its members are too: the nearest class counts.
+        int: lambda value, kind: _integer(any_json(value, kind), kind),
+        float: _number,
+        bool: _boolean,
+        datetime: _time,
+        Decimal: _decimal,
+    }
+    for kind, hook in hooks.items():
+        converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_func(_is(Any), any_json)
+    converter.register_structure_hook_func(_is_of(dict), lambda value, kind: any_json(_mapping(value), kind))
+    converter.register_structure_hook_factory(attrs.has, of_class)
+    converter.register_structure_hook_factory(_is(Account), of_account)
+    converter.register_structure_hook_factory(_is(InputField), of_input_field)
+    converter.register_structure_hook_factory(_is_of(list), of_list)
+    converter.register_structure_hook_factory(_is_of(Page), of_page)
+    return converter
 
 
-# The two ways in
+_checking: Final = _converter(_checked_json)
+_exact: Final = _converter(_any_json)
 
 
-def decode_model(kind: type[ModelT], payload: bytes) -> ModelT:
-    """Make a model out of a body.
+def _structured(kind: type, payload: bytes) -> Any:
+    data = load_json(payload)
+    try:
+        return _checking.get_structure_hook(kind)(data, kind)
+    except _Inexact:
+        return _exact.get_structure_hook(kind)(exact_json(payload, data), kind)
+
+
+# The two entry points
+
+
+def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
+    """Decode the JSON body of a response as a model, a `Page[Model]` or a `list[Model]`.
 
     Raises:
-        ValueError: the body is no JSON.
-        StructureError: it is JSON of another shape.
+        ValueError: The body is not valid JSON.
+        StructureError: The JSON does not have the expected structure.
     """
-    hook = converter.get_structure_hook(kind)
-    model: Any = hook(parse_json(payload), kind)
-    model._payload = payload
-    found: ModelT = model
+    try:
+        answer: Any = _structured(kind, payload)
+    except StructureError as misfit:
+        # A gateway may reject a request with status 200 and JSON of its own.
+        data = load_json(payload)
+        words = words_of(data).quoted("") if as_object(data) is not None else ""
+        raise StructureError(misfit.expected, misfit.value, misfit.path, words) from None
+    found: AnswerT = answer
+    if isinstance(found, Received):
+        answer._payload = payload
     return found
 
 
 def decode_event(payload: bytes) -> Event | None:
-    """Make an event out of its data; None for a ping. What does not fit becomes an `UnknownEvent`."""
+    """Decode the data of an event; None for a ping.
+
+    An event that is unknown, or does not have the expected structure, becomes an `UnknownEvent`.
+    """
     if not payload:
         return None
     event: Any
     try:
         data = orjson.loads(payload)
         event = _event_hooks[data["event"]](data, None)
-    except (ValueError, TypeError, KeyError, StructureError):
+    except (ValueError, TypeError, KeyError, StructureError, _Inexact):
         event = _rare_event(payload)
     if event is not None:
         event._payload = payload
@@ -229,40 +299,38 @@ def decode_event(payload: bytes) -> Event | None:
 
 
 _event_hooks: Final[dict[str, Hook]] = {}
-"""The hooks of the events that have come so far."""
+"""Hooks of the events that were received before."""
 
 _misfits_told: Final[set[str]] = set()
 
 
 def _rare_event(payload: bytes) -> Any:
-    """Decode what is not of a kind that has come before, or does not fit it."""
+    """Decode an event that is the first of its kind, or does not have the structure of its kind."""
     try:
-        data = parse_json(payload)
+        data = load_json(payload)
     except ValueError:
-        return UnknownEvent(problem="it is no JSON")
+        return UnknownEvent(problem="not valid JSON")
     name: Any = (as_object(data) or {}).get("event")
     if not isinstance(name, str):
-        return UnknownEvent(problem="it has no event name")
+        return UnknownEvent(problem="the event has no name")
     if name == "ping":
         return None
     kind = BY_NAME.get(name)
     if kind is None:
         return _unknown_event(data, problem=None)
-    hook = _event_hooks.setdefault(name, converter.get_structure_hook(kind))
+    _event_hooks.setdefault(name, _checking.get_structure_hook(kind))
     try:
-        return hook(data, None)
+        return _structured(kind, payload)
     except StructureError as misfit:
         if name not in _misfits_told:
             _misfits_told.add(name)
-            _log.warning(
-                "the event %r is not what it should be, so it is delivered as it is: %s", name, misfit
-            )
+            _log.warning("an event %r cannot be decoded, delivering it as UnknownEvent: %s", name, misfit)
         return _unknown_event(data, problem=str(misfit))
 
 
 def _unknown_event(data: dict[str, Any], *, problem: str | None) -> UnknownEvent:
     try:
-        event: UnknownEvent = converter.structure({**data, "problem": problem}, UnknownEvent)
+        event: UnknownEvent = _exact.structure({**data, "problem": problem}, UnknownEvent)
     except StructureError:
         return UnknownEvent(event=data["event"], problem=problem)
     return event

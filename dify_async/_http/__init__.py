@@ -1,0 +1,1 @@
+"""Requests: one session per event loop, credentials, retries, errors."""

@@ -1,0 +1,256 @@
+"""Credentials of the Service API, and the checks of keys, end users, addresses and path parameters."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any, Final, Protocol, Self
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from dify_async._http.redaction import Secret
+from dify_async._wire.operation import Credentials, Operation
+from dify_async.errors import ConfigurationError, Unauthorized
+from dify_async.options import CallOptions
+
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
+_OTHER_CLIENTS: Final = {
+    "app-": ("dataset-", "KnowledgeClient"),
+    "dataset-": ("app-", "AppClient"),
+}
+"""By the prefix of a client's keys: the prefix of the other kind, and the client it belongs to."""
+
+
+@attrs.frozen
+class AuthHeaders:
+    """The headers that authenticate a request."""
+
+    values: dict[str, str] = attrs.field(repr=False)
+    generation: int = 0
+    """Which of several successive tokens they contain."""
+
+
+_NO_HEADERS: Final = AuthHeaders({})
+
+
+class Caller(Protocol):
+    """What credentials need in order to fetch a token: calls, and a lock per event loop."""
+
+    async def call(
+        self, operation: Operation[Any], options: CallOptions, *, query: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call an operation."""
+        ...
+
+    async def lock_for(self, key: object) -> Any:
+        """Return the lock of a shared resource in the running event loop."""
+        ...
+
+    def forget_uploads(self) -> None:
+        """Forget the uploaded files: they may belong to another end user."""
+        ...
+
+
+class Auth(Protocol):
+    """The credentials of a client, and its end user."""
+
+    @property
+    def user(self) -> str | None:
+        """The end user that calls are made for."""
+        ...
+
+    @property
+    def sends_user(self) -> bool:
+        """Whether requests name their end user; otherwise the credentials identify it."""
+        ...
+
+    @property
+    def key(self) -> Hashable:
+        """Identifies the app: concurrency slots and remembered uploads are kept per key."""
+        ...
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no error shows if a server or proxy sends it back."""
+        ...
+
+    def for_user(self, user: str) -> Self:
+        """Return the same credentials for another end user."""
+        ...
+
+    async def headers(self, caller: Caller, credentials: Credentials, /) -> AuthHeaders:
+        """Return the headers that authenticate a request."""
+        ...
+
+    async def refreshed(
+        self, caller: Caller, credentials: Credentials, rejected: AuthHeaders, error: Unauthorized, /
+    ) -> AuthHeaders | None:
+        """Return other headers in place of the rejected ones, or None if there are none."""
+        ...
+
+
+@attrs.frozen
+class NoAuth:
+    """No credentials: for questions that any server answers to anybody."""
+
+    user = None
+    sends_user = False
+    key = None
+    secrets: list[str] = attrs.field(factory=list[str], init=False)
+
+    def for_user(self, _: str) -> Self:
+        """Return itself: there is no end user."""
+        return self
+
+    async def headers(self, *_: object) -> AuthHeaders:
+        """Return no headers."""
+        return _NO_HEADERS
+
+    async def refreshed(self, *_: object) -> None:
+        """Return None."""
+        return
+
+
+@attrs.frozen
+class KeyAuth:
+    """An API key, and for apps the end user it is used for."""
+
+    api_key: Secret
+    user: str | None
+    _headers: AuthHeaders = attrs.field(init=False, repr=False, eq=False)
+
+    @_headers.default
+    def _authorization(self) -> AuthHeaders:
+        return AuthHeaders({"Authorization": Secret(f"Bearer {self.api_key}")})
+
+    @classmethod
+    def for_app(cls, api_key: str | None, user: str | None) -> Self:
+        """Return credentials from the arguments, or from `DIFY_API_KEY` and `DIFY_USER`."""
+        return cls(checked_key(api_key, "DIFY_API_KEY", "app-"), checked_user(user))
+
+    @property
+    def sends_user(self) -> bool:
+        """Return True: the Service API expects the end user in its requests."""
+        return True
+
+    @property
+    def key(self) -> Hashable:
+        """Return the API key."""
+        return self.api_key
+
+    @property
+    def secrets(self) -> list[str]:
+        """Return the API key."""
+        return [self.api_key]
+
+    def for_user(self, user: str) -> Self:
+        """Return the same key for another end user."""
+        return attrs.evolve(self, user=checked_user(user))
+
+    async def headers(self, *_: object) -> AuthHeaders:
+        """Return the `Authorization` header."""
+        return self._headers
+
+    async def refreshed(self, *_: object) -> None:
+        """Return None: there is only one key."""
+        return
+
+
+def is_text(value: object) -> bool:
+    """Return True for a non-empty str without lone surrogates."""
+    return isinstance(value, str) and value != "" and not _SURROGATES.search(value)
+
+
+def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
+    """Return the key, or the one in the environment. The error never shows it."""
+    found = key if key is not None else os.environ.get(variable, "")
+    other, client = _OTHER_CLIENTS[prefix]
+    problem = None
+    if not isinstance(found, str):
+        problem = f"must be a str, got {type(found).__name__}"
+    elif not found:
+        problem = f"is empty: pass api_key= or set {variable}"
+    elif found.lower().startswith("bearer "):
+        problem = "must not start with 'Bearer ': pass the key alone"
+    elif found[0] in _QUOTES or found[-1] in _QUOTES:
+        problem = "must not be in quotes: check how it was copied, or how the environment file is read"
+    elif any(character.isspace() for character in found):
+        problem = "must not contain whitespace: check how it was copied or read from its file"
+    elif "{" in found or "}" in found:
+        problem = "must not contain braces: replace the placeholder with the real key"
+    elif found.startswith(other):
+        problem = f"must not start with {other!r}: this client takes {prefix!r} keys, use {client}"
+    elif not found.isascii() or not found.isprintable():
+        problem = "must consist of printable ASCII characters: check how it was copied"
+    if problem is not None:
+        raise ConfigurationError(f"the API key {problem}")
+    return Secret(found)
+
+
+def checked_user(user: str | None) -> str | None:
+    """Return the end user, or the one in the environment; None if there is none."""
+    found = user if user is not None else os.environ.get("DIFY_USER") or None
+    if found is not None and not is_text(found):
+        raise ConfigurationError(f"`user` must be a non-empty str, got {found!r:.100}")
+    return found
+
+
+def checked_base_url(url: str | None, variable: str, default: str, last: str) -> str:
+    """Return the address that paths are appended to: it ends in `last`, without a slash."""
+    found = url or os.environ.get(variable) or default
+    if not isinstance(found, str):
+        raise ConfigurationError(f"`base_url` must be a str, got {type(found).__name__}")
+    try:
+        parts = urlsplit(found.strip())
+        port = parts.port
+    except ValueError as exc:
+        raise ConfigurationError(f"`base_url` must be a URL: {exc}") from None
+    # The URL itself is not shown: it may contain a password.
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(
+            "`base_url` must start with https:// or http:// and a host, as in https://api.dify.ai/v1"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(
+            "`base_url` must not contain a user or password; pass headers= if a proxy asks for them"
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError("`base_url` must end with its path, without '?' and '#'")
+    host = _ascii_host(parts.hostname)
+    if not parts.path.isascii() or not parts.path.isprintable() or " " in parts.path:
+        raise ConfigurationError("the path in `base_url` must be percent-encoded: no spaces, ASCII only")
+    if port == 0:
+        raise ConfigurationError("`base_url` must not use port 0")
+    segments = [segment for segment in parts.path.split("/") if segment]
+    if not segments or segments[-1] != last:
+        segments.append(last)
+    place = f"[{host}]" if ":" in host else host
+    place = place if port is None else f"{place}:{port}"
+    return f"{parts.scheme}://{place}/{'/'.join(segments)}"
+
+
+def _ascii_host(host: str) -> str:
+    """Return a host name in its ASCII form."""
+    if ":" in host:
+        return host  # IPv6
+    try:
+        # The codec refuses empty labels and those of more than 63 characters.
+        name = host.encode("idna").decode("ascii") if not host.isascii() else host
+        name.rstrip(".").encode("idna")
+    except UnicodeError:
+        name = ""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
+        raise ConfigurationError("`base_url` must contain a valid host name")
+    return name
+
+
+def fill_path(path: str, ids: Mapping[str, str], operation: str) -> str:
+    """Insert ids into a path, percent-encoded. Ids that would change the path are rejected."""
+    for name, value in ids.items():
+        if not is_text(value) or value in {".", ".."}:
+            raise ConfigurationError(f"`{name}` must be an id, got {value!r:.100}", operation=operation)
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return path

@@ -1,0 +1,65 @@
+"""Write the body of a response to a file: completely, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, ParamSpec, TypeVar
+
+from dify_async._http.transport import IncomingResponse
+from dify_async.errors import ConfigurationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def save_body(response: IncomingResponse, path: Path) -> None:
+    """Write a body to `path` as it arrives, in constant memory.
+
+    The data goes to a temporary file beside it, which gets the name once it is complete; an interrupted
+    download leaves what was there before. As with `open(path, "wb")`, a symbolic link is followed, and an
+    existing file keeps its permissions.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+        TransportError: the connection broke.
+    """
+    file: IO[bytes] | None = None
+    try:
+        file = await _on_disk(path, _temporary_file, path)
+        while data := await response.read_chunk():
+            await _on_disk(path, file.write, data)
+        await _on_disk(path, _finish, file, path)
+    except BaseException:
+        response.close()
+        if file is not None:
+            file.close()
+            Path(file.name).unlink(missing_ok=True)  # noqa: ASYNC240 - there is no time to wait when cancelled
+        raise
+
+
+def _temporary_file(path: Path) -> IO[bytes]:
+    # The name does not depend on that of the file, which may be as long as the disk allows.
+    return Path(os.path.realpath(path)).with_name(f".dify-{secrets.token_hex(8)}").open("xb")
+
+
+def _finish(file: IO[bytes], path: Path) -> None:
+    target = os.path.realpath(path)
+    file.close()
+    with suppress(FileNotFoundError):
+        shutil.copymode(target, file.name)
+    Path(file.name).replace(target)
+
+
+async def _on_disk(path: Path, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    except (OSError, ValueError) as exc:  # ValueError: a null character in the path.
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        # Otherwise it would be taken for a broken connection.
+        raise ConfigurationError(f"cannot write the file {str(path)!r}: {reason}") from exc

@@ -1,0 +1,201 @@
+"""Request bodies: multipart forms with files, and a timeout while the server accepts no more of a body."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import IO, Any, Final
+
+import aiohttp
+import attrs
+from aiohttp.abc import AbstractStreamWriter
+
+from dify_async.errors import ConfigurationError
+from dify_async.files import InputFile
+
+_PIECE: Final = 2**16
+"""Bytes that are read from a file, or written to a connection, in one go."""
+
+
+class BodyNotAccepted(Exception):
+    """The server did not accept more of a request's body within the timeout."""
+
+
+@attrs.frozen
+class Form:
+    """A multipart form, with one file or none."""
+
+    fields: dict[str, str]
+    file: InputFile | None
+
+
+def json_body(data: bytes, seconds: float) -> bytes | aiohttp.Payload:
+    """Return the body of a JSON request: with a timeout on writing if it is too large to be buffered."""
+    if len(data) <= _PIECE:
+        return data
+    return _TimedBody(aiohttp.BytesIOPayload(io.BytesIO(data), content_type="application/json"), seconds)
+
+
+@asynccontextmanager
+async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormData, None]:
+    """Yield the body of a form, which is valid while it is being sent.
+
+    Args:
+        form: The fields and the file. The file is opened here, and read while it is sent.
+        seconds: How long the server may refuse to accept more of the body.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or cannot be read a second time.
+    """
+    # aiohttp would write characters outside ASCII as %XX, and Dify would keep the name like that.
+    body = _TimedForm(seconds)
+    for name, value in form.fields.items():
+        body.add_field(name, value)
+    file = form.file
+    if file is None:
+        yield body
+        return
+    content = await _content(file)
+    failures: list[Exception] = []
+    part: object = content
+    if isinstance(content, AsyncIterator):
+        part = _watched(content, failures)
+    elif not isinstance(content, io.BytesIO):
+        # Without this payload, aiohttp first writes the name on disk into a header; it may not be text.
+        part = aiohttp.BufferedReaderPayload(content, filename=None, content_type=file.mime_type)
+    try:
+        body.add_field("file", part, filename=file.name, content_type=file.mime_type)
+        yield body
+    except Exception:
+        if failures:
+            raise failures[0] from None
+        raise
+    finally:
+        if not isinstance(content, AsyncIterator):
+            content.close()
+
+
+async def _content(file: InputFile) -> IO[bytes] | AsyncIterator[bytes]:
+    """Return the bytes from their start: as an open file, whose size is known, or in pieces."""
+    source = file.source
+    if isinstance(source, (bytes, bytearray)):
+        return io.BytesIO(source)
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            return await asyncio.to_thread(open, source, "rb")
+        except (OSError, ValueError) as exc:  # ValueError: a null character in the path.
+            path = os.fspath(source)
+            reason = exc.strerror if isinstance(exc, OSError) else exc
+            raise ConfigurationError(f"cannot read the file {path!r}: {reason}") from exc
+    if file.spent:
+        raise ConfigurationError(
+            f"the source of {file.name!r} was read already and cannot be read again; "
+            "for another end user or another attempt, pass a path, bytes or a seekable file"
+        )
+    if isinstance(source, AsyncIterable):
+        return _pieces_of_iterable(file, source)
+    assert source is not None
+    if getattr(source, "closed", False):
+        raise ConfigurationError(f"the file {file.name!r} is closed: keep it open until its run has started")
+    return _pieces_of_file(file, source)
+
+
+async def _pieces_of_iterable(file: InputFile, source: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    pieces = aiter(source)
+    file.spent = pieces is source
+    async for piece in pieces:
+        yield piece
+
+
+async def _pieces_of_file(file: InputFile, source: IO[bytes]) -> AsyncIterator[bytes]:
+    # In pieces, because aiohttp would close a file that belongs to the caller.
+    if file.start is not None:
+        await asyncio.to_thread(source.seek, file.start)
+    file.spent = file.start is None
+    while piece := await asyncio.to_thread(source.read, _PIECE):
+        yield piece
+
+
+async def _watched(pieces: AsyncIterator[bytes], failures: list[Exception]) -> AsyncIterator[bytes]:
+    """Keep exceptions of the caller's own source: aiohttp would report a broken connection."""
+    try:
+        async for piece in pieces:
+            yield _checked_piece(piece)
+    except Exception as exc:
+        failures.append(exc)
+        raise
+
+
+def _checked_piece(piece: object) -> bytes:
+    if not isinstance(piece, (bytes, bytearray)):
+        raise ConfigurationError(f"the source of a file must yield bytes, got {type(piece).__name__}")
+    return bytes(piece)
+
+
+class _TimedForm(aiohttp.FormData):
+    """A form whose body is sent with a timeout on each write."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(quote_fields=False, default_to_multipart=True)
+        self._seconds = seconds
+
+    def __call__(self) -> aiohttp.Payload:
+        return _TimedBody(super().__call__(), self._seconds)
+
+
+class _TimedBody(aiohttp.Payload):
+    """A body that is sent with a timeout on each write."""
+
+    def __init__(self, body: aiohttp.Payload, seconds: float) -> None:
+        super().__init__(body, headers=body.headers)
+        self._body = body
+        self._seconds = seconds
+        self._autoclose = True  # The sources are closed by those who opened them.
+
+    @property
+    def size(self) -> int | None:
+        return self._body.size
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._body.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await self._body.write_with_length(_TimedWriter(writer, self._seconds), content_length)
+
+
+class _TimedWriter(AbstractStreamWriter):
+    """A writer that limits how long each piece may wait for the server to accept it."""
+
+    def __init__(self, writer: AbstractStreamWriter, seconds: float) -> None:
+        self._writer = writer
+        self._seconds = seconds
+
+    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        pieces = memoryview(chunk).cast("B")
+        for start in range(0, len(pieces), _PIECE):
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await self._writer.write(bytes(pieces[start : start + _PIECE]))
+            except TimeoutError:
+                raise BodyNotAccepted from None
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        await self._writer.write_eof(chunk)
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    def enable_compression(self, encoding: str = "deflate", strategy: int | None = None) -> None:
+        self._writer.enable_compression(encoding, strategy)
+
+    def enable_chunking(self) -> None:
+        self._writer.enable_chunking()
+
+    async def write_headers(self, status_line: str, headers: Any) -> None:
+        await self._writer.write_headers(status_line, headers)

@@ -1,0 +1,1 @@
+"""The life of a streamed run: open, read, recover, leave."""

@@ -1,0 +1,90 @@
+"""Leave a run before its end: stop it on the server, in at most two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from dify_async._http.api import Api
+from dify_async._http.request import Request
+from dify_async._http.transport import LEAVING, IncomingResponse
+from dify_async._streaming.reader import EventReader
+from dify_async._wire.operation import Operation
+from dify_async._wire.results import Progress
+from dify_async.errors import DifyError
+from dify_async.options import AppCallOptions
+from dify_async.settings import Timeouts
+
+_log: Final = logging.getLogger("dify_async")
+
+
+async def stop_run(
+    api: Api,
+    request: Request,
+    stop: Operation[Any],
+    progress: Progress,
+    *,
+    opening: asyncio.Task[IncomingResponse] | None,
+    reader: EventReader | None,
+    accumulate: Callable[[list[bytes]], None],
+) -> None:
+    """Ask the server to stop a run. A failure is logged: nobody waits for it.
+
+    The connection of the stream is closed first, because a session may allow only one. If the run has not
+    sent its task id yet, its stream is read until it has.
+
+    Args:
+        api: How to reach the server.
+        request: The request that started the run.
+        stop: The operation that stops it.
+        progress: What the stream has told of the run; updated by `accumulate`.
+        opening: The request, if its response has not arrived yet.
+        reader: The stream, if it is open.
+        accumulate: Takes the events that are read here.
+    """
+    problem: str | None = None
+    try:
+        async with asyncio.timeout(LEAVING):
+            if opening is not None:
+                reader = EventReader(await opening, api.transport.settings.max_event_bytes)
+            while reader is not None and progress.task_id is None and not reader.ended:
+                deadline = asyncio.get_running_loop().time() + LEAVING
+                accumulate(await reader.read(deadline))
+            if reader is not None:
+                reader.close()
+            if progress.task_id is None:
+                problem = "the server sent no task id"
+            elif not progress.complete:
+                options: AppCallOptions = {
+                    "timeout": Timeouts(connect=LEAVING, read=LEAVING),
+                    "extra_headers": request.extra_headers,
+                }
+                if api.auth.sends_user:
+                    options["user"] = request.user
+                await api.call(stop, options, ids={"task_id": progress.task_id})
+    except TimeoutError:
+        problem = f"no {'response' if progress.task_id else 'task id'} within {LEAVING:g} s"
+    except DifyError as error:
+        problem = str(error)
+    finally:
+        if opening is not None:
+            abandon(opening)
+        if reader is not None:
+            reader.close()
+    if problem is not None and not progress.complete:
+        _log.warning(
+            "%s: left before the run ended, and the run was not stopped: %s", request.operation.name, problem
+        )
+
+
+def abandon(opening: asyncio.Task[IncomingResponse]) -> None:
+    """Cancel a request whose response nobody waits for, and close the response if it arrives anyway."""
+    opening.cancel()
+    opening.add_done_callback(_close_response)
+
+
+def _close_response(opening: asyncio.Task[IncomingResponse]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

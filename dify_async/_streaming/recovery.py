@@ -1,0 +1,250 @@
+"""Find an interrupted run again: attach to its events, or poll its record."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from typing import Any, Final, cast
+
+import attrs
+
+from dify_async._http.api import Api
+from dify_async._http.auth import AuthHeaders
+from dify_async._http.request import Request
+from dify_async._http.transport import IncomingResponse
+from dify_async.errors import ApiError, DecodeError, DifyError, NotFound, TooLarge, TransportError
+from dify_async.events import (
+    Event,
+    WorkflowFinished,
+    WorkflowFinishedData,
+    WorkflowPaused,
+    WorkflowPausedData,
+)
+from dify_async.models import RunStatus, WorkflowRun
+from dify_async.operations.app import FOLLOW_RUN, GET_WORKFLOW_RUN
+from dify_async.options import AppCallOptions
+from dify_async.settings import Retry
+
+GIVE_UP_AFTER: Final = 1260.0
+"""Seconds without progress after which a run is given up. A stock server ends a run after 1,200; one whose
+worker was killed says "running" for ever."""
+
+_LONGEST_DELAY: Final = 8.0
+"""Maximum of the seconds between two attempts. A stream that lasted as long starts again with the
+shortest.
+"""
+
+_DOUBTS: Final = 60.0
+"""Seconds between two looks at the record of a run whose stream brings nothing but pings."""
+
+_ONCE: Final = Retry(attempts=1)
+_GOES_ON: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
+
+
+def follow_request(
+    api: Api, run_id: str, options: AppCallOptions, *, snapshot: bool, continue_on_pause: bool
+) -> Request:
+    """Return the request that attaches to a run; `api` is that of the end user who started it."""
+    return api.build(
+        FOLLOW_RUN,
+        options,
+        ids={"workflow_run_id": run_id},
+        query={
+            "include_state_snapshot": snapshot or None,
+            # The Web API does not know this parameter.
+            "continue_on_pause": (continue_on_pause and api.auth.sends_user) or None,
+        },
+    )
+
+
+async def fetch_record(api: Api, run_id: str, options: AppCallOptions) -> WorkflowRun:
+    """Return the stored record of a run.
+
+    Raises:
+        NotFound: the app has no such run.
+        DecodeError: the server answered with the record of another run.
+    """
+    record = await api.call(GET_WORKFLOW_RUN, options, ids={"workflow_run_id": run_id})
+    if record.id != run_id:
+        raise _wrong_record(api, record)
+    return record
+
+
+def _wrong_record(api: Api, record: WorkflowRun) -> DifyError:
+    """Return the error of a record that is not that of the run in question."""
+    context: dict[str, Any] = {
+        "operation": GET_WORKFLOW_RUN.name,
+        "server_version": api.transport.server_version,
+    }
+    if record.id:
+        return DecodeError("the server answered with the record of another run", **context)
+    # Servers of early 2025 answer 200 with empty fields.
+    return NotFound("404: there is no such run", status=404, **context)
+
+
+@attrs.define(kw_only=True)
+class Recovery:
+    """The search for one run. It goes on until the run ends, or makes no progress for 21 minutes."""
+
+    api: Api
+    run_id: str
+    options: AppCallOptions
+    """Options of the call that started or followed the run."""
+    read_timeout: float
+    """Seconds that an attached stream may be silent; the server sends a ping every 10."""
+    continue_on_pause: bool = False
+    progress_at: float
+    """When the run last made progress, by the event loop's clock. Pings are no progress."""
+    rejected: DifyError | None = None
+    """Why the server tells nothing more of the run."""
+    _attempts: int = 0
+    _attached_at: float | None = None
+    _may_attach: bool = True
+    _record: Any = None
+    _pings_to_doubt: int = 2
+    _doubted_at: float | None = None
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the server returns the record of a run: the Web API does not."""
+        return self.api.auth.sends_user
+
+    @property
+    def until(self) -> float:
+        """When the run is given up, by the event loop's clock."""
+        return self.progress_at + GIVE_UP_AFTER
+
+    def note_progress(self) -> None:
+        """Reset the time after which the run is given up."""
+        self.progress_at = asyncio.get_running_loop().time()
+        self._pings_to_doubt = 2
+
+    async def next(self) -> IncomingResponse | Event | None:
+        """Return a stream that follows the run, or its last event; None if there is no way back."""
+        loop = asyncio.get_running_loop()
+        if self._attached_at is not None and loop.time() - self._attached_at >= _LONGEST_DELAY:
+            self._attempts = 0
+        self._attached_at = None
+        while loop.time() < self.until:
+            if self._attempts > 0:
+                await asyncio.sleep(min(self._delay(), self.until - loop.time()))
+                if (event := await self.poll()) is not None:
+                    return event
+            self._attempts += 1
+            if self._may_attach and (response := await self._attach()) is not None:
+                self._attached_at = loop.time()
+                return response
+            if not self._may_attach and self._attempts == 1 and (event := await self.poll()) is not None:
+                return event
+            if self.rejected is not None:
+                return None
+        return None
+
+    async def poll(self) -> Event | None:
+        """Return the last event of the run as its record tells it; None while the run goes on."""
+        if not self.has_record:
+            return None
+        try:
+            options: AppCallOptions = {**self.options, "retry": _ONCE}
+            record = await self.api.call(GET_WORKFLOW_RUN, options, ids={"workflow_run_id": self.run_id})
+        except ApiError as error:
+            self.rejected = None if _is_transient(error) else error
+            return None
+        except (TransportError, DecodeError, TooLarge):
+            return None
+        if record.id != self.run_id:
+            self.rejected = _wrong_record(self.api, record)
+            return None
+        if record.status == RunStatus.PAUSED:
+            if self.continue_on_pause:
+                self.note_progress()  # A person may take their time.
+            # Which form a pause is for is told by a snapshot alone; it may be one that was submitted just
+            # now.
+            if self.continue_on_pause or self._may_attach:
+                return None
+        elif record.status in _GOES_ON:
+            if record.raw != self._record:
+                self._record = record.raw
+                self.note_progress()
+            return None
+        return _last_event(record)
+
+    def is_doubtful(self, pings: int) -> bool:
+        """Return True if a stream that brought only this many pings may miss the end of its run.
+
+        A server may subscribe to the events of a run just after it has ended, and then sends pings for 300
+        seconds (1.16.1: one of 350 streams that were opened near the end of a run).
+        """
+        now = asyncio.get_running_loop().time()
+        if not self.has_record or pings < self._pings_to_doubt:
+            return False
+        if self._doubted_at is not None and self._pings_to_doubt > 8 and now - self._doubted_at < _DOUBTS:
+            return False
+        self._pings_to_doubt *= 2
+        self._doubted_at = now
+        return True
+
+    def _delay(self) -> float:
+        spread = (1 + random.random()) / 2  # noqa: S311 - spreads callers out, protects nothing
+        return min(_LONGEST_DELAY, 0.25 * 2.0 ** min(self._attempts, 16)) * spread
+
+    async def _attach(self) -> IncomingResponse | None:
+        request = follow_request(
+            self.api, self.run_id, self.options, snapshot=True, continue_on_pause=self.continue_on_pause
+        )
+        request.retry = _ONCE
+
+        async def attach(headers: AuthHeaders) -> IncomingResponse:
+            # A server that restarts may hold a connection for minutes before it answers.
+            return await self.api.open(request, headers, read_timeout=self.read_timeout)
+
+        try:
+            return await self.api.with_retries(request, attach)
+        except ApiError as error:
+            # An id that is not a UUID is answered by a 500, whatever the server's state.
+            self._may_attach = _is_transient(error) and (error.status != 500 or _is_uuid(self.run_id))
+            if not self._may_attach and not self.has_record:
+                self.rejected = error
+        except (TransportError, DecodeError, TooLarge):
+            pass
+        return None
+
+
+def _is_transient(error: ApiError) -> bool:
+    return error.status >= 500 or error.status == 429
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _last_event(record: WorkflowRun) -> Event:
+    """Return the event that the record of a run stands for."""
+    common: dict[str, Any] = {
+        "outputs": record.outputs,
+        "status": record.status,
+        "created_at": record.created_at,
+        "elapsed_time": record.elapsed_time or 0.0,
+        "total_tokens": record.total_tokens or 0,
+        "total_steps": record.total_steps or 0,
+    }
+    event: WorkflowPaused | WorkflowFinished
+    if record.status == RunStatus.PAUSED:
+        event = WorkflowPaused(
+            workflow_run_id=record.id, data=WorkflowPausedData(workflow_run_id=record.id, **common)
+        )
+    else:
+        data = WorkflowFinishedData(
+            id=record.id,
+            workflow_id=record.workflow_id or "",
+            error=record.error,
+            finished_at=record.finished_at,
+            **common,
+        )
+        event = WorkflowFinished(workflow_run_id=record.id, data=data)
+    return cast(Event, event.received_as(record))

@@ -1,0 +1,656 @@
+"""A stream of events, from the request that opens it to its end, however that comes about."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Final, Generic, NoReturn, Self, TypeVar
+
+import attrs
+
+from dify_async._http.api import Api
+from dify_async._http.auth import AuthHeaders
+from dify_async._http.request import Request
+from dify_async._http.transport import IncomingResponse, LoopState
+from dify_async._http.transport_errors import idle_timeout
+from dify_async._streaming.leaving import abandon, stop_run
+from dify_async._streaming.reader import EventReader
+from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
+from dify_async._wire.api_errors import error_from_event
+from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.operation import Operation
+from dify_async._wire.results import Accumulator, is_repeated, text_of
+from dify_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    DifyError,
+    OutcomeUnknown,
+    RunRejected,
+    StreamInterrupted,
+    TooLarge,
+    TransportError,
+)
+from dify_async.events import ErrorEvent, Event, HumanInputRequired, WorkflowPaused
+from dify_async.models import AppKind, ChatResult, CompletionResult, RunHandle, Stopped, WorkflowResult
+from dify_async.options import AppCallOptions
+
+EventT_co = TypeVar("EventT_co", covariant=True)
+ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
+T = TypeVar("T")
+
+__all__ = ["EventStream", "RunSpec", "text_of"]
+
+_log: Final = logging.getLogger("dify_async")
+
+
+@attrs.frozen(kw_only=True)
+class RunSpec:
+    """What a stream needs to know of its run."""
+
+    request: Request
+    """What opens the stream."""
+    kind: AppKind
+    stop: Operation[Stopped] | None
+    """Stops the run, by the task id that its events contain. None for runs that cannot be stopped."""
+    is_ours: bool = True
+    """Whether the request starts the run, so that leaving the stream stops it."""
+    recovers: bool = False
+    """Whether to find the run again when its stream is interrupted: runs of workflows and chatflows are
+    stored.
+    """
+    is_stored: bool = False
+    """Whether to look for the run from the start, without a request of its own."""
+    continue_on_pause: bool = False
+    """Whether the stream goes on after a pause."""
+    submit: Callable[[], Awaitable[None]] | None = None
+    """Submits the form that the run waits for, once the stream is open: then no event is lost."""
+
+
+class _State(enum.Enum):
+    NEW = enum.auto()
+    OPEN = enum.auto()
+    RECOVERING = enum.auto()
+    """There is no stream of the run at the moment, and one is looked for."""
+    OVER = enum.auto()
+    CLOSED = enum.auto()
+
+
+class EventStream(Generic[EventT_co, ResultT_co]):
+    """The events of a run as they arrive, and its result at the end.
+
+    ```python
+    async with client.workflows.stream({"city": "Lisbon"}) as run:
+        async for event in run:
+            ...
+        result = await run.result()
+    ```
+
+    The stream ends at the run's terminal event, not when the server closes the connection. Leaving the block
+    before that (`break`, an exception, a cancellation, a timeout) asks the server to stop the run, within two
+    seconds, unless the client was created with `on_abandon="detach"` or `detach()` was called: closing a
+    connection alone does not stop a run of Dify.
+
+    When the stream of a workflow or chatflow is interrupted, it reconnects: no event is delivered twice, and
+    `result.gap` tells that pieces of text may be missing.
+
+    A stream has one reader at a time.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        spec: RunSpec,
+        accumulator: Accumulator[ResultT_co],
+        *,
+        on_ping: Callable[[], object] | None = None,
+    ) -> None:
+        self.on_ping = on_ping
+        """Called at each ping, about every 10 seconds of silence."""
+        self._api = api
+        self._spec = spec
+        self._accumulator = accumulator
+        self._progress = accumulator.progress
+        self._state = _State.NEW
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_state: LoopState | None = None
+        self._slot = AsyncExitStack()
+        self._opening: asyncio.Task[IncomingResponse] | None = None
+        self._reader: EventReader | None = None
+        self._recovery: Recovery | None = None
+        self._searching: asyncio.Task[Any] | None = None
+        self._pending: deque[bytes | Event] = deque()  # Events that have arrived and were not taken yet.
+        self._failure: DifyError | None = None
+        self._total_deadline: float | None = None
+        self._linger_deadline: float | None = None
+        self._stops_run = api.defaults.on_abandon == "stop" and spec.is_ours and spec.stop is not None
+        self._is_reading = False
+        self._is_resumed = False  # Whether the stream is one that follows an interrupted one.
+        self._is_paused = False  # Whether the run waits for a person.
+        self._has_progressed = False
+        self._pings = 0  # Since the last event.
+
+    # What is known of the run
+
+    @property
+    def run_id(self) -> str | None:
+        """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
+        return self._progress.run_id
+
+    @property
+    def task_id(self) -> str | None:
+        """The id that stops the run. None before the first event that contains it."""
+        return self._progress.task_id
+
+    @property
+    def attempts(self) -> int:
+        """Number of times the request was sent, including attempts that were rejected."""
+        return self._spec.request.attempts
+
+    @property
+    def handle(self) -> RunHandle | None:
+        """Finds the run again, at another time or in another process. None while `run_id` is."""
+        if self.run_id is None:
+            return None
+        return RunHandle(
+            run_id=self.run_id, task_id=self.task_id, user=self._spec.request.user, kind=self._spec.kind
+        )
+
+    @property
+    def partial_result(self) -> ResultT_co:
+        """The result of what has been read so far. Available at any time, never raises."""
+        return self._accumulator.result(self.handle)
+
+    def detach(self) -> None:
+        """Keep the run going when the stream is left early."""
+        self._stops_run = False
+
+    # Reading
+
+    def __aiter__(self) -> AsyncIterator[EventT_co]:
+        self._check_entered()
+        return self
+
+    async def __anext__(self) -> EventT_co:
+        while (event := self.take()) is None:
+            if not await self.fill():
+                raise StopAsyncIteration
+        return event
+
+    @property
+    def text(self) -> AsyncIterator[str]:
+        """Iterate over the text only, piece by piece, as it was sent. `result()` has the final text."""
+        self._check_entered()
+        return _Texts(self)
+
+    async def result(self) -> ResultT_co:
+        """Read the rest of the stream, and return the result.
+
+        Raises:
+            RunFailed: the run failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
+            ApiError: the stream ended with an error that has a code.
+            StreamInterrupted: the stream ended before the run did.
+            TransportError: a timeout expired, or the connection broke before anything arrived.
+        """
+        while self.take() is not None or await self.fill():
+            pass
+        return self.final_result()
+
+    def take(self) -> EventT_co | None:
+        """Return the next event that has arrived already; None if there is none. Never waits.
+
+        Together with `fill` this is the stream for those who read it in their own way. Events are decoded
+        here and not when they arrive: events that pile up cost more than their bytes do.
+        """
+        pending = self._pending
+        while pending:
+            item = pending.popleft()
+            event: Any = decode_event(item) if isinstance(item, bytes) else item
+            if event is None:
+                self._pings += 1
+                self._has_progressed = self._has_progressed or self._is_paused
+                if self.on_ping is not None:
+                    self.on_ping()
+                continue
+            if self._is_resumed and is_repeated(event, self._progress):
+                continue
+            self._pings = 0
+            self._has_progressed = True
+            self._is_paused = isinstance(event, (WorkflowPaused, HumanInputRequired))
+            self._accumulator.add(event)
+            if self._progress.over:
+                pending.clear()
+            if self._api.observer is not None:
+                self._api.observer.run_event(self._spec.request.operation, event)
+            return event  # type: ignore[no-any-return]
+        return None
+
+    async def fill(self) -> bool:
+        """Wait until events have arrived for `take`. Return False at the end of the stream.
+
+        Raises:
+            DifyError: the stream ended with an error; everything that arrived before it has been taken.
+            TypeError: another task reads the stream.
+        """
+        self._check_entered()
+        if self._is_reading:
+            raise TypeError("another task is reading this stream: a stream has one reader at a time")
+        self._is_reading = True
+        try:
+            while not self._pending:
+                if not await self._advance():
+                    return False
+            return True
+        finally:
+            self._is_reading = False
+
+    def final_result(self) -> ResultT_co:
+        """Return the result of a stream that was read to its end. Raises as `result` does."""
+        progress = self._progress
+        if progress.misfit is not None:
+            raise DecodeError(
+                f"the last event does not have the expected shape: {progress.misfit.problem}",
+                **self._context(),
+            )
+        if not progress.complete:
+            raise ConfigurationError(
+                "the stream was closed before its end, so there is no result", **self._context()
+            )
+        return self._api.succeeded(
+            self._accumulator.result(self.handle),
+            self._spec.request.operation,
+            secrets=self._spec.request.secrets,
+            handle=self.handle,
+            node_id=progress.failed_node,
+        )
+
+    async def _advance(self) -> bool:
+        """Do the next step towards more events. Return False at the end of the stream."""
+        if self._state is _State.CLOSED or (self._state is _State.OVER and self._failure is None):
+            if self._failure is not None:
+                raise self._failure
+            return False
+        if self._failure is not None:
+            raise self._with_partial(self._failure)
+        if self._has_progressed and self._recovery is not None:
+            self._recovery.note_progress()
+        self._has_progressed = False
+        if self._progress.over:
+            self._finish()
+        elif self._state is _State.RECOVERING:
+            await self._recover()
+        elif self._reader is None or self._reader.ended:
+            self._handle_end()
+        else:
+            await self._read(self._reader)
+        return True
+
+    async def _read(self, reader: EventReader) -> None:
+        try:
+            payloads = await reader.read(self._deadline())
+        except TooLarge as error:
+            self._fail(TooLarge(error.limit, **self._context()))
+            return
+        if reader.expired:
+            reader.expired = False
+            self._handle_timeout()
+        self._pending.extend(payloads)
+        if not payloads or self._recovery is None:
+            return
+        if self._recovery.is_doubtful(self._pings + len(payloads)) and not any(payloads):
+            event = await self._cancellable(self._recovery.poll())
+            if event is not None:
+                self._pending.append(event)
+
+    def _deadline(self) -> float:
+        """Return when to stop waiting for data, in seconds of the event loop's clock."""
+        now = asyncio.get_running_loop().time()
+        timeouts = self._spec.request.timeouts
+        if self._progress.linger is None:
+            self._linger_deadline = None
+        elif self._linger_deadline is None:
+            self._linger_deadline = now + self._progress.linger
+        deadline = now + timeouts.idle
+        if self._recovery is not None and self._is_resumed:
+            deadline = min(now + timeouts.read, self._recovery.until)
+        if self._linger_deadline is not None:
+            deadline = min(deadline, self._linger_deadline)
+        return deadline if self._total_deadline is None else min(deadline, self._total_deadline)
+
+    def _handle_timeout(self) -> None:
+        """Handle a wait that ended at its deadline, before any data arrived."""
+        now = asyncio.get_running_loop().time()
+        if self._linger_deadline is not None and now >= self._linger_deadline:
+            self._finish()
+        elif self._total_deadline is not None and now >= self._total_deadline:
+            self._fail(self._api.total_timeout(self._spec.request))
+        elif self._recovery is None or not self._is_resumed:
+            self._fail(idle_timeout(self._spec.request, server_version=self._api.transport.server_version))
+        elif now >= self._recovery.until:
+            self._give_up(None)
+        else:
+            self._drop_reader()
+            self._state = _State.RECOVERING
+
+    def _handle_end(self) -> None:
+        """Handle the end of the response body: finished, interrupted, or incomplete."""
+        error = self._reader.error if self._reader is not None else None
+        assert self._loop_state is not None
+        if self._progress.complete:
+            self._finish()
+        elif error is not None and self._loop_state.session.closed:
+            self._stops_run = False
+            _log.warning("%s: its session was closed, so the run was not stopped", self._operation)
+            self._fail(self._interrupted("the session was closed while the stream was open", error))
+        elif self._spec.recovers and self.run_id is not None:
+            _log.info("%s: the stream of run %s was interrupted; reconnecting", self._operation, self.run_id)
+            self._search_for(self.run_id)
+            self._progress.gap = self._spec.is_ours
+        else:
+            self._give_up(error)
+
+    def _finish(self) -> None:
+        """Stop reading: the run has ended."""
+        self._pending.clear()
+        self._drop_reader()
+        self._state = _State.OVER
+        if self._failure is None and self._progress.error is not None:
+            self._fail(self._error_of(self._progress.error))
+
+    # Recovery
+
+    def _search_for(self, run_id: str) -> None:
+        """Start to look for the run, or go on with it."""
+        self._drop_reader()
+        self._state = _State.RECOVERING
+        self._is_resumed = True
+        if self._recovery is None:
+            self._recovery = self._new_recovery(run_id)
+
+    def _new_recovery(self, run_id: str) -> Recovery:
+        request = self._spec.request
+        options: AppCallOptions = {"timeout": request.timeouts, "extra_headers": request.extra_headers}
+        if self._api.auth.sends_user:
+            options["user"] = request.user
+        return Recovery(
+            api=self._api,
+            run_id=run_id,
+            options=options,
+            read_timeout=request.timeouts.read,
+            continue_on_pause=self._spec.continue_on_pause,
+            progress_at=asyncio.get_running_loop().time(),
+        )
+
+    async def _recover(self) -> None:
+        recovery = self._recovery
+        assert recovery is not None
+        try:
+            async with asyncio.timeout_at(self._total_deadline):
+                found = await self._cancellable(recovery.next())
+        except TimeoutError:
+            self._fail(self._api.total_timeout(self._spec.request))
+            return
+        if self._state is _State.CLOSED:
+            if isinstance(found, IncomingResponse):
+                found.close()
+        elif found is None:
+            self._give_up(None)
+        else:
+            self._state = _State.OPEN
+            if isinstance(found, IncomingResponse):
+                self._reader = EventReader(found, self._api.transport.settings.max_event_bytes)
+            else:
+                self._pending.append(found)
+
+    async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Await something that `aclose` can cancel from another task; None if it did."""
+        assert self._loop_state is not None
+        task = self._searching = self._loop_state.spawn(work)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            abandon(task)
+            raise
+        finally:
+            self._searching = None
+        return None if task.cancelled() else task.result()
+
+    # Errors: raised when the next event is asked for, after everything that arrived was taken
+
+    @property
+    def _operation(self) -> str:
+        return self._spec.request.operation.name
+
+    def _context(self) -> dict[str, Any]:
+        return self._api.context(self._spec.request.operation)
+
+    def _fail(self, error: DifyError) -> None:
+        self._failure = error
+        if self._state is not _State.CLOSED:
+            self._state = _State.OVER
+
+    def _give_up(self, error: DifyError | None) -> None:
+        self._stops_run = False
+        rejected = self._recovery.rejected if self._recovery is not None else None
+        if rejected is not None and not self._spec.is_ours:
+            self._fail(rejected)  # The caller asked for this run by its id.
+            return
+        problem = "the connection broke" if error is not None else "the server closed the stream"
+        if self.run_id is None and (self._spec.kind == "workflow" or self.task_id is None):
+            unknown = OutcomeUnknown(
+                f"{problem} before the run sent its id; it may have started, so it was not sent again",
+                may_have_started=True,
+                **self._context(),
+            )
+            unknown.__cause__ = error
+            self._fail(unknown)
+            return
+        if rejected is not None:
+            problem += f" before the run ended, and the server does not return the run: {rejected}"
+        elif self._recovery is not None:
+            problem += f" before the run ended, and the run made no progress for {GIVE_UP_AFTER:.0f} s"
+        else:
+            problem += " before the run ended"
+        self._fail(self._interrupted(f"{problem}; it may have ended or still be running", error))
+
+    def _interrupted(self, problem: str, cause: DifyError | None) -> StreamInterrupted:
+        error = StreamInterrupted(problem, handle=self.handle, partial=self.partial_result, **self._context())
+        error.__cause__ = cause
+        return error
+
+    def _error_of(self, event: ErrorEvent) -> DifyError:
+        """Return the error that an `error` event means."""
+        redact = self._api.redactor(self._spec.request.secrets).text
+        event = attrs.evolve(event, message=redact(str(event.message)))
+        known: dict[str, Any] = {"handle": self.handle, **self._context()}
+        if event.code:
+            return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
+        return RunRejected(
+            f"the server rejected the run, usually for a missing or invalid input: {event.message}",
+            result=self.partial_result,
+            **known,
+        )
+
+    def _with_partial(self, error: DifyError) -> DifyError:
+        if isinstance(error, TransportError):
+            error.handle = self.handle
+            error.partial = self.partial_result
+        return error
+
+    # Entering and leaving
+
+    async def __aenter__(self) -> Self:
+        if self._state is not _State.NEW:
+            raise TypeError("a stream can be entered once: call the method again for another")
+        self._loop_state = await self._api.transport.loop_state()
+        self._loop = asyncio.get_running_loop()
+        self._state = _State.OPEN
+        self._loop_state.streams.add(self)
+        try:
+            await self._slot.enter_async_context(self._api.slot())
+            if self._spec.request.timeouts.total is not None:
+                self._total_deadline = self._loop.time() + self._spec.request.timeouts.total
+            if self.run_id is not None:
+                self._recovery = self._new_recovery(self.run_id)
+            if self._spec.is_stored:
+                self._is_resumed = True
+                self._state = _State.RECOVERING
+            else:
+                await self._open(self._spec.request)
+        except BaseException:
+            await self.aclose()
+            await self._slot.aclose()
+            raise
+        return self
+
+    async def _open(self, request: Request) -> None:
+        try:
+            async with asyncio.timeout_at(self._total_deadline):
+                submit = self._spec.submit
+                if submit is not None and self._api.transport.has_one_connection:
+                    await submit()
+                    submit = None
+                await self._api.upload_files(request)
+                response = await self._api.with_retries(request, self._open_once)
+                if self._state is _State.CLOSED:
+                    raise self._failure or ConfigurationError(
+                        "the stream was closed while it was being opened", **self._context()
+                    )
+                self._reader = EventReader(response, self._api.transport.settings.max_event_bytes)
+                if submit is not None:
+                    await submit()
+        except TimeoutError:
+            raise self._api.total_timeout(request) from None
+
+    async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
+        # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
+        # is cancelled by then, the run has started and must still be stopped.
+        assert self._loop_state is not None
+        self._opening = self._loop_state.spawn(self._api.open(self._spec.request, headers))
+        try:
+            response = await asyncio.shield(self._opening)
+        except DifyError:
+            self._opening = None
+            raise
+        self._opening = None
+        return response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leave the stream: what leaving the `async with` block does. Idempotent.
+
+        May be called by another task: a reader that waits ends at once.
+        """
+        if self._state in {_State.NEW, _State.CLOSED}:
+            return
+        if asyncio.get_running_loop() is not self._loop:
+            assert self._loop is not None
+            closing = asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
+            await asyncio.wrap_future(closing)
+            return
+        assert self._loop_state is not None
+        is_started = self._state is _State.RECOVERING or self._reader is not None or self._opening is not None
+        self._state = _State.CLOSED
+        try:
+            self._accumulate_rest()
+        finally:
+            try:
+                self._wake_reader()
+                if is_started and self._stops_run and not self._progress.complete:
+                    # In a task of its own: a second cancellation ends the wait for it, but not the stopping.
+                    await asyncio.shield(self._loop_state.spawn(self._stop()))
+                else:
+                    self._release()
+            finally:
+                self._loop_state.streams.discard(self)
+                await self._slot.aclose()
+
+    async def close_with_client(self) -> None:
+        """Leave the stream because its client is being closed: its reader gets an error."""
+        if self._state not in {_State.NEW, _State.CLOSED} and not self._progress.complete:
+            self._failure = self._interrupted("the client was closed while the stream was open", None)
+        await self.aclose()
+
+    def _accumulate_rest(self) -> None:
+        """Accumulate what has arrived and was not read: it may contain the end of the run."""
+        if self._reader is not None:
+            self._pending.extend(self._reader.take_buffered())
+        self._accumulate([item for item in self._pending if isinstance(item, bytes)])
+        self._pending.clear()
+
+    def _accumulate(self, payloads: list[bytes]) -> None:
+        for payload in payloads:
+            event = decode_event(payload)
+            if event is not None and not self._progress.over:
+                self._accumulator.add(event)
+
+    def _wake_reader(self) -> None:
+        """Let a task that waits for this stream end."""
+        if self._searching is not None:
+            self._searching.cancel()
+        if self._is_reading and self._reader is not None:
+            self._reader.interrupt()
+
+    async def _stop(self) -> None:
+        assert self._spec.stop is not None
+        await stop_run(
+            self._api,
+            self._spec.request,
+            self._spec.stop,
+            self._progress,
+            opening=self._opening,
+            reader=self._reader,
+            accumulate=self._accumulate,
+        )
+
+    def _release(self) -> None:
+        """Close the connection, in whatever state it is."""
+        if self._opening is not None:
+            abandon(self._opening)
+            self._opening = None
+        self._drop_reader()
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _check_entered(self) -> None:
+        if self._state is _State.NEW:
+            raise TypeError(
+                "a stream must be entered first: async with client.workflows.stream(...) as run: ..."
+            )
+
+    def __await__(self) -> Generator[None, None, NoReturn]:
+        raise TypeError(
+            "a stream is entered, not awaited: async with client.workflows.stream(...) as run: ..."
+        )
+
+    def __enter__(self) -> None:
+        raise TypeError("this stream is asynchronous: use `async with`, or a client of dify_async.sync")
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class _Texts:
+    """The text of a stream. Not a generator, so that leaving its loop leaves nothing to be closed."""
+
+    def __init__(self, stream: EventStream[Any, Any]) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            text = text_of(await anext(self._stream))
+            if text:
+                return text

@@ -1,0 +1,181 @@
+"""The results of chats and completions, from their events."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from dify_async._wire.results.progress import LINGER, Progress, text_of
+from dify_async._wire.results.workflow import WorkflowAccumulator
+from dify_async.events import (
+    AgentMessage,
+    AgentThought,
+    ErrorEvent,
+    Event,
+    Message,
+    MessageEnd,
+    MessageFile,
+    MessageReplace,
+    TtsMessage,
+    TtsMessageEnd,
+    UnknownEvent,
+    WorkflowFinished,
+)
+from dify_async.models import AgentThought as AgentStep
+from dify_async.models import ChatResult, CompletionResult, MessageMetadata, RunHandle
+
+_STEP_FIELDS: Final = [field.name for field in attrs.fields(AgentStep)]
+
+
+class CompletionAccumulator:
+    """Accumulates the events of a completion; of a chat, those of its message."""
+
+    def __init__(self) -> None:
+        self.progress = Progress()
+        self._texts: list[str] = []
+        self._has_agent_pieces = False
+        self._was_replaced = False
+        self._end: MessageEnd | None = None
+        self._ended = False
+        self._speech_began = False
+        self._speech_ended = False
+        self._message: Event | None = None
+
+    def add(self, event: Event) -> None:
+        """Add the next event."""
+        if self.progress.task_id is None:
+            self.progress.note_task(event)
+        if self._message is None and getattr(event, "message_id", None) is not None:
+            self._message = event
+        take = self._takes.get(event.__class__)
+        if take is not None:
+            take(self, event)
+
+    def result(self, handle: RunHandle | None = None) -> CompletionResult:  # noqa: ARG002 - a completion has no run
+        """Return the result, or the partial result."""
+        return CompletionResult(**self._parts()).received_as(self._end or self.progress.error)
+
+    def _parts(self) -> dict[str, Any]:
+        message: Any = self._message
+        end = self._end
+        return {
+            "task_id": self.progress.task_id,
+            "message_id": message.message_id if message is not None else "",
+            "created_at": message.created_at if message is not None else None,
+            "answer": "".join(self._texts),
+            "metadata": end.metadata if end is not None else MessageMetadata(),
+            "files": end.files if end is not None else [],
+        }
+
+    def _piece(self, event: Message) -> None:
+        if self._has_agent_pieces:
+            # A new Agent ends with one message that repeats its whole answer (Dify 1.17).
+            self._texts.clear()
+        self._texts.append(text_of(event))
+
+    def _agent_piece(self, event: AgentMessage) -> None:
+        self._has_agent_pieces = True
+        self._texts.append(text_of(event))
+
+    def _file(self, event: MessageFile) -> None:
+        # With a text it is an ordinary piece under another name: the server uses this name once the
+        # message has a file (contract of 1.14).
+        self._texts.append(text_of(event))
+
+    def _replaced(self, event: MessageReplace) -> None:
+        self._texts = [event.answer]
+        self._was_replaced = True
+
+    def _spoken(self, event: TtsMessage | TtsMessageEnd) -> None:
+        self._speech_began = True
+        self._speech_ended = isinstance(event, TtsMessageEnd)
+        self._update_progress()
+
+    def _message_ended(self, event: MessageEnd) -> None:
+        self._end = event
+        self._ended = True
+        self._update_progress()
+
+    def _failed(self, event: ErrorEvent) -> None:
+        self.progress.error = event
+        self.progress.over = self.progress.complete = True
+
+    def _unknown(self, event: UnknownEvent) -> None:
+        if event.event == MessageEnd.event:
+            self._ended = True
+            self._update_progress()
+        elif event.event == ErrorEvent.event:
+            self.progress.misfit = event
+            self.progress.over = self.progress.complete = True
+
+    def _update_progress(self) -> None:
+        """Apply the rule of apps without a run: the message, perhaps speech, then the end of the body."""
+        progress = self.progress
+        if not self._ended or progress.run_id is not None:
+            return
+        progress.complete = True
+        progress.over = self._speech_ended
+        progress.linger = None if self._speech_began else LINGER
+
+    _takes: ClassVar[dict[type[Event], Any]] = {
+        Message: _piece,
+        AgentMessage: _agent_piece,
+        MessageFile: _file,
+        MessageReplace: _replaced,
+        MessageEnd: _message_ended,
+        TtsMessage: _spoken,
+        TtsMessageEnd: _spoken,
+        ErrorEvent: _failed,
+        UnknownEvent: _unknown,
+    }
+
+
+class ChatAccumulator(CompletionAccumulator):
+    """Accumulates the events of a chat, agent or chatflow app."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run = WorkflowAccumulator(self.progress)
+        self._steps: dict[str, AgentStep] = {}
+
+    def add(self, event: Event) -> None:
+        """Add the next event."""
+        super().add(event)
+        self._run.add(event)
+        kind = event.__class__
+        if kind is AgentThought:
+            step: Any = event
+            self._steps[step.id] = AgentStep(**{name: getattr(step, name) for name in _STEP_FIELDS})
+        elif kind is WorkflowFinished and self._run.succeeded and not self._ended:
+            # Servers of 2024 send the end of the message after the end of the run.
+            self.progress.over = False
+            self.progress.linger = LINGER
+        elif kind is MessageEnd and self._run.succeeded:
+            self.progress.over = True
+
+    def result(self, handle: RunHandle | None = None) -> ChatResult:
+        """Return the result, or the partial result."""
+        message: Any = self._message
+        parts = self._parts()
+        run = self._run.result(handle) if self.progress.run_id is not None else None
+        if run is not None and self._lost_something(parts["answer"]):
+            run = attrs.evolve(run, gap=True).received_as(run)
+            parts["answer"] = parts["answer"] if self._was_replaced else self._run.answer
+        result = ChatResult(
+            **parts,
+            conversation_id=(message.conversation_id or "") if message is not None else "",
+            agent_thoughts=list(self._steps.values()),
+            run=run,
+        )
+        return result.received_as(self._end or run or self.progress.error)
+
+    def _lost_something(self, text: str) -> bool:
+        """Return True if the text differs from the run's outputs, which are complete in any case.
+
+        Except for an answer that moderation has replaced: the outputs have the text from before.
+        """
+        answer = self._run.answer
+        if answer is None:
+            return False
+        return not self._ended or (answer != text and not self._was_replaced)

@@ -1,0 +1,223 @@
+"""The result of a workflow run, from its events."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import attrs
+
+from dify_async._wire.results.progress import Progress, is_run_id
+from dify_async._wire.text import printable, shortened
+from dify_async.events import (
+    ErrorEvent,
+    Event,
+    HumanInputRequired,
+    NodeFinished,
+    NodeStarted,
+    UnknownEvent,
+    WorkflowFinished,
+    WorkflowFinishedData,
+    WorkflowPaused,
+    WorkflowStarted,
+)
+from dify_async.events.workflow import CreatedBy
+from dify_async.models import NodeStatus, Pause, RunHandle, RunStatus, WorkflowResult
+
+
+class WorkflowAccumulator:
+    """Accumulates the events of a workflow run; of a chatflow, those of its run."""
+
+    def __init__(self, progress: Progress | None = None, *, continue_on_pause: bool = False) -> None:
+        self.progress = progress or Progress()
+        self._continue_on_pause = continue_on_pause
+        self._workflow_id: str | None = None
+        self._price: Decimal | None = None
+        self._has_task = True
+        self._has_nodes = False
+        self._last: WorkflowFinished | WorkflowPaused | None = None
+
+    def add(self, event: Event) -> None:
+        """Add the next event."""
+        if self.progress.task_id is None:
+            self.progress.note_task(event)
+        take = self._takes.get(event.__class__)
+        if take is not None:
+            take(self, event)
+
+    def result(self, handle: RunHandle | None = None) -> WorkflowResult:
+        """Return the result, or the partial result."""
+        last, progress = self._last, self.progress
+        if isinstance(last, WorkflowFinished):
+            result = result_of_run(last.data, progress.task_id, progress.run_id, handle)
+            if self._is_rejection(last.data):
+                result = attrs.evolve(result, rejected=True)
+        elif isinstance(last, WorkflowPaused):
+            data = last.data
+            result = WorkflowResult(
+                task_id=progress.task_id,
+                workflow_run_id=progress.run_id,
+                workflow_id=self._workflow_id,
+                status=data.status,
+                outputs=data.outputs,
+                elapsed_time=data.elapsed_time,
+                total_tokens=data.total_tokens,
+                total_steps=data.total_steps,
+                created_at=data.created_at,
+                paused=Pause(nodes=data.paused_nodes, reasons=data.reasons),
+                handle=handle,
+            )
+        else:
+            error = progress.error
+            result = WorkflowResult(
+                task_id=progress.task_id,
+                workflow_run_id=progress.run_id,
+                workflow_id=self._workflow_id,
+                status=RunStatus.RUNNING if error is None else RunStatus.FAILED,
+                error=error.message if error is not None else None,
+                rejected=error is not None and not error.code and progress.run_id is None,
+                handle=handle,
+            )
+        if progress.gap or self._price is not None:
+            result = attrs.evolve(result, gap=progress.gap, total_price=self._price)
+        return result.received_as(last or progress.error)
+
+    @property
+    def succeeded(self) -> bool:
+        """True if the run succeeded, completely or in part."""
+        return isinstance(self._last, WorkflowFinished) and self._last.data.status.is_success
+
+    @property
+    def answer(self) -> str | None:
+        """The answer among the outputs of a chatflow. None before the run succeeded."""
+        if not isinstance(self._last, WorkflowFinished) or not self.succeeded:
+            return None
+        answer = self._last.data.outputs.get("answer")
+        return answer if isinstance(answer, str) else None
+
+    def _is_rejection(self, data: WorkflowFinishedData) -> bool:
+        """Return True if the server rejected the inputs, and the run is made up to say so (Dify 1.15).
+
+        Such a run has no task, no node and no creator (recording: `116_wf_missing_required_streaming`). Each
+        run that really failed has all of them.
+        """
+        return (
+            data.status == RunStatus.FAILED
+            and not self._has_task
+            and not self._has_nodes
+            and data.total_steps == 0
+            and data.elapsed_time == 0
+            and not data.outputs
+            and data.created_by == CreatedBy()
+        )
+
+    def _is_own(
+        self, event: WorkflowStarted | WorkflowPaused | WorkflowFinished, *run_ids: str | None
+    ) -> bool:
+        """Return True unless the event names another run than the stream; the first one names the stream's.
+
+        The outputs of another run must never become the result of this one.
+        """
+        progress = self.progress
+        for run_id in run_ids:
+            if not is_run_id(run_id):
+                continue
+            if progress.run_id is None:
+                progress.run_id = run_id
+            elif run_id != progress.run_id:
+                progress.foreign_run = run_id
+                problem = f"it belongs to another run: {shortened(printable(str(run_id)), 80)}"
+                progress.misfit = UnknownEvent(event=event.event, problem=problem)
+                self._end(None)
+                return False
+        return True
+
+    def _node_started(self, event: NodeStarted) -> None:
+        self._has_nodes = True
+        self.progress.seen.add((event.event, event.data.id))
+
+    def _form_sent(self, event: HumanInputRequired) -> None:
+        self.progress.seen.add((event.event, event.data.form_id))
+
+    def _started(self, event: WorkflowStarted) -> None:
+        if not self._is_own(event, event.workflow_run_id, event.data.id):
+            return
+        self.progress.seen.add((event.event, event.data.id))
+        self._workflow_id = event.data.workflow_id
+        self._has_task = event.task_id != self.progress.run_id
+
+    def _node_finished(self, event: NodeFinished) -> None:
+        self._has_nodes = True
+        told = event.data.execution_metadata
+        # Iterations and loops report the sum of their nodes, which report their own.
+        if told is not None and event.data.node_type not in {"iteration", "loop"}:
+            is_new = (event.event, event.data.id) not in self.progress.seen
+            if is_new and told.total_price is not None:
+                self._price = (self._price or 0) + told.total_price
+        self.progress.seen.add((event.event, event.data.id))
+        if event.data.status == NodeStatus.FAILED:
+            self.progress.failed_node = event.data.node_id
+
+    def _paused(self, event: WorkflowPaused) -> None:
+        if not self._is_own(event, event.workflow_run_id, event.data.workflow_run_id):
+            return
+        self.progress.seen |= {
+            (event.event, reason.form_id) for reason in event.data.reasons if reason.form_id
+        }
+        if not self._continue_on_pause:
+            self._end(event)
+
+    def _finished(self, event: WorkflowFinished) -> None:
+        if self._is_own(event, event.workflow_run_id, event.data.id):
+            self._end(event)
+
+    def _end(self, event: WorkflowFinished | WorkflowPaused | None) -> None:
+        self._last = event
+        self.progress.over = self.progress.complete = True
+
+    def _failed(self, event: ErrorEvent) -> None:
+        self.progress.error = event
+        self._end(None)
+
+    def _unknown(self, event: UnknownEvent) -> None:
+        if event.event in {WorkflowFinished.event, WorkflowPaused.event, ErrorEvent.event}:
+            self.progress.misfit = event
+            self._end(None)
+
+    _takes: ClassVar[dict[type[Event], Any]] = {
+        WorkflowStarted: _started,
+        NodeStarted: _node_started,
+        NodeFinished: _node_finished,
+        HumanInputRequired: _form_sent,
+        WorkflowPaused: _paused,
+        WorkflowFinished: _finished,
+        ErrorEvent: _failed,
+        UnknownEvent: _unknown,
+    }
+
+
+def result_of_run(
+    data: WorkflowFinishedData,
+    task_id: str | None,
+    run_id: str | None,
+    handle: RunHandle | None,
+    paused: Pause | None = None,
+) -> WorkflowResult:
+    """Return the result of a finished run, or of a blocking response."""
+    return WorkflowResult(
+        task_id=task_id,
+        workflow_run_id=run_id or data.id,
+        workflow_id=data.workflow_id,
+        status=data.status,
+        outputs=data.outputs,
+        error=data.error,
+        elapsed_time=data.elapsed_time,
+        total_tokens=data.total_tokens,
+        total_steps=data.total_steps,
+        created_at=data.created_at,
+        finished_at=data.finished_at,
+        exceptions_count=data.exceptions_count,
+        files=data.files,
+        paused=paused,
+        handle=handle,
+    )

@@ -1,0 +1,61 @@
+"""Values of inputs that are not plain JSON: scalars of numpy, decimals, NaN and infinity."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, TypeGuard
+
+
+def plain(value: Any) -> Any:
+    """Return the Python value of a numpy scalar, all other values as they are.
+
+    numpy is not a dependency: its scalars are recognized by their attributes.
+    """
+    if getattr(value, "shape", None) == () and hasattr(value, "dtype") and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
+def is_finite(value: Any) -> bool:
+    """Return False for NaN and infinity, True for all other values."""
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return math.isfinite(value) if isinstance(value, float) else True
+
+
+def is_dict(value: Any) -> TypeGuard[dict[Any, Any]]:
+    """Return True for a dict."""
+    return isinstance(value, dict)
+
+
+def is_sequence(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Return True for a list or tuple."""
+    return isinstance(value, (list, tuple))
+
+
+def entries(value: Any, path: str) -> Iterator[tuple[Any, str]] | None:
+    """Return the entries of an object, array or dataclass with their paths; None for other values."""
+    if is_dict(value):
+        return ((one, f"{path}.{key}" if path else str(key)) for key, one in value.items())
+    if is_sequence(value):
+        return ((one, f"{path}[{index}]") for index, one in enumerate(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = (field.name for field in dataclasses.fields(value))
+        return ((getattr(value, name), f"{path}.{name}") for name in names)
+    return None
+
+
+def non_finite_number(value: Any, path: str) -> str | None:
+    """Return a sentence about the first NaN or infinity in a value; None if there is none."""
+    waiting = [(value, path)]
+    while waiting:
+        one, place = waiting.pop()
+        inner = entries(one, place)
+        if inner is not None:
+            waiting += reversed(list(inner))
+        elif not is_finite(plain(one)):
+            return f"{place} must be a finite number, got {plain(one)}: JSON has no NaN or infinity"
+    return None

@@ -1,0 +1,42 @@
+"""Words of the server in our texts: on one line, short, and JSON types by name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line breaks, characters that reverse text, and halves of surrogate pairs."""
+
+_JSON_TYPES: Final[dict[type, str]] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with control characters escaped.
+
+    Error messages and log lines contain words of the server, which must not forge lines of a log or control
+    a terminal.
+    """
+    return _UNPRINTABLE.sub(_escaped, " ".join(text.split()))
+
+
+def shortened(text: str, length: int) -> str:
+    """Return at most the first `length` characters of `text`; "..." marks what was cut off."""
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def json_type(value: Any) -> str:
+    """Return the name of a JSON value's type, with its article."""
+    return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "an object")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

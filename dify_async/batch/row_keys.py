@@ -1,0 +1,74 @@
+"""Derive the key of a row in a journal from its content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final, cast
+
+from dify_async._types import Json
+from dify_async.errors import ConfigurationError
+from dify_async.files import InputFile
+from dify_async.models import UploadedFile
+
+_KEY_LENGTH: Final = 32
+
+
+class RowKeys:
+    """The keys of the rows of one batch, in order.
+
+    Args:
+        user: The end user of the runs: the same row is a different one for each end user.
+    """
+
+    def __init__(self, user: str | None) -> None:
+        self._user = user
+        self._seen: Counter[str] = Counter()
+
+    def next_key(self, row: Json) -> str:
+        """Return the key of the next row. The second of two equal rows gets a key of its own.
+
+        Raises:
+            ConfigurationError: A file in the row cannot be recognized in a later batch.
+        """
+        try:
+            text = json.dumps([self._user, row], sort_keys=True, default=_in_key)
+        except ConfigurationError:
+            raise
+        except (TypeError, ValueError, RecursionError):
+            text = ""  # Such a row cannot be sent either, which its outcome will report.
+        key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]
+        self._seen[key] += 1
+        return key if self._seen[key] == 1 else f"{key}-{self._seen[key]}"
+
+
+def _in_key(value: object) -> Json:
+    """Return the JSON that represents a value which is not JSON itself."""
+    if isinstance(value, UploadedFile):
+        return value.id
+    if isinstance(value, InputFile):
+        return [value.name, value.address or _source_id(value)]
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, Json]", value))
+    return str(value)
+
+
+def _source_id(file: InputFile) -> str:
+    source = file.source
+    if isinstance(source, io.BytesIO):
+        source = source.getvalue()
+    if isinstance(source, bytes | bytearray):
+        return hashlib.sha256(source).hexdigest()
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    name: object = getattr(source, "name", None)  # An int if the file was opened by its descriptor.
+    if not isinstance(name, str):
+        raise ConfigurationError(
+            f"the file {file.name!r} cannot be recognized in a later batch: with a journal, pass its path or "
+            "its bytes"
+        )
+    return name

@@ -1,0 +1,79 @@
+"""The command `run`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import attrs
+import typer
+
+from dify_async.cli.follow import Format, follow, format_of
+from dify_async.cli.inputs import fit_to_form, read_inputs
+from dify_async.cli.options import DEFAULT_USER, ApiKey, AsEvents, AsJson, BaseUrl, User, with_client
+from dify_async.cli.output import print_json_line, printable, say
+from dify_async.cli.process import has_warned
+from dify_async.clients.app import AppClient
+from dify_async.errors import ConfigurationError
+
+
+def run(
+    inputs: Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="NAME=VALUE",
+            default_factory=list,
+            show_default=False,
+            help="An input: city=Lisbon is a string, doc=@file.pdf a file, doc=@https://... a file that the "
+            "server downloads, n:=5 any JSON. Repeat a name for a list. Write @@ for a string that starts "
+            "with @.",
+        ),
+    ],
+    as_json: AsJson = False,
+    as_events: AsEvents = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start the run, print its id, and exit while it keeps running.")
+    ] = False,
+    api_key: ApiKey = None,
+    base_url: BaseUrl = None,
+    user: User = DEFAULT_USER,
+) -> None:
+    """Run the app's workflow; show its nodes, its text and its outputs.
+
+    Inputs are validated against the app's input form first: on older servers, a run with invalid inputs
+    blocks a connection for minutes. Files are uploaded when the run starts. Ctrl-C stops the run.
+
+    `dify-async run -i city=Lisbon -i doc=@file.pdf -i pics=@a.png -i pics=@b.png`
+    """
+    if detach and as_events:
+        raise typer.BadParameter("--detach and --events cannot be combined")
+    shown_as = format_of(as_json=as_json, as_events=as_events)
+    with_client(api_key, base_url, user, lambda client: _run(client, inputs, shown_as, detach=detach))
+
+
+async def _run(client: AppClient, given: Sequence[str], shown_as: Format, *, detach: bool) -> None:
+    inputs = read_inputs(given)
+    parameters = await client.app.parameters()
+    inputs = fit_to_form(inputs, parameters)
+    problems = parameters.check(inputs)
+    if problems:
+        raise ConfigurationError(f"{'; '.join(problems)} (dify-async parameters shows the form)")
+    if detach:
+        handle = await client.workflows.submit(inputs)
+        if shown_as is Format.JSON:
+            print_json_line(attrs.asdict(handle))
+        else:
+            print(printable(handle.run_id))
+            say(f"follow it: dify-async watch {handle.run_id}; stop it: dify-async stop {handle.task_id}")
+        return
+    stream = client.workflows.stream(inputs)
+    try:
+        await follow(stream, shown_as)
+    except asyncio.CancelledError:
+        was_stopped = stream.task_id is not None and not has_warned()
+        stopped = f"; the server was asked to stop the run {stream.run_id}"
+        say(f"interrupted{stopped if was_stopped else ''}")
+        raise

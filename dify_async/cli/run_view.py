@@ -1,0 +1,184 @@
+"""Show a run: a live tree on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import attrs
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from dify_async import events
+from dify_async.cli.output import one_line, printable, seconds, shown
+from dify_async.events import WorkflowEvent
+from dify_async.models import NodeStatus, WorkflowResult
+
+_SYMBOLS: Final = {
+    NodeStatus.SUCCEEDED: ("✓", "green"),
+    NodeStatus.FAILED: ("✗", "red"),
+    NodeStatus.EXCEPTION: ("!", "yellow"),
+    NodeStatus.STOPPED: ("■", "yellow"),
+}
+
+
+class View(AbstractContextManager["View"], Protocol):
+    """Shows a run."""
+
+    def take(self, event: WorkflowEvent) -> None:
+        """Show the next event."""
+
+    def conclude(self, result: WorkflowResult) -> None:
+        """Show the result."""
+
+
+def view_on(console: Console) -> View:
+    """Return the view for a terminal, or for other output."""
+    return _TreeView(console) if console.is_terminal else _PlainView(console)
+
+
+@attrs.define
+class _Line:
+    """One execution of a node in the tree."""
+
+    title: str
+    kind: str
+    status: NodeStatus | None = None
+    note: str = ""
+    text: str = ""
+
+
+class _TreeView:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._heading = "waiting for the run to start"
+        self._lines: dict[str, _Line] = {}
+        self._live = Live(self, console=console, refresh_per_second=12, transient=False)
+        self._spinner = Spinner("dots")
+
+    def take(self, event: WorkflowEvent) -> None:
+        match event:
+            case events.WorkflowStarted(data=run):
+                self._heading = one_line(f"run {run.id}")
+            case events.NodeStarted(data=node):
+                self._lines[node.id] = _Line(one_line(str(node.title)), one_line(str(node.node_type)))
+            case events.NodeRetry(data=node) if node.id in self._lines:
+                self._lines[node.id].note = _attempt(node)
+            case events.NodeFinished(data=node) if node.id in self._lines:
+                line = self._lines[node.id]
+                line.status = node.status
+                line.note = _note(node)
+            case events.TextChunk(data=chunk):
+                running = [line for line in self._lines.values() if line.status is None]
+                if running:
+                    running[-1].text += printable(str(chunk.text))
+            case _:
+                pass
+
+    def conclude(self, result: WorkflowResult) -> None:
+        self._console.print(_summary(result))
+
+    def __rich__(self) -> RenderableType:
+        tree = Tree(Text(self._heading, style="bold"), guide_style="dim")
+        for line in self._lines.values():
+            branch = tree.add(self._label(line))
+            if line.text:
+                branch.add(Text(line.text.strip(), style="italic"))
+        return tree
+
+    def _label(self, line: _Line) -> RenderableType:
+        label = Text.assemble(line.title, (f"  {line.kind}", "dim"), (f"  {line.note}", "dim"))
+        grid = Table.grid(padding=(0, 1))
+        if line.status is None:
+            grid.add_row(self._spinner, label)
+        else:
+            symbol, style = _SYMBOLS.get(line.status, ("?", "yellow"))
+            grid.add_row(Text(symbol, style=style), label)
+        return grid
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+
+class _PlainView:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._in_text = False
+
+    def take(self, event: WorkflowEvent) -> None:
+        match event:
+            case events.WorkflowStarted(data=run):
+                self._say(one_line(f"run {run.id} started"))
+            case events.NodeStarted(data=node):
+                self._say(one_line(f"{node.title} ({node.node_type}) started"))
+            case events.NodeRetry(data=node):
+                self._say(one_line(f"{node.title}: {_attempt(node)}"))
+            case events.NodeFinished(data=node):
+                self._say(one_line(f"{node.title} {node.status}, {_note(node)}"))
+            case events.TextChunk(data=chunk):
+                self._console.out(printable(str(chunk.text)), end="", highlight=False)
+                self._in_text = True
+            case _:
+                pass
+
+    def conclude(self, result: WorkflowResult) -> None:
+        for name, value in _facts(result):
+            self._say(f"{name}: {value}")
+
+    def _say(self, line: str) -> None:
+        if self._in_text:
+            self._console.out()
+            self._in_text = False
+        self._console.out(printable(line), highlight=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def _note(node: events.NodeFinishedData) -> str:
+    tokens = node.execution_metadata.total_tokens if node.execution_metadata is not None else None
+    parts = [f"{seconds(node.elapsed_time)} s"]
+    if tokens:
+        parts.append(f"{shown(tokens)} tokens")
+    if node.error:
+        parts.append(str(node.error))
+    return one_line(", ".join(parts))
+
+
+def _attempt(node: events.NodeRetryData) -> str:
+    retry: object = node.retry_index
+    return f"attempt {retry + 1}" if isinstance(retry, int) else "another attempt"
+
+
+def _facts(result: WorkflowResult) -> list[tuple[str, str]]:
+    outputs = [(f"outputs.{name}", shown(value)) for name, value in result.outputs.items()]
+    return [
+        ("status", str(result.status)),
+        *outputs,
+        ("tokens", shown(result.total_tokens)),
+        ("steps", shown(result.total_steps)),
+        ("time", f"{seconds(result.elapsed_time)} s"),
+    ]
+
+
+def _summary(result: WorkflowResult) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for name, value in _facts(result):
+        style = "bold green" if name == "status" else ""
+        table.add_row(Text(printable(name), style="dim"), Text(printable(value), style=style))
+    return Group(Text(), table)

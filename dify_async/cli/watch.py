@@ -1,0 +1,47 @@
+"""The command `watch`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from dify_async.cli.follow import Format, follow, format_of
+from dify_async.cli.options import DEFAULT_USER, ApiKey, AsEvents, AsJson, BaseUrl, User, with_client
+from dify_async.cli.output import say
+from dify_async.clients.app import AppClient
+
+
+def watch(
+    run_id: Annotated[str, typer.Argument(help="Id of the run, as printed by `run --detach`.")],
+    as_json: AsJson = False,
+    as_events: AsEvents = False,
+    continue_on_pause: Annotated[
+        bool,
+        typer.Option("--continue-on-pause", help="Keep following while the run waits for a person."),
+    ] = False,
+    api_key: ApiKey = None,
+    base_url: BaseUrl = None,
+    user: User = DEFAULT_USER,
+) -> None:
+    """Follow a run that was started before, to its end.
+
+    Finished nodes are shown again. Text that was streamed before is not; the outputs are complete. Ctrl-C
+    does not stop the run.
+    """
+    shown_as = format_of(as_json=as_json, as_events=as_events)
+    with_client(
+        api_key,
+        base_url,
+        user,
+        lambda client: _watch(client, run_id, shown_as, continue_on_pause=continue_on_pause),
+    )
+
+
+async def _watch(client: AppClient, run_id: str, shown_as: Format, *, continue_on_pause: bool) -> None:
+    try:
+        await follow(client.workflows.attach(run_id, continue_on_pause=continue_on_pause), shown_as)
+    except asyncio.CancelledError:
+        say(f"interrupted; the run {run_id} was not stopped")
+        raise

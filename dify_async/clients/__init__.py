@@ -1,0 +1,1 @@
+"""The async clients: which resources, with which credentials."""

@@ -1,0 +1,147 @@
+"""The client of a web app."""
+
+from __future__ import annotations
+
+import ssl as tls
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from dify_async._http.auth import checked_base_url
+from dify_async._http.passport import PassportAuth, server_of
+from dify_async.clients._base import Client, make_api, resource
+from dify_async.resources.app.audio import Audio
+from dify_async.resources.app.completions import Completions
+from dify_async.resources.web.app import WebApp
+from dify_async.resources.web.auth import Auth
+from dify_async.resources.web.chat import WebChat
+from dify_async.resources.web.conversations import WebConversations
+from dify_async.resources.web.files import WebFiles
+from dify_async.resources.web.forms import WebForms
+from dify_async.resources.web.messages import WebMessages
+from dify_async.resources.web.remote_files import RemoteFiles
+from dify_async.resources.web.saved_messages import SavedMessages
+from dify_async.resources.web.system import System
+from dify_async.resources.web.workflows import WebWorkflows
+from dify_async.settings import Retry, Timeouts
+
+if TYPE_CHECKING:
+    import aiohttp
+
+WEB_CLOUD: Final = "https://udify.app/api"
+
+
+class WebAppClient(Client):
+    """One web app of Dify, by the code in its address: what its public page can do, without a key.
+
+    ```python
+    async with WebAppClient("kJ2hQ9xTz4Lm7PwR", user="visitor-81") as web:
+        talk = web.chat.conversation()
+        print((await talk.send("What is on tonight?")).answer)
+    ```
+
+    The server identifies a visitor by a passport, which is fetched with the first call and kept. Whoever
+    knows the app's code and a `user` is that user to the server: choose names that nobody can guess. Apps
+    that are not public (enterprise servers) also require a login: `web.auth.login(...)`.
+
+    Args:
+        app_code: The last part of the web app's address, or the whole address. Default: `DIFY_APP_CODE`.
+        user: The end user, any non-empty str; the same str is the same visitor. Default: `DIFY_USER`. None is
+            a new visitor, found again only by the passport. Private apps use the login instead.
+        base_url: The server. Default: `DIFY_WEB_BASE_URL`, the server in the web app's address, or Dify's
+            cloud. `/api` is appended if missing.
+        passport: A passport of an earlier session: `client.passport`.
+        login_token: A login of an earlier session, or of single sign-on: `client.login_token`.
+        timeouts: `Timeouts`, or a number of seconds for each whole call.
+        retry: `Retry`, or a number of retries.
+        max_concurrent: Maximum number of runs that are open at the same time; others wait.
+        on_abandon: What happens to a run whose stream is left early: "stop" or "detach".
+        headers: Headers of every request, for example for a proxy that asks for them.
+        session: An `aiohttp.ClientSession` of your own; it is never closed. Create it with an
+            `aiohttp.DummyCookieJar`: the server would prefer a passport in a cookie to that of the client.
+        proxy: The URL of an HTTP proxy. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, except for hosts
+            in `NO_PROXY`.
+        ssl: An `ssl.SSLContext` with a CA of your own, or False to verify nothing.
+        trace_configs: For aiohttp's tracing.
+        limiter: Returns an async context manager that is held during each run.
+        max_event_bytes: Maximum size of one event and of one response body, in bytes.
+
+    Raises:
+        ConfigurationError: an argument is not valid.
+    """
+
+    auth = resource(Auth)
+    workflows = resource(WebWorkflows)
+    chat = resource(WebChat)
+    completions = resource(Completions)
+    conversations = resource(WebConversations)
+    messages = resource(WebMessages)
+    saved_messages = resource(SavedMessages)
+    files = resource(WebFiles)
+    remote_files = resource(RemoteFiles)
+    audio = resource(Audio)
+    forms = resource(WebForms)
+    app = resource(WebApp)
+    system = resource(System)
+
+    def __init__(
+        self,
+        app_code: str | None = None,
+        *,
+        user: str | None = None,
+        base_url: str | None = None,
+        passport: str | None = None,
+        login_token: str | None = None,
+        timeouts: Timeouts | float | None = None,
+        retry: Retry | int | None = None,
+        max_concurrent: int = 100,
+        on_abandon: Literal["stop", "detach"] = "stop",
+        headers: Mapping[str, str] | None = None,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: tls.SSLContext | bool | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        limiter: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        max_event_bytes: int = 64 * 2**20,
+    ) -> None:
+        self._api = make_api(
+            PassportAuth.of(app_code, user, passport, login_token),
+            base_url=checked_base_url(base_url, "DIFY_WEB_BASE_URL", server_of(app_code) or WEB_CLOUD, "api"),
+            timeouts=timeouts,
+            retry=retry,
+            max_concurrent=max_concurrent,
+            on_abandon=on_abandon,
+            headers=headers,
+            session=session,
+            proxy=proxy,
+            ssl=ssl,
+            trace_configs=trace_configs,
+            limiter=limiter,
+            max_event_bytes=max_event_bytes,
+        )
+
+    @property
+    def app_code(self) -> str:
+        """The web app's code."""
+        return self._passport_auth.app_code
+
+    @property
+    def passport(self) -> str | None:
+        """The passport, a secret, to be passed again as `passport=`. None before the first call."""
+        return _plain(self._passport_auth.passport)
+
+    @property
+    def login_token(self) -> str | None:
+        """The login, a secret, to be passed again as `login_token=`. None without a login."""
+        return _plain(self._passport_auth.login_token)
+
+    @property
+    def _passport_auth(self) -> PassportAuth:
+        auth = self._api.auth
+        assert isinstance(auth, PassportAuth)
+        return auth
+
+
+def _plain(secret: str | None) -> str | None:
+    # Whatever stores it may not know subclasses of str.
+    return None if secret is None else str(secret)

@@ -1,0 +1,261 @@
+"""Events of a workflow run as a whole, and its text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+import attrs
+
+from dify_async._types import Json
+from dify_async.events._base import Event, RunEvent
+from dify_async.models._base import Model, OpenEnum
+from dify_async.models.files import RunFile
+from dify_async.models.forms import PauseReason
+from dify_async.models.runs import RunStatus
+
+__all__ = [
+    "AgentLog",
+    "AgentLogData",
+    "AgentLogStatus",
+    "CreatedBy",
+    "ReasoningChunk",
+    "ReasoningChunkData",
+    "StartReason",
+    "TextChunk",
+    "TextChunkData",
+    "TextReplace",
+    "TextReplaceData",
+    "WorkflowFinished",
+    "WorkflowFinishedData",
+    "WorkflowPaused",
+    "WorkflowPausedData",
+    "WorkflowStarted",
+    "WorkflowStartedData",
+]
+
+
+class StartReason(OpenEnum):
+    """Why `WorkflowStarted` was sent: a resumed run sends it again."""
+
+    INITIAL = "initial"
+    RESUMPTION = "resumption"
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class CreatedBy(Model):
+    """Who started a run: an end user (`id`, `user`) or a member (`id`, `name`, `email`)."""
+
+    id: str | None = None
+    """The server's own id of the end user or member."""
+    user: str | None = None
+    """The `user` of the request."""
+    name: str | None = None
+    """The member's name."""
+    email: str | None = None
+    """The member's e-mail address."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class WorkflowStartedData(Model):
+    """The started run."""
+
+    id: str = ""
+    """The run's id."""
+    workflow_id: str = ""
+    """The workflow's id."""
+    inputs: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The run's inputs, with `sys.*` keys; empty on servers of 2024."""
+    created_at: datetime | None = None
+    """When the run was created."""
+    reason: StartReason = StartReason.INITIAL
+    """Whether the run started or was resumed."""
+    sequence_number: int | None = None
+    """Number of the run. Servers of 2024 only."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class WorkflowStarted(RunEvent):
+    """The run started, or was resumed after a pause."""
+
+    event: ClassVar[str] = "workflow_started"
+    data: WorkflowStartedData
+    """The run."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class WorkflowPausedData(Model):
+    """The paused run, and what it waits for."""
+
+    workflow_run_id: str = ""
+    """The run's id."""
+    paused_nodes: list[str] = attrs.Factory(list[str])
+    """Ids of the nodes that wait."""
+    outputs: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The outputs until now."""
+    reasons: list[PauseReason] = attrs.Factory(list[PauseReason])
+    """Why the nodes wait."""
+    status: RunStatus = RunStatus.PAUSED
+    """The run's status."""
+    created_at: datetime | None = None
+    """When the run was created."""
+    elapsed_time: float = 0.0
+    """Duration in seconds until now."""
+    total_tokens: int = 0
+    """Tokens of all models until now."""
+    total_steps: int = 0
+    """Number of nodes that ran."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class WorkflowPaused(RunEvent):
+    """The run waits for a person or a time. The stream ends here, unless it continues on pauses."""
+
+    event: ClassVar[str] = "workflow_paused"
+    data: WorkflowPausedData
+    """The run."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class WorkflowFinishedData(Model):
+    """The finished run."""
+
+    _shown_first = ("status", "outputs")
+
+    id: str = ""
+    """The run's id."""
+    workflow_id: str = ""
+    """The workflow's id."""
+    status: RunStatus = RunStatus.RUNNING
+    """The run's status."""
+    outputs: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The run's outputs."""
+    error: str | None = None
+    """Why the run failed."""
+    elapsed_time: float = 0.0
+    """Duration in seconds."""
+    total_tokens: int = 0
+    """Tokens of all models in the run."""
+    total_steps: int = 0
+    """Number of nodes that ran."""
+    created_by: CreatedBy = attrs.Factory(CreatedBy)
+    """Who started the run."""
+    created_at: datetime | None = None
+    """When the run was created."""
+    finished_at: datetime | None = None
+    """When the run ended."""
+    exceptions_count: int = 0
+    """Number of failures that an error strategy handled; each retry counts."""
+    files: list[RunFile] = attrs.Factory(list[RunFile])
+    """All files among the outputs."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class WorkflowFinished(RunEvent):
+    """The run ended, successfully or not: see `data.status`."""
+
+    event: ClassVar[str] = "workflow_finished"
+    data: WorkflowFinishedData
+    """The run."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class TextChunkData(Model):
+    """A piece of text, and the variable it comes from."""
+
+    text: str = ""
+    """The text."""
+    from_variable_selector: list[str] = attrs.Factory(list[str])
+    """`[node id, variable]`. All outputs of an End node are sent as text, one after another."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class TextChunk(Event):
+    """A piece of a workflow's text. All pieces joined are not always the value of one output."""
+
+    event: ClassVar[str] = "text_chunk"
+    workflow_run_id: str | None = None
+    """The run's id."""
+    data: TextChunkData
+    """The piece."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class TextReplaceData(Model):
+    """The text that replaces the previous pieces."""
+
+    text: str = ""
+    """The text."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class TextReplace(RunEvent):
+    """The text until now is to be replaced. Declared by Dify, but not sent by recent servers."""
+
+    event: ClassVar[str] = "text_replace"
+    data: TextReplaceData
+    """The new text."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ReasoningChunkData(Model):
+    """A piece of a model's reasoning."""
+
+    reasoning: str = ""
+    """The text."""
+    node_id: str | None = None
+    """The node. Pieces of several nodes can alternate."""
+    message_id: str | None = None
+    """The message's id. Chatflows only."""
+    is_final: bool = False
+    """True for the last piece of the node."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ReasoningChunk(RunEvent):
+    """A piece of a model's reasoning, apart from the answer (Dify 1.16)."""
+
+    event: ClassVar[str] = "reasoning_chunk"
+    data: ReasoningChunkData
+    """The piece."""
+
+
+class AgentLogStatus(OpenEnum):
+    """The status of a step of an agent node."""
+
+    START = "start"
+    SUCCESS = "success"
+    ERROR = "error"
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class AgentLogData(Model):
+    """A step of an agent node. The same `id` is sent again with a new status."""
+
+    id: str = ""
+    """The step's id."""
+    node_execution_id: str = ""
+    """The execution of the node."""
+    node_id: str = ""
+    """The node's id."""
+    label: str = ""
+    """The step's name."""
+    parent_id: str | None = None
+    """The step that this one belongs to."""
+    error: str | None = None
+    """Why the step failed."""
+    status: AgentLogStatus = AgentLogStatus.START
+    """The step's status."""
+    data: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The step's inputs and outputs."""
+    metadata: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The step's duration, model, tokens and price."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class AgentLog(RunEvent):
+    """A step of an agent node inside a workflow."""
+
+    event: ClassVar[str] = "agent_log"
+    data: AgentLogData
+    """The step."""

@@ -1,0 +1,115 @@
+"""Passports, logins and access to web apps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from dify_async.models._base import Model, OpenEnum, Received, wire
+
+__all__ = [
+    "AccessMode",
+    "AppAccess",
+    "EmailCodeSent",
+    "Login",
+    "LoginStatus",
+    "Passport",
+    "Permission",
+    "ResetCheck",
+    "Token",
+    "UploadToken",
+]
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Passport(Received):
+    """Gives one end user access to one web app. For a public app it does not expire."""
+
+    access_token: str = attrs.field(default="", repr=False)
+    """The token."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Token(Model):
+    """A token inside a response."""
+
+    access_token: str = attrs.field(default="", repr=False)
+    """The token."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Login(Received):
+    """The response to a login. Its token is valid for a day, unless the server is set up otherwise."""
+
+    result: str = ""
+    """`success`."""
+    data: Token = attrs.Factory(Token)
+    """The token."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class LoginStatus(Received):
+    """Whether the end user is logged in, and may use the app."""
+
+    logged_in: bool = False
+    """True if the login is valid."""
+    app_logged_in: bool = False
+    """True if the passport is valid for the app."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class EmailCodeSent(Received):
+    """A code of six digits was sent by e-mail. It is valid for five minutes."""
+
+    result: str = ""
+    """`success`."""
+    data: str = attrs.field(default="", repr=False)
+    """Token to send with the code."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ResetCheck(Received):
+    """Whether the code of a password reset was right."""
+
+    is_valid: bool = False
+    """True if the code was right."""
+    email: str = ""
+    """The account's e-mail address."""
+    token: str = attrs.field(default="", repr=False)
+    """Token to set the new password with."""
+
+
+class AppAccess(OpenEnum):
+    """Who may use a web app. All but `public` need a login, on enterprise servers only."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    PRIVATE_ALL = "private_all"
+    SSO_VERIFIED = "sso_verified"
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class AccessMode(Received):
+    """Who may use the app."""
+
+    access_mode: AppAccess = attrs.field(default=AppAccess.PUBLIC, metadata=wire("accessMode"))
+    """Who may use it."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Permission(Received):
+    """Whether the user who is logged in may use the app."""
+
+    result: bool = False
+    """True if they may."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class UploadToken(Received):
+    """Gives access to the upload of files for a form."""
+
+    upload_token: str = attrs.field(default="", repr=False)
+    """The token."""
+    expires_at: datetime | None = None
+    """When the form expires."""

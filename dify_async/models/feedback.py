@@ -1,0 +1,47 @@
+"""Ratings of answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from dify_async.models._base import Model, Received
+
+__all__ = ["AppFeedback", "Feedback"]
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Feedback(Model):
+    """The rating of an answer."""
+
+    rating: str | None = None
+    """`like`, `dislike`, or None."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class AppFeedback(Received):
+    """A rating of one of the app's messages, as the app's owner sees it."""
+
+    id: str = ""
+    """The rating's id."""
+    app_id: str = ""
+    """The app's id."""
+    conversation_id: str = ""
+    """The conversation of the message."""
+    message_id: str = ""
+    """The rated message."""
+    rating: str = ""
+    """`like` or `dislike`."""
+    content: str | None = None
+    """The comment."""
+    from_source: str = ""
+    """`user` (an end user) or `admin` (a member)."""
+    from_end_user_id: str | None = None
+    """The server's id of the end user who rated it."""
+    from_account_id: str | None = None
+    """The member who rated it."""
+    created_at: datetime | None = None
+    """When it was created."""
+    updated_at: datetime | None = None
+    """When it was changed last."""

@@ -1,0 +1,119 @@
+"""Results of runs and messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from dify_async._types import Json
+from dify_async.models._base import Received
+from dify_async.models.files import RunFile
+from dify_async.models.forms import Pause
+from dify_async.models.messages import AgentThought, MessageMetadata, Usage
+from dify_async.models.runs import RunHandle, RunStatus
+
+__all__ = ["ChatResult", "CompletionResult", "WorkflowResult"]
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
+class WorkflowResult(Received):
+    """The result of a workflow run.
+
+    `run()` and `result()` return it for runs that succeeded, completely or in part; for all others it is
+    the `result` of the error that they raise. `raw` is the terminal event, or the blocking response.
+    """
+
+    _shown_first = ("status", "outputs")
+
+    task_id: str | None = None
+    """Stops the run."""
+    workflow_run_id: str | None = None
+    """The run's id. None if the stream ended before the run had one."""
+    workflow_id: str | None = None
+    """The workflow's id."""
+    status: RunStatus = RunStatus.RUNNING
+    """The run's status."""
+    outputs: dict[str, Json] = attrs.Factory(dict[str, Json])
+    """The run's outputs."""
+    error: str | None = None
+    """Why the run failed."""
+    elapsed_time: float = 0.0
+    """Duration in seconds."""
+    total_tokens: int = 0
+    """Tokens of all models in the run."""
+    total_price: Decimal | None = attrs.field(default=None, eq=False)
+    """Sum of the prices of its nodes. None if no node had one: on the Web API, in blocking mode, and for a
+    run that was recovered from its record."""
+    total_steps: int = 0
+    """Number of nodes that ran."""
+    created_at: datetime | None = None
+    """When the run was created."""
+    finished_at: datetime | None = None
+    """When the run ended. None for a paused run."""
+    exceptions_count: int = 0
+    """Number of failures that an error strategy handled; each retry counts. 0 in blocking mode."""
+    files: list[RunFile] = attrs.Factory(list[RunFile])
+    """All files among the outputs. Empty in blocking mode."""
+    paused: Pause | None = None
+    """What the run waits for. None unless its status is `paused`."""
+    gap: bool = False
+    """True if the stream was interrupted and the run was recovered: text chunks and node events may be
+    missing from what was streamed. The outputs are complete."""
+    rejected: bool = False
+    """True if the server rejected the inputs before the run started; it keeps no record of such a run."""
+    handle: RunHandle | None = attrs.field(default=None, eq=False)
+    """Finds the run again."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Return True if the run succeeded although some of its nodes failed."""
+        return self.status == RunStatus.PARTIAL_SUCCEEDED
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
+class CompletionResult(Received):
+    """The answer of a completion app."""
+
+    _shown_first = ("answer",)
+
+    message_id: str = ""
+    """The message's id."""
+    task_id: str | None = None
+    """Stops the answer while it is streamed."""
+    answer: str = ""
+    """The answer."""
+    metadata: MessageMetadata = attrs.Factory(MessageMetadata)
+    """Usage, sources and reasoning."""
+    files: list[RunFile] = attrs.Factory(list[RunFile])
+    """Files of the answer."""
+    created_at: datetime | None = None
+    """When the message was created."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens and price of the answer. None if the server does not send them."""
+        return self.metadata.usage
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ChatResult(CompletionResult):
+    """The answer of a chat, chatflow or agent app."""
+
+    conversation_id: str = ""
+    """Send it with the next question. A chatflow silently starts a new conversation for an unknown id."""
+    agent_thoughts: list[AgentThought] = attrs.Factory(list[AgentThought])
+    """Steps of the agent. Agents only."""
+    run: WorkflowResult | None = None
+    """The workflow run behind the answer. Chatflows only."""
+
+    @property
+    def paused(self) -> Pause | None:
+        """What the run behind the answer waits for. None unless it is paused. Chatflows only."""
+        return self.run.paused if self.run is not None else None
+
+    @property
+    def handle(self) -> RunHandle | None:
+        """Finds the run behind the answer again. Chatflows only."""
+        return self.run.handle if self.run is not None else None

@@ -1,0 +1,1 @@
+"""The endpoints of Dify as tables of data, one per API."""

@@ -1,0 +1,1 @@
+"""The resources of `AppClient`, some of which the Web API shares."""

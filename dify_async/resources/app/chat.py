@@ -1,0 +1,212 @@
+"""Chat with chat, agent and chatflow apps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Unpack
+
+import attrs
+
+from dify_async._http.api import checked_options, header_secrets
+from dify_async._http.observer import AttemptCounter
+from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._types import Json
+from dify_async._wire.results import ChatAccumulator
+from dify_async.batch import Batch, Rows
+from dify_async.errors import ConfigurationError
+from dify_async.events import ChatEvent
+from dify_async.files import FileInputs
+from dify_async.models import ChatResult
+from dify_async.operations import app as operations
+from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
+from dify_async.resources._base import Resource
+from dify_async.resources.run_bodies import (
+    checked_mode,
+    row_arguments,
+    run_body,
+    run_in_blocking_mode,
+    with_trace,
+)
+
+
+@attrs.frozen
+class ChatOfBothApis(Resource):
+    """What chats of both APIs have in common."""
+
+    async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
+        """Ask the server to stop an answer; the text so far is kept.
+
+        Dify answers "success" for every task id, including unknown ones and those of answers that are
+        complete.
+
+        Args:
+            task_id: From `EventStream.task_id` or any event.
+            **options: See `AppCallOptions`.
+        """
+        await self._api.call(operations.STOP_CHAT_MESSAGE, options, ids={"task_id": task_id})
+
+    async def _send(
+        self, body: dict[str, Json], response_mode: str, options: AppRunOptions | RunOptions
+    ) -> ChatResult:
+        if checked_mode(response_mode) == "streaming":
+            async with self._stream(body, options) as run:
+                return await run.result()
+        operation = operations.SEND_CHAT_MESSAGE
+        json = {**body, "response_mode": "blocking"}
+        answer = await run_in_blocking_mode(self._api, operation, options, json=json)
+        result = answer.chat(self._api.user_of(options))
+        return self._api.succeeded(result, operation, secrets=header_secrets(options), handle=result.handle)
+
+    def _stream(
+        self,
+        body: dict[str, Json],
+        options: AppRunOptions | RunOptions,
+        on_ping: Callable[[], object] | None = None,
+    ) -> EventStream[ChatEvent, ChatResult]:
+        json = {**body, "response_mode": "streaming"}
+        request = self._api.build(operations.SEND_CHAT_MESSAGE, options, json=json)
+        spec = RunSpec(request=request, kind="chat", stop=operations.STOP_CHAT_MESSAGE, recovers=True)
+        return EventStream(self._api, spec, ChatAccumulator(), on_ping=on_ping)
+
+
+def message_body(
+    query: str, inputs: Mapping[str, Json] | None, files: FileInputs | None, **fields: Json
+) -> dict[str, Json]:
+    """Return the body of a chat message; fields that are None are omitted."""
+    if not isinstance(query, str):
+        raise ConfigurationError(f"`query` must be a str, got {type(query).__name__}")
+    return run_body(inputs or {}, files, query=query, **fields)
+
+
+@attrs.frozen
+class Chat(ChatOfBothApis):
+    """Chat with chat, agent and chatflow apps."""
+
+    async def send(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Json] | None = None,
+        conversation_id: str | None = None,
+        files: FileInputs | None = None,
+        response_mode: Literal["streaming", "blocking"] = "streaming",
+        auto_generate_name: bool | None = None,
+        workflow_id: str | None = None,
+        trace_id: str | None = None,
+        trace_session_id: str | None = None,
+        **options: Unpack[AppRunOptions],
+    ) -> ChatResult:
+        """Send a message and return the answer.
+
+        The answer is streamed and accumulated to its result, because gateways cut a response in one piece
+        after 60 to 100 seconds of silence. Cancelling the call stops the answer on the server.
+
+        Args:
+            query: The message.
+            inputs: The values of the app's input form, by variable name; kept with the conversation.
+            conversation_id: Continue this conversation: `result.conversation_id` of the last answer. A
+                chatflow silently starts a new one if it does not know the id.
+            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            response_mode: "blocking" requests a response in one piece; agent apps reject it. It cannot be
+                stopped, and only `Timeouts.total` ends the wait.
+            auto_generate_name: Whether the server names a new conversation. Default: the server's, which is
+                to name it.
+            workflow_id: Chatflows: a published version to run instead of the current one.
+            trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
+            trace_session_id: Groups traces: up to 200 characters.
+            **options: See `AppRunOptions`.
+
+        Raises:
+            ApiError: the server rejected the call, or the stream ended with an error that has a code.
+            StreamInterrupted: the stream was interrupted; `partial` contains the text so far. A chatflow
+                reconnects first.
+            RunFailed: a chatflow failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
+            OutcomeUnknown: the connection broke before anything arrived.
+            TransportError: no connection, or a timeout expired.
+        """
+        body = message_body(
+            query,
+            inputs,
+            files,
+            conversation_id=conversation_id,
+            auto_generate_name=auto_generate_name,
+            workflow_id=workflow_id,
+        )
+        return await self._send(body, response_mode, with_trace(options, trace_id, trace_session_id))
+
+    def stream(
+        self,
+        query: str,
+        *,
+        inputs: Mapping[str, Json] | None = None,
+        conversation_id: str | None = None,
+        files: FileInputs | None = None,
+        auto_generate_name: bool | None = None,
+        workflow_id: str | None = None,
+        trace_id: str | None = None,
+        trace_session_id: str | None = None,
+        on_ping: Callable[[], object] | None = None,
+        **options: Unpack[AppRunOptions],
+    ) -> EventStream[ChatEvent, ChatResult]:
+        """Send a message and follow the answer as it arrives: its events, or `run.text`.
+
+        Entering the returned `EventStream` sends the request, and raises the errors of `send`.
+
+        Args:
+            query: The message.
+            inputs: The values of the app's input form, by variable name; kept with the conversation.
+            conversation_id: Continue this conversation.
+            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            auto_generate_name: Whether the server names a new conversation.
+            workflow_id: Chatflows: a published version to run instead of the current one.
+            trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
+            trace_session_id: Groups traces: up to 200 characters.
+            on_ping: Called at each ping, about every 10 seconds of silence.
+            **options: See `AppRunOptions`.
+        """
+        body = message_body(
+            query,
+            inputs,
+            files,
+            conversation_id=conversation_id,
+            auto_generate_name=auto_generate_name,
+            workflow_id=workflow_id,
+        )
+        return self._stream(body, with_trace(options, trace_id, trace_session_id), on_ping)
+
+    def send_many(
+        self,
+        rows: Rows[str | Mapping[str, Any]],
+        *,
+        concurrency: int = 5,
+        ordered: bool = False,
+        adaptive: bool = False,
+        **options: Unpack[AppRunOptions],
+    ) -> Batch[str | Mapping[str, Any], ChatResult]:
+        """Send many messages with bounded concurrency, each in a new conversation. See `Batch`.
+
+        Args:
+            rows: Messages, or arguments of `send` by name: `{"query": "Hi?", "inputs": {...}}`. Any iterable
+                or async iterable, read as needed.
+            concurrency: Maximum number of rows in flight or waiting to be read. A default Dify server handles
+                10 connections. The client's `max_concurrent` applies as well.
+            ordered: Yield outcomes in the order of the rows, instead of as they complete.
+            adaptive: Start with one message and raise concurrency until the server pushes back.
+            **options: See `AppRunOptions`; `timeout` applies to each row. A row's own options take
+                precedence.
+
+        Raises:
+            ConfigurationError: an argument is not valid.
+        """
+        api = self._api
+        checked_options(options, operations.SEND_CHAT_MESSAGE, takes_user=api.auth.sends_user)
+
+        async def run_row(row: str | Mapping[str, Any], _: str, attempts: AttemptCounter) -> ChatResult:
+            given = (
+                {"query": row}
+                if isinstance(row, str)
+                else row_arguments(self.send, row, operations.SEND_CHAT_MESSAGE)
+            )
+            return await Chat(api.observed_by(attempts)).send(**{**options, **given})
+
+        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive)

@@ -1,0 +1,140 @@
+"""Completions: apps that answer inputs with one text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Unpack
+
+import attrs
+
+from dify_async._http.api import checked_options
+from dify_async._http.observer import AttemptCounter
+from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._types import Json
+from dify_async._wire.results import CompletionAccumulator
+from dify_async.batch import Batch, Rows
+from dify_async.events import CompletionEvent
+from dify_async.files import FileInputs
+from dify_async.models import CompletionResult
+from dify_async.operations import app as operations
+from dify_async.options import AppCallOptions, AppRunOptions
+from dify_async.resources._base import Resource
+from dify_async.resources.run_bodies import (
+    FormCheck,
+    call_options,
+    checked_mode,
+    run_body,
+    run_in_blocking_mode,
+)
+
+
+@attrs.frozen
+class Completions(Resource):
+    """Completion apps: one text for the values of a form."""
+
+    async def create(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        query: str | None = None,
+        files: FileInputs | None = None,
+        response_mode: Literal["streaming", "blocking"] = "streaming",
+        **options: Unpack[AppRunOptions],
+    ) -> CompletionResult:
+        """Send inputs and return the answer.
+
+        The answer is streamed and accumulated to its result, because gateways cut a response in one piece
+        after 60 to 100 seconds of silence. Cancelling the call stops the answer on the server.
+
+        Args:
+            inputs: The values of the app's input form, by variable name; `{}` for none.
+            query: The text to complete, for apps that take one besides their inputs.
+            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            response_mode: "blocking" requests a response in one piece. It cannot be stopped, and only
+                `Timeouts.total` ends the wait.
+            **options: See `AppRunOptions`. A trace id goes into the header `X-Trace-Id`.
+
+        Raises:
+            ApiError: the server rejected the call, or the stream ended with an error that has a code.
+            StreamInterrupted: the stream was interrupted; `partial` contains the text so far.
+            OutcomeUnknown: the connection broke before anything arrived.
+            TransportError: no connection, or a timeout expired.
+        """
+        if checked_mode(response_mode) == "streaming":
+            async with self.stream(inputs, query=query, files=files, **options) as run:
+                return await run.result()
+        body = run_body(inputs, files, query=query, response_mode="blocking")
+        answer = await run_in_blocking_mode(self._api, operations.CREATE_COMPLETION, options, json=body)
+        return answer.completion()
+
+    def stream(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        query: str | None = None,
+        files: FileInputs | None = None,
+        on_ping: Callable[[], object] | None = None,
+        **options: Unpack[AppRunOptions],
+    ) -> EventStream[CompletionEvent, CompletionResult]:
+        """Send inputs and follow the answer as it arrives: its events, or `run.text`.
+
+        Entering the returned `EventStream` sends the request, and raises the errors of `create`.
+
+        Args:
+            inputs: The values of the app's input form, by variable name; `{}` for none.
+            query: The text to complete, for apps that take one besides their inputs.
+            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            on_ping: Called at each ping, about every 10 seconds of silence.
+            **options: See `AppRunOptions`.
+        """
+        body = run_body(inputs, files, query=query, response_mode="streaming")
+        request = self._api.build(operations.CREATE_COMPLETION, options, json=body)
+        spec = RunSpec(request=request, kind="completion", stop=operations.STOP_COMPLETION)
+        return EventStream(self._api, spec, CompletionAccumulator(), on_ping=on_ping)
+
+    def create_many(
+        self,
+        rows: Rows[Mapping[str, Json]],
+        *,
+        concurrency: int = 5,
+        ordered: bool = False,
+        adaptive: bool = False,
+        check_inputs: bool = True,
+        **options: Unpack[AppRunOptions],
+    ) -> Batch[Mapping[str, Json], CompletionResult]:
+        """Send many inputs with bounded concurrency. See `Batch`.
+
+        Args:
+            rows: Inputs, as for `create`: any iterable or async iterable, read as needed.
+            concurrency: Maximum number of rows in flight or waiting to be read. A default Dify server handles
+                10 connections. The client's `max_concurrent` applies as well.
+            ordered: Yield outcomes in the order of the rows, instead of as they complete.
+            adaptive: Start with one call and raise concurrency until the server pushes back.
+            check_inputs: Request the app's input form first; rows that do not match it fail without a call.
+            **options: See `AppRunOptions`; `timeout` applies to each row.
+
+        Raises:
+            ConfigurationError: an argument is not valid.
+        """
+        api = self._api
+        checked_options(options, operations.CREATE_COMPLETION, takes_user=api.auth.sends_user)
+        form = FormCheck(api, call_options(options)) if check_inputs else None
+
+        async def run_row(row: Mapping[str, Json], _: str, attempts: AttemptCounter) -> CompletionResult:
+            if form is not None:
+                await form.check(row)
+            return await Completions(api.observed_by(attempts)).create(row, **options)
+
+        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
+
+    async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
+        """Ask the server to stop an answer; the text so far is kept.
+
+        Dify answers "success" for every task id, including unknown ones and those of answers that are
+        complete.
+
+        Args:
+            task_id: From `EventStream.task_id` or any event.
+            **options: See `AppCallOptions`.
+        """
+        await self._api.call(operations.STOP_COMPLETION, options, ids={"task_id": task_id})

@@ -1,0 +1,304 @@
+"""Run workflows, and find their runs again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Literal, Unpack
+
+import attrs
+
+from dify_async._http.api import checked_options, header_secrets
+from dify_async._http.observer import AttemptCounter
+from dify_async._http.pager import Pager
+from dify_async._streaming.recovery import fetch_record
+from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._types import Json
+from dify_async._wire.blocking import BlockingRun
+from dify_async._wire.operation import Operation
+from dify_async._wire.results import WorkflowAccumulator
+from dify_async.batch import Batch, Rows
+from dify_async.batch.journal import Journal, app_fingerprint
+from dify_async.errors import ConfigurationError, NotFound, RunFailed, RunPaused, StreamInterrupted
+from dify_async.events import WorkflowEvent
+from dify_async.files import FileInputs
+from dify_async.models import RunHandle, RunStatus, WorkflowLog, WorkflowResult, WorkflowRun
+from dify_async.operations import app as operations
+from dify_async.options import AppCallOptions, AppRunOptions
+from dify_async.resources._base import next_number, pages
+from dify_async.resources.followed_runs import FollowedRuns
+from dify_async.resources.run_bodies import (
+    FormCheck,
+    call_options,
+    checked_mode,
+    read_handle,
+    run_body,
+    run_in_blocking_mode,
+    start,
+    with_trace,
+)
+
+
+@attrs.frozen
+class Workflows(FollowedRuns):
+    """Run workflows, and find their runs again. For keys of workflow apps."""
+
+    async def run(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        files: FileInputs | None = None,
+        workflow_id: str | None = None,
+        response_mode: Literal["streaming", "blocking"] = "streaming",
+        trace_id: str | None = None,
+        trace_session_id: str | None = None,
+        **options: Unpack[AppRunOptions],
+    ) -> WorkflowResult:
+        """Run the app's workflow and return its result.
+
+        The run is streamed and accumulated to its result, because gateways cut a response in one piece after
+        60 to 100 seconds of silence, while the run continues and is billed. Cancelling the call stops the run
+        on the server.
+
+        Args:
+            inputs: The values of the app's input form, by variable name; `{}` for none. A file field takes an
+                `InputFile`, a list of files a list of them; they are uploaded before the run starts, as its
+                end user. Values that are None are omitted.
+            files: For apps that take files besides their inputs: `InputFile`s, uploaded files, or objects in
+                Dify's form, such as `{"type": "image", "transfer_method": "remote_url", "url": ...}`.
+            workflow_id: A published version to run instead of the current one.
+            response_mode: "blocking" requests a response in one piece. Such a run cannot be stopped, because
+                its task id arrives with its result, and only `Timeouts.total` ends the wait.
+            trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
+            trace_session_id: Groups traces: up to 200 characters.
+            **options: See `AppRunOptions`.
+
+        Raises:
+            RunFailed: the run failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
+            ApiError: the server rejected the call. A rejection because of too many concurrent runs is retried
+                according to `Retry`; nothing else is, if the run may have started.
+            OutcomeUnknown: the connection broke before the run sent its id; it may have started.
+            StreamInterrupted: the stream was interrupted, and the run was not found again, or made no
+                progress for 21 minutes; `handle` finds it another time.
+            TransportError: no connection, or a timeout expired.
+        """
+        options = with_trace(options, trace_id, trace_session_id)
+        if checked_mode(response_mode) == "streaming":
+            async with self._stream(inputs, files, workflow_id, options) as run:
+                return await run.result()
+        operation, ids = _operation(workflow_id)
+        body = run_body(inputs, files, response_mode="blocking")
+        answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
+        result = answer.result(self._api.user_of(options))
+        return self._api.succeeded(result, operation, secrets=header_secrets(options), handle=result.handle)
+
+    def stream(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        files: FileInputs | None = None,
+        workflow_id: str | None = None,
+        trace_id: str | None = None,
+        trace_session_id: str | None = None,
+        on_ping: Callable[[], object] | None = None,
+        **options: Unpack[AppRunOptions],
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        """Run the app's workflow and follow its events.
+
+        Entering the returned `EventStream` sends the request, and raises the errors of `run`.
+
+        Args:
+            inputs: As for `run`.
+            files: As for `run`.
+            workflow_id: A published version to run instead of the current one.
+            trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
+            trace_session_id: Groups traces: up to 200 characters.
+            on_ping: Called at each ping, about every 10 seconds of silence.
+            **options: See `AppRunOptions`.
+        """
+        options = with_trace(options, trace_id, trace_session_id)
+        return self._stream(inputs, files, workflow_id, options, on_ping)
+
+    async def submit(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        files: FileInputs | None = None,
+        workflow_id: str | None = None,
+        trace_id: str | None = None,
+        trace_session_id: str | None = None,
+        **options: Unpack[AppRunOptions],
+    ) -> RunHandle:
+        """Start a run without waiting for its end, and return its handle.
+
+        The handle finds the run again, here or in another process. Cancelling the call before it returns
+        stops the run.
+
+        Args:
+            inputs: As for `run`.
+            files: As for `run`.
+            workflow_id: A published version to run instead of the current one.
+            trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
+            trace_session_id: Groups traces: up to 200 characters.
+            **options: See `AppRunOptions`.
+
+        Raises:
+            RunRejected: the server rejected the run, in most cases because of an input.
+            ApiError: the server rejected the call.
+            OutcomeUnknown: the connection broke before the run sent its id.
+            TransportError: no connection, or a timeout expired.
+        """
+        options = with_trace(options, trace_id, trace_session_id)
+        return await start(self._stream(inputs, files, workflow_id, options))
+
+    def run_many(
+        self,
+        rows: Rows[Mapping[str, Json]],
+        *,
+        concurrency: int = 5,
+        ordered: bool = False,
+        adaptive: bool = False,
+        check_inputs: bool = True,
+        workflow_id: str | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        **options: Unpack[AppRunOptions],
+    ) -> Batch[Mapping[str, Json], WorkflowResult]:
+        """Run the app's workflow for many inputs with bounded concurrency. See `Batch`.
+
+        Args:
+            rows: Inputs, as for `run`: any iterable or async iterable, read as needed.
+            concurrency: Maximum number of rows in flight or waiting to be read. A default Dify server handles
+                10 connections. The client's `max_concurrent` applies as well.
+            ordered: Yield outcomes in the order of the rows, instead of as they complete.
+            adaptive: Start with one run and raise concurrency until the server pushes back.
+            check_inputs: Request the app's input form first; rows that do not match it fail without a run.
+            workflow_id: A published version to run instead of the current one.
+            journal: A file that records the progress. A later batch with the same rows and journal runs only
+                rows that have not succeeded: earlier results are read from the file, and runs that were in
+                flight when the process ended are followed by their ids. Rows are identified by their content.
+            **options: See `AppRunOptions`; `timeout` applies to each row.
+
+        Raises:
+            ConfigurationError: an argument is not valid.
+        """
+        api = self._api
+        operation = _operation(workflow_id)[0]
+        checked_options(options, operation, takes_user=api.auth.sends_user)
+        user = api.user_of(options)
+        if user is None:
+            raise ConfigurationError(
+                "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
+                "client.for_user(...) or DIFY_USER",
+                operation=operation.name,
+            )
+        calls = call_options(options)
+        form = FormCheck(api, calls) if check_inputs else None
+        app = app_fingerprint(api.transport.settings.base_url, api.auth.secrets)
+        book = Journal(journal, user, app) if journal is not None else None
+
+        async def run_row(row: Mapping[str, Json], key: str, attempts: AttemptCounter) -> WorkflowResult:
+            if book is not None and (known := await self._follow_recorded(book, key, calls)) is not None:
+                return known
+            if form is not None:
+                await form.check(row)
+            workflows = Workflows(api.observed_by(attempts))
+            async with workflows.stream(row, workflow_id=workflow_id, **options) as run:
+                if book is not None and (handle := await read_handle(run)) is not None:
+                    book.note_started(key, handle)
+                return await run.result()
+
+        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
+
+    async def _follow_recorded(
+        self, book: Journal, key: str, options: AppCallOptions
+    ) -> WorkflowResult | None:
+        """Follow the run that an earlier batch started for a row; return None if the row must be run."""
+        handle = book.in_flight.get(key)
+        if handle is None:
+            return None
+        try:
+            return await self.wait(handle, **options)
+        except RunPaused:
+            raise
+        except StreamInterrupted:
+            # A run whose worker was killed says "running" for ever; unless the server could not be reached.
+            record = await self.get(handle.run_id, **options)
+            if record.status != RunStatus.RUNNING:
+                raise
+        except (NotFound, RunFailed):
+            pass  # The row is run again, like one whose run failed before the batch was interrupted.
+        del book.in_flight[key]
+        return None
+
+    async def get(self, workflow_run_id: str, **options: Unpack[AppCallOptions]) -> WorkflowRun:
+        """Return the stored record of a run, also of one that is running, failed or paused.
+
+        Works for runs of chatflows too. A run whose worker was killed says "running" for ever.
+
+        Args:
+            workflow_run_id: The run's id.
+            **options: See `AppCallOptions`.
+
+        Raises:
+            NotFound: this app has no such run.
+        """
+        return await fetch_record(self._api, workflow_run_id, options)
+
+    def logs(
+        self,
+        *,
+        keyword: str | None = None,
+        status: Literal["succeeded", "failed", "stopped"] | None = None,
+        created_at__before: datetime | str | None = None,
+        created_at__after: datetime | str | None = None,
+        created_by_end_user_session_id: str | None = None,
+        created_by_account: str | None = None,
+        limit: int = 20,
+        **options: Unpack[AppCallOptions],
+    ) -> Pager[WorkflowLog]:
+        """List the app's past runs, newest first.
+
+        Entries contain no inputs and outputs: `get(entry.workflow_run.id)` returns them.
+
+        Args:
+            keyword: Only runs whose inputs or outputs contain it; the server uses its first 30 characters.
+                Together with `created_by_end_user_session_id` servers 1.14 to 1.16 answer 500.
+            status: Only runs that ended like this. Servers reject "partial-succeeded" and "paused" here.
+            created_at__before: ISO 8601 text, or a `datetime` with a time zone. Servers of 2024 ignore it.
+            created_at__after: The same.
+            created_by_end_user_session_id: Only runs of this `user`. Servers of 2024 ignore it.
+            created_by_account: Only runs of this member, by e-mail address. Servers of 2024 ignore it.
+            limit: Entries per page, 1 to 100.
+            **options: See `AppCallOptions`; `timeout` applies to each page.
+        """
+        query: dict[str, Any] = {
+            "keyword": keyword,
+            "status": status,
+            "created_at__before": created_at__before,
+            "created_at__after": created_at__after,
+            "created_by_end_user_session_id": created_by_end_user_session_id,
+            "created_by_account": created_by_account,
+        }
+        return pages(self._api, operations.LIST_WORKFLOW_LOGS, options, next_number, query=query, limit=limit)
+
+    def _stream(
+        self,
+        inputs: Mapping[str, Json],
+        files: FileInputs | None,
+        workflow_id: str | None,
+        options: AppRunOptions,
+        on_ping: Callable[[], object] | None = None,
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        operation, ids = _operation(workflow_id)
+        body = run_body(inputs, files, response_mode="streaming")
+        request = self._api.build(operation, options, ids=ids, json=body)
+        spec = RunSpec(request=request, kind="workflow", stop=operations.STOP_WORKFLOW, recovers=True)
+        return EventStream(self._api, spec, WorkflowAccumulator(), on_ping=on_ping)
+
+
+def _operation(workflow_id: str | None) -> tuple[Operation[BlockingRun], dict[str, str]]:
+    """Return the operation that runs a version of the workflow, and the ids in its path."""
+    if workflow_id is None:
+        return operations.RUN_WORKFLOW, {}
+    return operations.RUN_WORKFLOW_VERSION, {"workflow_id": workflow_id}

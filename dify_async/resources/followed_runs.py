@@ -1,0 +1,184 @@
+"""Runs that exist already: follow, resume and stop them. The same on both APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Unpack
+
+import attrs
+
+from dify_async._http.api import Api
+from dify_async._streaming.recovery import follow_request
+from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._types import Json
+from dify_async._wire.results import Progress, WorkflowAccumulator
+from dify_async.events import WorkflowEvent
+from dify_async.models import RunHandle, WorkflowResult
+from dify_async.operations import app as operations
+from dify_async.options import AppCallOptions
+from dify_async.resources._base import Resource
+from dify_async.resources.app.forms import submit_form
+
+
+@attrs.frozen
+class FollowedRuns(Resource):
+    """Runs of workflows and chatflows, by their ids or handles."""
+
+    def attach(
+        self,
+        run: str | RunHandle,
+        *,
+        include_state_snapshot: bool = True,
+        continue_on_pause: bool = False,
+        on_ping: Callable[[], object] | None = None,
+        **options: Unpack[AppCallOptions],
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        """Follow the events of a run that was started elsewhere or earlier; runs of chatflows too.
+
+        Everything the server sends is delivered: a snapshot repeats events as they were, with the run's id in
+        place of the task id. Text that was streamed before is lost; the outputs at the end are complete. A
+        run that has ended yields its last event. Leaving the stream does not stop the run.
+
+        Args:
+            run: The run's id, or its handle. A handle is followed as its own end user.
+            include_state_snapshot: First repeat the nodes that have started and finished so far.
+            continue_on_pause: Go on after a pause, instead of ending there.
+            on_ping: Called at each ping, about every 10 seconds of silence.
+            **options: See `AppCallOptions`.
+
+        Raises:
+            NotFound: this app and this end user have no such run.
+        """
+        # The Web API ends its stream at a pause nevertheless, so the stream reconnects.
+        goes_on = continue_on_pause and not self._api.auth.sends_user
+        return self._follow(
+            run,
+            options,
+            snapshot=include_state_snapshot,
+            continue_on_pause=continue_on_pause,
+            recovers=goes_on,
+            on_ping=on_ping,
+        )
+
+    async def wait(
+        self, run: str | RunHandle, *, continue_on_pause: bool = False, **options: Unpack[AppCallOptions]
+    ) -> WorkflowResult:
+        """Wait for the end of a run that was started elsewhere or earlier; runs of chatflows too.
+
+        The run is followed, and its record is read where it cannot be followed (the Web API has no records):
+        through broken connections, restarts of the server and deployments. Cancelling the call does not stop
+        the run.
+
+        Args:
+            run: The run's id, or its handle. A handle is followed as its own end user.
+            continue_on_pause: Keep waiting while the run waits for a person. Right after a form was submitted
+                elsewhere, the server may still report the pause.
+            **options: See `AppCallOptions`.
+
+        Raises:
+            RunFailed: the run failed; `RunStopped` and `RunPaused` are subclasses.
+            NotFound: this app has no such run.
+            StreamInterrupted: the run made no progress for 21 minutes.
+            TotalTimeout: it took longer than `timeout`.
+        """
+        stream = self._follow(
+            run, options, snapshot=True, continue_on_pause=continue_on_pause, recovers=True, is_stored=True
+        )
+        async with stream:
+            return await stream.result()
+
+    def resume(
+        self,
+        run: str | RunHandle,
+        form_token: str,
+        inputs: Mapping[str, Json],
+        action: str,
+        *,
+        on_ping: Callable[[], object] | None = None,
+        **options: Unpack[AppCallOptions],
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        """Submit the form that a run waits for, and follow what happens next; runs of chatflows too.
+
+        The stream is opened before the form is submitted, so that no event is lost. (A session that allows a
+        single connection submits first, and then repeats the nodes that have finished.) The run may pause
+        again. Leaving the stream does not stop the run. A run can be resumed days later and from another
+        process: its handle and the form's token are all it takes.
+
+        Args:
+            run: The run's id, or its handle. A handle is followed as its own end user.
+            form_token: The form's token: `result.paused.forms[...].form_token`.
+            inputs: A value for each input of the form, by `output_variable_name`. A file input takes an
+                `InputFile`, uploaded as the run's end user, or a file from the Web API's `forms.upload`.
+            action: The `id` of one of the form's actions.
+            on_ping: Called at each ping, about every 10 seconds of silence.
+            **options: See `AppCallOptions`.
+
+        Raises:
+            InvalidFormData: an input is missing, or there is no such action.
+            FormClosed: the form was submitted already, or has expired (412).
+            NotFound: there is no such run, or no such form.
+            RateLimited: too many submissions within a minute (Web API, by address).
+        """
+        api = self._api_of(run)
+
+        async def submit() -> None:
+            await submit_form(api, form_token, inputs, action, options)
+
+        return self._follow(
+            run,
+            options,
+            snapshot=api.transport.has_one_connection,
+            continue_on_pause=False,
+            recovers=True,
+            on_ping=on_ping,
+            submit=submit,
+            submitted_form=form_token,
+        )
+
+    async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
+        """Ask the server to stop a run; it ends within a second or two as stopped.
+
+        Dify answers "success" for every task id, including unknown ones and those of runs that have ended, so
+        the answer tells nothing. Never held back by `max_concurrent`.
+
+        Args:
+            task_id: From `EventStream.task_id`, a `RunHandle` or any event: not the run's id.
+            **options: See `AppCallOptions`.
+        """
+        await self._api.call(operations.STOP_WORKFLOW, options, ids={"task_id": task_id})
+
+    def _follow(
+        self,
+        run: str | RunHandle,
+        options: AppCallOptions,
+        *,
+        snapshot: bool,
+        continue_on_pause: bool,
+        recovers: bool,
+        is_stored: bool = False,
+        on_ping: Callable[[], object] | None = None,
+        submit: Callable[[], Awaitable[None]] | None = None,
+        submitted_form: str | None = None,
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        api = self._api_of(run)
+        run_id = run.run_id if isinstance(run, RunHandle) else run
+        spec = RunSpec(
+            request=follow_request(
+                api, run_id, options, snapshot=snapshot, continue_on_pause=continue_on_pause
+            ),
+            kind=run.kind if isinstance(run, RunHandle) else "workflow",
+            stop=operations.STOP_WORKFLOW,
+            is_ours=False,
+            recovers=recovers,
+            is_stored=is_stored,
+            continue_on_pause=continue_on_pause,
+            submit=submit,
+        )
+        progress = Progress(run_id=run_id)
+        # Until the worker has received the form, a snapshot still says that the run waits for it.
+        progress.note_form(submitted_form)
+        accumulator = WorkflowAccumulator(progress, continue_on_pause=continue_on_pause)
+        return EventStream(api, spec, accumulator, on_ping=on_ping)
+
+    def _api_of(self, run: str | RunHandle) -> Api:
+        return self._api.for_user(run.user if isinstance(run, RunHandle) else None)

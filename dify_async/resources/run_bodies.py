@@ -1,0 +1,170 @@
+"""What the methods that start a run have in common: inputs, files, traces, the form check."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from dify_async._http.api import Api, checked_options
+from dify_async._streaming.stream import EventStream
+from dify_async._types import Json
+from dify_async._wire.operation import Operation
+from dify_async.errors import ConfigurationError, DecodeError
+from dify_async.events import WorkflowEvent
+from dify_async.files import FileInputs, FileSource, InputFile
+from dify_async.models import AppParameters, RemoteFile, RunHandle, UploadedFile, WorkflowResult
+from dify_async.models._base import as_list
+from dify_async.operations.app import GET_APP_PARAMETERS
+from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
+
+AnswerT = TypeVar("AnswerT")
+
+_log: Final = logging.getLogger("dify_async")
+
+
+def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Json) -> dict[str, Json]:
+    """Return the body of a request that starts a run; fields that are None are omitted."""
+    if not isinstance(inputs, Mapping):
+        raise ConfigurationError(
+            f"`inputs` must be a mapping of variable names to values, got {type(inputs).__name__}"
+        )
+    body: dict[str, Json] = {"inputs": without_none(inputs)}
+    if files is not None:
+        if isinstance(files, str | bytes) or not isinstance(files, Iterable):
+            raise ConfigurationError(f"`files` must be a list of files, got {type(files).__name__}")
+        body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
+    return body | {name: value for name, value in fields.items() if value is not None}
+
+
+def without_none(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """Return inputs without None, also in lists of files: the server takes both for missing."""
+    return {
+        name: [item for item in value if item is not None] if _is_list_of_files(value) else value
+        for name, value in inputs.items()
+        if value is not None
+    }
+
+
+def _is_list_of_files(value: Json) -> bool:
+    items = as_list(value)
+    return items is not None and any(
+        isinstance(item, (InputFile, UploadedFile, RemoteFile)) for item in items
+    )
+
+
+def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | None) -> InputFile:
+    """Return a file that is uploaded by itself."""
+    if not isinstance(file, InputFile):
+        return InputFile(file, name=name, mime_type=mime_type)
+    if name is not None or mime_type is not None:
+        raise ConfigurationError("pass `name` and `mime_type` to the InputFile itself")
+    return file
+
+
+def with_trace(options: AppRunOptions, trace_id: str | None, trace_session_id: str | None) -> AppRunOptions:
+    """Return the options of a call with its trace headers."""
+    headers = {"X-Trace-Id": trace_id, "X-Trace-Session-Id": trace_session_id}
+    given = {name: value for name, value in headers.items() if value is not None}
+    if not given:
+        return options
+    return {**options, "extra_headers": {**given, **(options.get("extra_headers") or {})}}
+
+
+def checked_mode(response_mode: str) -> str:
+    """Return the response mode of a call."""
+    if response_mode not in {"streaming", "blocking"}:
+        raise ConfigurationError(
+            f'`response_mode` must be "streaming" or "blocking", got {response_mode!r:.100}'
+        )
+    return response_mode
+
+
+def call_options(options: AppRunOptions) -> AppCallOptions:
+    """Return the options of a run without those that belong to its body."""
+    return {name: value for name, value in options.items() if name != "extra_body"}  # type: ignore[return-value]
+
+
+async def run_in_blocking_mode(
+    api: Api,
+    operation: Operation[AnswerT],
+    options: CallOptions,
+    *,
+    ids: Mapping[str, str] | None = None,
+    query: Mapping[str, Any] | None = None,
+    json: Mapping[str, Json] | None = None,
+) -> AnswerT:
+    """Start a run and return its answer in one piece."""
+    async with api.slot():
+        try:
+            return await api.call(operation, options, ids=ids, query=query, json=json)
+        except asyncio.CancelledError:
+            _log.warning("%s: cancelled in blocking mode, so the run continues", operation.name)
+            raise
+
+
+async def read_handle(run: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle | None:
+    """Read a stream until its run has started, and return the handle; None if the run ended before that.
+
+    A run that the server rejects has an id from 1.15 on, but no task id of its own.
+    """
+    async for _ in run:
+        if run.task_id is not None and run.handle is not None:
+            return run.handle
+    return None
+
+
+async def start(stream: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle:
+    """Start a run, and detach from it as soon as its id is known."""
+    async with stream as run:
+        handle = await read_handle(run)
+        if handle is None:
+            await run.result()  # Raises for a run that was rejected, or failed before it started.
+            handle = run.handle
+        if handle is None:
+            raise DecodeError("the run ended without an id")
+        run.detach()
+        return handle
+
+
+@attrs.define
+class FormCheck:
+    """The app's input form, requested once, to validate many inputs against."""
+
+    _api: Api
+    _options: AppCallOptions
+    _parameters: AppParameters | None = None
+    _requesting: asyncio.Lock = attrs.Factory(asyncio.Lock)
+
+    async def check(self, inputs: Mapping[str, Json]) -> None:
+        """Raise `ConfigurationError` for inputs that the server would reject."""
+        async with self._requesting:
+            if self._parameters is None:
+                self._parameters = await self._api.call(GET_APP_PARAMETERS, self._options)
+        run_body(inputs, None)  # Rejects what is not a mapping.
+        problems = self._parameters.check(inputs)
+        if problems:
+            raise ConfigurationError(f"the inputs do not match the app's form: {'; '.join(problems)}")
+
+
+def row_arguments(
+    method: Callable[..., object], row: Mapping[str, Any], operation: Operation[Any]
+) -> dict[str, Any]:
+    """Return a row as keyword arguments of a method that starts a run.
+
+    Raises:
+        ConfigurationError: the row is not a mapping, or the method does not take it.
+    """
+    if not isinstance(row, Mapping):
+        raise ConfigurationError(f"a row must be a str or a mapping of arguments, got {type(row).__name__}")
+    try:
+        bound = inspect.signature(method).bind(**row)
+        options = bound.arguments.get("options", {})
+        checked_options(options, operation, takes_user=True, method=method.__qualname__)
+    except TypeError as exc:
+        raise ConfigurationError(f"the row does not match the arguments of the call: {exc}") from None
+    return dict(row)

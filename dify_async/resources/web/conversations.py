@@ -1,0 +1,59 @@
+"""Conversations of an end user of a web app."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import attrs
+
+from dify_async._http.pager import Pager
+from dify_async.models import Conversation
+from dify_async.operations import app, web
+from dify_async.options import CallOptions
+from dify_async.resources._base import after_last, pages
+from dify_async.resources.app.conversations import ConversationsOfBothApis, SortBy
+
+
+@attrs.frozen
+class WebConversations(ConversationsOfBothApis):
+    """Conversations of the end user that were started through this API."""
+
+    def list(
+        self,
+        *,
+        sort_by: SortBy | None = None,
+        pinned: bool | None = None,
+        limit: int = 20,
+        **options: Unpack[CallOptions],
+    ) -> Pager[Conversation]:
+        """List the conversations.
+
+        Args:
+            sort_by: A minus sign puts the newest first. Default: `-updated_at`.
+            pinned: Only those that are pinned, or only those that are not.
+            limit: Entries per page, 1 to 100.
+            **options: See `CallOptions`; `timeout` applies to each page.
+        """
+        query = {"sort_by": sort_by, "pinned": pinned}
+        return pages(self._api, app.LIST_CONVERSATIONS, options, after_last, query=query, limit=limit)
+
+    async def pin(self, conversation_id: str, **options: Unpack[CallOptions]) -> None:
+        """Pin a conversation, also one that is pinned already.
+
+        Args:
+            conversation_id: The conversation's id.
+            **options: See `CallOptions`.
+
+        Raises:
+            NotFound: this end user has no such conversation.
+        """
+        await self._api.call(web.PIN_CONVERSATION, options, ids={"conversation_id": conversation_id})
+
+    async def unpin(self, conversation_id: str, **options: Unpack[CallOptions]) -> None:
+        """Unpin a conversation, also one that is not pinned or does not exist.
+
+        Args:
+            conversation_id: The conversation's id.
+            **options: See `CallOptions`.
+        """
+        await self._api.call(web.UNPIN_CONVERSATION, options, ids={"conversation_id": conversation_id})

@@ -1,0 +1,73 @@
+"""The forms that paused runs wait for, and the files that go into them."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import attrs
+
+from dify_async._http.passport import checked_token
+from dify_async._http.redaction import Secret
+from dify_async.files import FileSource, InputFile
+from dify_async.models import UploadedFile, UploadToken
+from dify_async.operations import web as operations
+from dify_async.options import CallOptions
+from dify_async.resources.app.forms import Forms
+from dify_async.resources.run_bodies import input_file
+
+
+@attrs.frozen
+class WebForms(Forms):
+    """The forms of paused runs, by their tokens, with files for them."""
+
+    async def upload_token(self, form_token: str, **options: Unpack[CallOptions]) -> UploadToken:
+        """Return a token for uploading files for a form; valid for many files, until the form closes.
+
+        Args:
+            form_token: The form's token.
+            **options: See `CallOptions`.
+
+        Raises:
+            NotFound: there is no such form.
+            FormClosed: the form was submitted already, or has expired (412).
+        """
+        return await self._api.call(
+            operations.CREATE_FORM_UPLOAD_TOKEN,
+            options,
+            ids={"form_token": form_token},
+            secrets=(form_token,),
+        )
+
+    async def upload(
+        self,
+        file: FileSource | InputFile,
+        upload_token: str,
+        *,
+        name: str | None = None,
+        mime_type: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> UploadedFile:
+        """Upload a file for a form; the returned object can be used in the form's inputs.
+
+        Args:
+            file: A path, bytes, a file opened in binary mode, an async iterable of bytes, or an `InputFile`;
+                the server fetches an `InputFile.url` itself.
+            upload_token: From `upload_token(form_token)`.
+            name: The name to store. Default: that of the source; bytes and iterables need one.
+            mime_type: The declared MIME type. Default: by the extension.
+            **options: See `CallOptions`.
+
+        Raises:
+            Forbidden: the token is unknown or expired: request another.
+            FileTooLarge: the file is larger than the server's limit.
+        """
+        token = checked_token(upload_token, "upload_token")
+        headers = {"Authorization": Secret(f"Bearer {token}"), **(options.get("extra_headers") or {})}
+        given = input_file(file, name, mime_type)
+        return await self._api.call(
+            operations.UPLOAD_FORM_FILE,
+            {**options, "extra_headers": headers},
+            file=given if given.address is None else None,
+            form=None if given.address is None else {"url": given.address},
+            secrets=(token,),
+        )

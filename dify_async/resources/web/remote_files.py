@@ -1,0 +1,44 @@
+"""Files at URLs, which the server fetches."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import attrs
+
+from dify_async.models import RemoteFile, RemoteFileInfo
+from dify_async.operations import web as operations
+from dify_async.options import CallOptions
+from dify_async.resources._base import Resource
+
+
+@attrs.frozen
+class RemoteFiles(Resource):
+    """Files at URLs, which the server fetches."""
+
+    async def info(self, url: str, **options: Unpack[CallOptions]) -> RemoteFileInfo:
+        """Return type and size of the file at a URL.
+
+        Args:
+            url: The URL, which the server must be able to reach.
+            **options: See `CallOptions`.
+
+        Raises:
+            ServerError: there is no such file (server 1.14: a 500).
+        """
+        return await self._api.call(operations.GET_REMOTE_FILE, options, ids={"url": url})
+
+    async def upload(self, url: str, **options: Unpack[CallOptions]) -> RemoteFile:
+        """Let the server fetch and store a file, as if it had been uploaded.
+
+        The returned object can be used in the inputs of a run.
+
+        Args:
+            url: The URL, which the server must be able to reach.
+            **options: See `CallOptions`.
+
+        Raises:
+            BadRequest: the server cannot fetch it.
+            FileTooLarge: larger than the server's limit.
+        """
+        return await self._api.call(operations.UPLOAD_REMOTE_FILE, options, json={"url": url})

@@ -1,0 +1,25 @@
+"""The server of a web app."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import attrs
+
+from dify_async.models import SystemFeatures
+from dify_async.operations import web as operations
+from dify_async.options import CallOptions
+from dify_async.resources._base import Resource
+
+
+@attrs.frozen
+class System(Resource):
+    """The server."""
+
+    async def features(self, **options: Unpack[CallOptions]) -> SystemFeatures:
+        """Return what the server can do, and whether its web apps may require a login.
+
+        Args:
+            **options: See `CallOptions`.
+        """
+        return await self._api.call(operations.GET_SYSTEM_FEATURES, options)

@@ -1,0 +1,101 @@
+"""Run the workflow of a web app, and find its runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Unpack
+
+import attrs
+
+from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._types import Json
+from dify_async._wire.results import WorkflowAccumulator
+from dify_async.events import WorkflowEvent
+from dify_async.files import FileInputs
+from dify_async.models import RunHandle, WorkflowResult
+from dify_async.operations import app as operations
+from dify_async.options import RunOptions
+from dify_async.resources.followed_runs import FollowedRuns
+from dify_async.resources.run_bodies import run_body, start
+
+
+@attrs.frozen
+class WebWorkflows(FollowedRuns):
+    """Run workflows, and find their runs again."""
+
+    async def run(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        files: FileInputs | None = None,
+        **options: Unpack[RunOptions],
+    ) -> WorkflowResult:
+        """Run the app's workflow and return its result.
+
+        The run is streamed, because the Web API has no other response, and accumulated to its result.
+        Cancelling the call stops the run on the server.
+
+        Args:
+            inputs: The values of the app's input form, by variable name, including `InputFile`s; `{}` for
+                none.
+            files: For apps that take files besides their inputs.
+            **options: See `RunOptions`.
+
+        Raises:
+            RunFailed: the run failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
+            ApiError: the server rejected the call.
+            OutcomeUnknown: the connection broke before the run sent its id; it may have started.
+            StreamInterrupted: the stream was interrupted, and the run was not found again.
+            TransportError: no connection, or a timeout expired.
+        """
+        async with self.stream(inputs, files=files, **options) as run:
+            return await run.result()
+
+    def stream(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        files: FileInputs | None = None,
+        on_ping: Callable[[], object] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> EventStream[WorkflowEvent, WorkflowResult]:
+        """Run the app's workflow and follow its events, which omit the inputs and outputs of nodes.
+
+        Entering the returned `EventStream` sends the request, and raises the errors of `run`.
+
+        Args:
+            inputs: The values of the app's input form, by variable name, including `InputFile`s; `{}` for
+                none.
+            files: For apps that take files besides their inputs.
+            on_ping: Called at each ping, about every 10 seconds of silence.
+            **options: See `RunOptions`.
+        """
+        request = self._api.build(operations.RUN_WORKFLOW, options, json=run_body(inputs, files))
+        spec = RunSpec(request=request, kind="workflow", stop=operations.STOP_WORKFLOW, recovers=True)
+        return EventStream(self._api, spec, WorkflowAccumulator(), on_ping=on_ping)
+
+    async def submit(
+        self,
+        inputs: Mapping[str, Json],
+        *,
+        files: FileInputs | None = None,
+        **options: Unpack[RunOptions],
+    ) -> RunHandle:
+        """Start a run without waiting for its end, and return its handle.
+
+        The handle finds the run again, here or in another process of the same end user. Cancelling the call
+        before it returns stops the run.
+
+        Args:
+            inputs: The values of the app's input form, by variable name, including `InputFile`s; `{}` for
+                none.
+            files: For apps that take files besides their inputs.
+            **options: See `RunOptions`.
+
+        Raises:
+            RunRejected: the server rejected the run, in most cases because of an input.
+            ApiError: the server rejected the call.
+            OutcomeUnknown: the connection broke before the run sent its id.
+            TransportError: no connection, or a timeout expired.
+        """
+        return await start(self.stream(inputs, files=files, **options))

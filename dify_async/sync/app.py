@@ -1,0 +1,148 @@
+"""The blocking client of an app's Service API: one line per method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dify_async.clients import app as clients
+from dify_async.resources import followed_runs
+from dify_async.resources.app import (
+    app,
+    audio,
+    chat,
+    completions,
+    conversations,
+    files,
+    forms,
+    messages,
+    workflows,
+)
+from dify_async.sync._base import Client, client_view
+from dify_async.sync.wrap import (
+    Blocking,
+    blocking,
+    blocking_batch,
+    blocking_pager,
+    blocking_stream,
+    resource,
+    with_arguments_of,
+)
+
+
+class FollowedRuns(Blocking):
+    """Runs of workflows and chatflows, by their ids or handles."""
+
+    attach = blocking_stream(followed_runs.FollowedRuns.attach)
+    wait = blocking(followed_runs.FollowedRuns.wait)
+    resume = blocking_stream(followed_runs.FollowedRuns.resume)
+    stop = blocking(followed_runs.FollowedRuns.stop)
+
+
+class Workflows(FollowedRuns):
+    """Run workflows, and find their runs again. For keys of workflow apps."""
+
+    run = blocking(workflows.Workflows.run)
+    stream = blocking_stream(workflows.Workflows.stream)
+    submit = blocking(workflows.Workflows.submit)
+    run_many = blocking_batch(workflows.Workflows.run_many)
+    get = blocking(workflows.Workflows.get)
+    logs = blocking_pager(workflows.Workflows.logs)
+
+
+class Chat(Blocking):
+    """Chat with chat, agent and chatflow apps."""
+
+    send = blocking(chat.Chat.send)
+    stream = blocking_stream(chat.Chat.stream)
+    send_many = blocking_batch(chat.Chat.send_many)
+    stop = blocking(chat.Chat.stop)
+
+
+class Completions(Blocking):
+    """Completion apps: one text for the values of a form."""
+
+    create = blocking(completions.Completions.create)
+    create_many = blocking_batch(completions.Completions.create_many)
+    stream = blocking_stream(completions.Completions.stream)
+    stop = blocking(completions.Completions.stop)
+
+
+class Conversations(Blocking):
+    """Conversations of the end user that were started through this API."""
+
+    list = blocking_pager(conversations.Conversations.list)
+    delete = blocking(conversations.Conversations.delete)
+    rename = blocking(conversations.Conversations.rename)
+    variables = blocking_pager(conversations.Conversations.variables)
+    update_variable = blocking(conversations.Conversations.update_variable)
+
+
+class Messages(Blocking):
+    """The messages of conversations."""
+
+    list = blocking_pager(messages.Messages.list)
+    feedback = blocking(messages.Messages.feedback)
+    suggested = blocking(messages.Messages.suggested)
+
+
+class Files(Blocking):
+    """Upload files, and read the files of messages."""
+
+    upload = blocking(files.Files.upload)
+    preview = blocking(files.Files.preview)
+    download = blocking(files.Files.download)
+
+
+class Audio(Blocking):
+    """Turn speech into text, and text into speech."""
+
+    transcribe = blocking(audio.Audio.transcribe)
+    speak = blocking(audio.Audio.speak)
+
+
+class Forms(Blocking):
+    """The forms of paused runs, by their tokens."""
+
+    get = blocking(forms.Forms.get)
+    submit = blocking(forms.Forms.submit)
+
+
+class App(Blocking):
+    """The app that the key belongs to. None of these calls needs an end user."""
+
+    info = blocking(app.App.info)
+    parameters = blocking(app.App.parameters)
+    meta = blocking(app.App.meta)
+    site = blocking(app.App.site)
+    feedbacks = blocking_pager(app.App.feedbacks)
+
+
+class AppClient(Client):
+    """One app of Dify, by its API key. Blocking.
+
+    ```python
+    with AppClient("app-...", user="ada") as client:
+        result = client.workflows.run({"city": "Lisbon"})
+    ```
+
+    Takes the arguments of `dify_async.AppClient`, except that `session` is rejected, because a session
+    belongs to an event loop. A `limiter` is used in the event loop of the blocking clients. Any number of
+    threads may share a client. It continues to work in a forked child, with connections of its own, and
+    pickles as its settings; the pickle contains the key.
+    """
+
+    workflows = resource(Workflows)
+    chat = resource(Chat)
+    completions = resource(Completions)
+    conversations = resource(Conversations)
+    messages = resource(Messages)
+    files = resource(Files)
+    audio = resource(Audio)
+    forms = resource(Forms)
+    app = resource(App)
+
+    @with_arguments_of(clients.AppClient)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(clients.AppClient, args, kwargs)
+
+    for_key = client_view(clients.AppClient.for_key)

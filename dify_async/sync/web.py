@@ -1,0 +1,193 @@
+"""The blocking client of a web app: one line per method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dify_async.clients import web as clients
+from dify_async.resources.web import (
+    app,
+    auth,
+    chat,
+    conversations,
+    files,
+    forms,
+    messages,
+    remote_files,
+    saved_messages,
+    system,
+    workflows,
+)
+from dify_async.sync._base import Client
+from dify_async.sync.app import Audio, Completions, FollowedRuns, Forms, Messages
+from dify_async.sync.wrap import (
+    Blocking,
+    blocking,
+    blocking_pager,
+    blocking_stream,
+    blocking_view,
+    resource,
+    with_arguments_of,
+)
+
+
+class Auth(Blocking):
+    """Log in to web apps that are not public. Community servers and the cloud have only public ones."""
+
+    passport = blocking(auth.Auth.passport)
+    login = blocking(auth.Auth.login)
+    send_login_code = blocking(auth.Auth.send_login_code)
+    login_with_code = blocking(auth.Auth.login_with_code)
+    send_password_reset = blocking(auth.Auth.send_password_reset)
+    check_password_reset = blocking(auth.Auth.check_password_reset)
+    reset_password = blocking(auth.Auth.reset_password)
+    status = blocking(auth.Auth.status)
+    logout = blocking(auth.Auth.logout)
+
+
+class WebWorkflows(FollowedRuns):
+    """Run workflows, and find their runs again."""
+
+    run = blocking(workflows.WebWorkflows.run)
+    stream = blocking_stream(workflows.WebWorkflows.stream)
+    submit = blocking(workflows.WebWorkflows.submit)
+
+
+class WebConversation(Blocking):
+    """A conversation of the Web API: each message follows the last one, so that the model remembers.
+
+    ```python
+    talk = web.chat.conversation()
+    talk.send("My name is Ada.")
+    print(talk.send("What is my name?").answer)
+    ```
+    """
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The conversation's id. None before the first answer has begun."""
+        return self._wrapped.conversation_id  # type: ignore[no-any-return]
+
+    @property
+    def last_message_id(self) -> str | None:
+        """The message that the next one will follow."""
+        return self._wrapped.last_message_id  # type: ignore[no-any-return]
+
+    send = blocking(chat.WebConversation.send)
+    stream = blocking_stream(chat.WebConversation.stream)
+
+
+class WebChat(Blocking):
+    """Chat with chat, agent and chatflow apps."""
+
+    send = blocking(chat.WebChat.send)
+    stream = blocking_stream(chat.WebChat.stream)
+    stop = blocking(chat.WebChat.stop)
+    conversation = blocking_view(chat.WebChat.conversation, WebConversation)
+
+
+class WebConversations(Blocking):
+    """Conversations of the end user that were started through this API."""
+
+    list = blocking_pager(conversations.WebConversations.list)
+    delete = blocking(conversations.WebConversations.delete)
+    rename = blocking(conversations.WebConversations.rename)
+    pin = blocking(conversations.WebConversations.pin)
+    unpin = blocking(conversations.WebConversations.unpin)
+
+
+class WebMessages(Messages):
+    """The messages of conversations and completions."""
+
+    more_like_this = blocking(messages.WebMessages.more_like_this)
+
+
+class SavedMessages(Blocking):
+    """Answers of completion apps that the end user has saved."""
+
+    list = blocking_pager(saved_messages.SavedMessages.list)
+    save = blocking(saved_messages.SavedMessages.save)
+    delete = blocking(saved_messages.SavedMessages.delete)
+
+
+class WebFiles(Blocking):
+    """Upload files for inputs and messages."""
+
+    upload = blocking(files.WebFiles.upload)
+
+
+class RemoteFiles(Blocking):
+    """Files at URLs, which the server fetches."""
+
+    info = blocking(remote_files.RemoteFiles.info)
+    upload = blocking(remote_files.RemoteFiles.upload)
+
+
+class WebForms(Forms):
+    """The forms of paused runs, by their tokens, with files for them."""
+
+    upload_token = blocking(forms.WebForms.upload_token)
+    upload = blocking(forms.WebForms.upload)
+
+
+class WebApp(Blocking):
+    """The web app: its page, its form, who may use it."""
+
+    site = blocking(app.WebApp.site)
+    parameters = blocking(app.WebApp.parameters)
+    meta = blocking(app.WebApp.meta)
+    access_mode = blocking(app.WebApp.access_mode)
+    permission = blocking(app.WebApp.permission)
+
+
+class System(Blocking):
+    """The server."""
+
+    features = blocking(system.System.features)
+
+
+class WebAppClient(Client):
+    """One web app of Dify, by the code in its address. Blocking.
+
+    ```python
+    with WebAppClient("kJ2hQ9xTz4Lm7PwR", user="visitor-81") as web:
+        talk = web.chat.conversation()
+        print(talk.send("What is on tonight?").answer)
+    ```
+
+    Takes the arguments of `dify_async.WebAppClient`. What is said of the blocking `AppClient` applies here
+    too.
+    """
+
+    auth = resource(Auth)
+    workflows = resource(WebWorkflows)
+    chat = resource(WebChat)
+    completions = resource(Completions)
+    conversations = resource(WebConversations)
+    messages = resource(WebMessages)
+    saved_messages = resource(SavedMessages)
+    files = resource(WebFiles)
+    remote_files = resource(RemoteFiles)
+    audio = resource(Audio)
+    forms = resource(WebForms)
+    app = resource(WebApp)
+    system = resource(System)
+
+    @with_arguments_of(clients.WebAppClient)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(clients.WebAppClient, args, kwargs)
+
+    @property
+    def app_code(self) -> str:
+        """The web app's code."""
+        return self.async_client.app_code  # type: ignore[no-any-return]
+
+    @property
+    def passport(self) -> str | None:
+        """The passport, a secret, to be passed again as `passport=`. None before the first call."""
+        return self.async_client.passport  # type: ignore[no-any-return]
+
+    @property
+    def login_token(self) -> str | None:
+        """The login, a secret, to be passed again as `login_token=`. None without a login."""
+        return self.async_client.login_token  # type: ignore[no-any-return]

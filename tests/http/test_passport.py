@@ -1,0 +1,431 @@
+"""Passports of the Web API: fetched when they are needed, shared, kept, and renewed once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import pickle
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import attrs
+import pytest
+from aiohttp import web
+
+from dify_async import InputFile, Retry, WebAppClient, errors
+from dify_async.operations import web as web_operations
+from dify_async.testing import FakeDify, Refuse
+from tests.support.clients import NO_RETRY, web_client
+from tests.support.limits import HANGS_AFTER
+from tests.support.servers import serve
+
+CODE = "kJ2hQ9xTz4Lm7PwR"
+ENDED = b'data: {"event": "workflow_finished", "workflow_run_id": "r", "data": {"id": "r", "status": "succeeded"}}\n\n'
+
+
+@attrs.define
+class Office:
+    """A server that gives passports away and asks for them."""
+
+    base_url: str = ""
+    given: list[str] = attrs.Factory(list[str])
+    """Every passport that was fetched, with the user that it is for."""
+    good: set[str] = attrs.Factory(set[str])
+    refusal: tuple[str, str] | None = None
+    """What is answered to a passport that is not good, and to a passport's request without a login."""
+    runs: int = 0
+    always_the_same: bool = False
+    """Whether passports of an end user read the same, as those of a public app do."""
+    token: Any = None
+    """What is told instead of a passport or a login."""
+    open: asyncio.Event = attrs.Factory(asyncio.Event)
+    """Until it is set, who asks for a passport waits."""
+    asked: list[web.BaseRequest] = attrs.Factory(list[web.BaseRequest])
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()
+        self.asked.append(request)
+        if request.path == "/api/passport":
+            await self.open.wait()
+            return self._passport(request)
+        if request.path == "/api/login":
+            token = "login-token" if self.token is None else self.token
+            return web.json_response({"result": "success", "data": {"access_token": token}})
+        if request.path in {"/api/logout", "/api/system-features"}:
+            return web.json_response({"result": "success"})
+        if request.headers.get("X-App-Passport") not in self.good:
+            code = self.refusal or ("unauthorized", "App token is invalid.")
+            return _refused(*code)
+        if request.path == "/api/workflows/run":
+            self.runs += 1
+            return web.Response(body=ENDED, content_type="text/event-stream")
+        return web.json_response({"opening_statement": "hi"})
+
+    def _passport(self, request: web.BaseRequest) -> web.Response:
+        if self.token is not None:
+            return web.json_response({"access_token": self.token})
+        if self.refusal is not None and request.headers.get("Authorization") != "Bearer login-token":
+            return _refused(*self.refusal)
+        number = 1 if self.always_the_same else len(self.given) + 1
+        passport = f"passport-{number}-{request.query.get('user_id', 'nobody')}"
+        self.given.append(passport)
+        self.good.add(passport)
+        return web.json_response({"access_token": passport})
+
+
+def _refused(code: str, message: str) -> web.Response:
+    return web.json_response({"code": code, "message": message, "status": 401}, status=401)
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    office = Office()
+    office.open.set()
+    async with serve(office.answer) as office.base_url:
+        yield office
+
+
+async def _until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(HANGS_AFTER):
+        while not happened():
+            await asyncio.sleep(0.001)
+
+
+client_of = functools.partial(web_client, app_code=CODE, retry=NO_RETRY)
+
+
+async def test_it_is_fetched_once_for_everything_that_runs_at_the_same_time(office: Office) -> None:
+    async with client_of(office.base_url) as client:
+        assert client.passport is None
+        await asyncio.gather(*(client.app.parameters() for _ in range(20)), client.workflows.run({}))
+        assert client.passport == "passport-1-ada"
+    assert office.given == ["passport-1-ada"]
+    first = office.asked[0]
+    assert (first.path_qs, first.headers["X-App-Code"]) == ("/api/passport?user_id=ada", CODE)
+    assert "Authorization" not in first.headers
+    assert "X-App-Passport" not in first.headers
+
+
+async def test_it_is_kept_and_taken_in_again(office: Office) -> None:
+    async with client_of(office.base_url, user=None) as client:
+        await client.app.parameters()
+        kept = client.passport
+    assert kept == "passport-1-nobody"
+    assert type(kept) is str, "for those who store it"
+    async with (
+        client_of(office.base_url, passport=kept) as again,
+        pickle.loads(pickle.dumps(again)) as unpickled,
+    ):
+        await again.app.parameters()
+        await unpickled.app.parameters()
+    assert office.given == ["passport-1-nobody"]
+
+
+async def test_a_hundred_calls_renew_it_once_though_it_reads_the_same(office: Office) -> None:
+    office.always_the_same = True
+    async with client_of(office.base_url) as client:
+        await client.app.parameters()
+        office.good = type("Nothing", (set,), {"add": lambda *_: None})()
+        calls = (client.app.parameters() for _ in range(100))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {errors.Unauthorized}
+    assert office.given == ["passport-1-ada"] * 2
+    assert sum(request.path == "/api/parameters" for request in office.asked) == 201
+
+
+async def test_where_there_is_none_all_who_wait_are_told_so_at_once(office: Office) -> None:
+    office.refusal = ("unauthorized", "no")
+    async with client_of(office.base_url) as client:
+        office.open.clear()
+        calls = [asyncio.create_task(client.app.parameters()) for _ in range(100)]
+        await _until(lambda: len(office.asked) == 1)
+        office.open.set()
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert {str(outcome) for outcome in outcomes} == {str(outcomes[0])}
+        assert isinstance(outcomes[0], errors.Unauthorized)
+        assert len({id(outcome) for outcome in outcomes}) == 100, "each may be changed by who catches it"
+        assert [request.path for request in office.asked] == ["/api/passport"]
+        office.refusal = None
+        await client.app.parameters()
+
+
+async def test_who_is_cancelled_while_fetching_it_takes_nobody_along(office: Office) -> None:
+    async with client_of(office.base_url) as client:
+        office.open.clear()
+        first, second = (asyncio.create_task(client.app.parameters()) for _ in range(2))
+        await _until(lambda: len(office.asked) == 1)
+        first.cancel()
+        office.open.set()
+        assert (await second).opening_statement == "hi"
+        assert first.cancelled()
+
+
+async def test_tries_are_not_multiplied(fake_dify: FakeDify) -> None:
+    fake_dify.faults.append(Refuse(status=503, on="/passport", times=99))
+    retry = Retry(attempts=3, base=0.001)
+    async with web_client(fake_dify, retry=retry) as client:
+        for call in (client.app.parameters, lambda: client.workflows.run({})):
+            before = len(fake_dify.requests)
+            with pytest.raises(errors.ServerError, match="GET /passport"):
+                await call()
+            assert len(fake_dify.requests) - before == 3
+        fake_dify.faults.clear()
+        await client.workflows.run({})
+
+
+async def test_who_leaves_while_it_is_fetched_has_begun_no_run(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.open.clear()
+    async with client_of(office.base_url) as client:
+        run = asyncio.create_task(client.workflows.run({}))
+        await _until(lambda: len(office.asked) == 1)
+        run.cancel()
+        async with asyncio.timeout(HANGS_AFTER):
+            await asyncio.wait([run])
+        office.open.set()
+        await client.app.parameters()
+    assert office.runs == 0
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("token", ["", "a\r\nX-Evil: yes", "a b", "\u00e4", 7, ["secret"]])
+async def test_what_is_no_token_is_not_kept(office: Office, token: Any) -> None:
+    office.token = token
+    async with client_of(office.base_url) as client:
+        calls = {"GET /passport": client.app.parameters(), "POST /login": client.auth.login("a@b.c", "x")}
+        for operation, call in calls.items():
+            with pytest.raises(errors.DecodeError) as caught:
+                await call
+            assert caught.value.operation == operation
+            assert "X-Evil" not in str(caught.value)
+        assert (client.passport, client.login_token) == (None, None)
+
+
+async def test_each_end_user_has_their_own(office: Office) -> None:
+    async with client_of(office.base_url) as client:
+        bob = client.for_user("bob")
+        await client.app.parameters()
+        await bob.app.parameters()
+        assert (client.passport, bob.passport) == ("passport-1-ada", "passport-2-bob")
+
+
+async def test_a_passport_that_is_refused_is_renewed_once_for_all(office: Office) -> None:
+    async with client_of(office.base_url) as client:
+        await client.app.parameters()
+        office.good.clear()
+        results = await asyncio.gather(*(client.workflows.run({}) for _ in range(5)), client.app.parameters())
+        assert len(results) == 6
+        assert client.passport == "passport-2-ada"
+    assert office.given == ["passport-1-ada", "passport-2-ada"]
+    assert office.runs == 5
+
+
+async def test_a_renewed_passport_that_is_refused_too_is_an_error(office: Office) -> None:
+    async with client_of(office.base_url, passport="passport-stale") as client:
+        office.good = type("Nothing", (set,), {"add": lambda *_: None})()
+        with pytest.raises(errors.Unauthorized, match="passport"):
+            await client.app.parameters()
+    assert len([request for request in office.asked if request.path == "/api/parameters"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "says"),
+    [
+        ("web_sso_auth_required", errors.LoginRequired, r"client\.auth\.login"),
+        ("web_app_access_denied", errors.AppAccessDenied, "may not use"),
+        ("unauthorized", errors.Unauthorized, "passport"),
+    ],
+)
+async def test_an_app_that_is_not_public_says_what_to_do(
+    office: Office, code: str, kind: type[errors.Unauthorized], says: str
+) -> None:
+    office.refusal = (code, "no")
+    async with client_of(office.base_url) as client:
+        with pytest.raises(kind, match=says) as caught:
+            await client.workflows.run({})
+    assert type(caught.value) is kind
+    assert not caught.value.may_have_started
+    assert len(office.asked) == 1
+
+
+async def test_a_login_brings_a_passport_of_its_own(office: Office) -> None:
+    office.refusal = ("web_sso_auth_required", "Web app authentication required.")
+    async with client_of(office.base_url, passport="passport-of-a-visitor") as client:
+        with pytest.raises(errors.LoginRequired):
+            await client.app.parameters()
+        await client.auth.login("ada@example.org", "summer2026")
+        await client.app.parameters()
+        assert (client.login_token, client.passport) == ("login-token", "passport-1-ada")
+        office.good.clear()
+        await client.app.parameters()
+        assert client.passport == "passport-2-ada", "renewed by the same login"
+        await client.auth.logout()
+        assert (client.login_token, client.passport) == (None, None)
+    async with client_of(office.base_url, login_token="login-token") as again:
+        await again.app.parameters()
+        assert again.passport == "passport-3-ada"
+
+
+async def test_the_old_and_the_new_header_are_sent_and_no_cookie(office: Office) -> None:
+    async with client_of(office.base_url) as client:
+        await client.app.parameters()
+        await client.system.features()
+    own, features = office.asked[1:]
+    assert own.headers["Authorization"] == "Bearer passport-1-ada"
+    assert own.headers["X-App-Passport"] == "passport-1-ada"
+    assert own.headers["X-App-Code"] == CODE
+    for name in ("Authorization", "X-App-Passport", "X-App-Code", "Cookie"):
+        assert name not in features.headers
+
+
+async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    office.refusal = ("unauthorized", "what is passport-secret-1 and login-secret-2?")
+    async with client_of(
+        office.base_url, passport="passport-secret-1", login_token="login-secret-2"
+    ) as client:
+        with pytest.raises(errors.Unauthorized) as caught:
+            await client.app.parameters()
+        login = await client.auth.login("ada@example.org", "secret-password")
+        request = client._api.build(web_operations.LOGIN, {}, json={"password": "secret-password"})
+        texts = [
+            repr(client), repr(client._api), repr(client.auth), caplog.text, str(caught.value),
+            repr(login), repr(request),
+            caught.value.message, *traceback.format_exception(caught.value),
+        ]  # fmt: skip
+    assert "secret" not in "\n".join(texts)
+
+
+async def test_what_is_typed_in_is_shown_nowhere_though_the_server_quotes_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        # As the server's validator does (recording: `err_web_chat_missing_inputs`), and more.
+        sent = f"input_value={(await request.read()).decode()}, {request.path}, {dict(request.headers)}"
+        return web.json_response({"code": "invalid_param", "message": sent, "status": 400}, status=400)
+
+    password, code, token = "s3cret-password", "s3cret-code", "s3cret-token"
+    hidden = ["s3cret", *(base64.b64encode(text.encode()).decode() for text in (password, code))]
+    async with (
+        serve(answer) as base_url,
+        WebAppClient(CODE, base_url=base_url, passport="s3cret-passport") as client,
+    ):
+        calls: list[Awaitable[object]] = [
+            client.auth.login("ada@example.org", password),
+            client.auth.login_with_code("ada@example.org", code, token),
+            client.auth.check_password_reset("ada@example.org", code, token),
+            client.auth.reset_password(token, password),
+            client.forms.get(token),
+            client.forms.submit(token, {}, "approve"),
+            client.forms.upload_token(token),
+            client.forms.upload(InputFile(b"x", name="a.txt"), token),
+            client.app.meta(extra_headers={"X-Proxy-Token": token}),
+        ]
+        texts = []
+        for call in calls:
+            with pytest.raises(errors.InvalidParam, match="input_value=") as caught:
+                await call
+            error = caught.value
+            texts += [error.message, repr(error), *traceback.format_exception(error)]
+    texts += [record.getMessage() for record in caplog.records if record.name == "dify_async"]
+    assert [secret for secret in hidden if secret in "\n".join(texts)] == []
+
+
+async def test_what_is_no_text_is_refused_before_it_is_sent(office: Office) -> None:
+    wrong: Any = 401837
+    async with client_of(office.base_url) as client:
+        for call in (
+            client.auth.login("ada@example.org", wrong),
+            client.auth.login("ada@example.org", ""),
+            client.auth.login("ada@example.org", "401837\ud800"),
+            client.auth.login_with_code("ada@example.org", wrong, "t"),
+            client.auth.check_password_reset("ada@example.org", wrong, "t"),
+            client.auth.reset_password(wrong, "winter2027"),
+            client.forms.upload(b"x", wrong, name="a.txt"),
+        ):
+            with pytest.raises(errors.ConfigurationError) as caught:
+                await call
+            assert str(wrong) not in str(caught.value)
+    assert office.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (CODE, CODE),
+        (f"https://udify.app/chat/{CODE}", CODE),
+        (f"https://dify.test/sub/workflow/{CODE}/?theme=dark", CODE),
+        ("https://dify.test/chat/our-app_2", "our-app_2"),
+    ],
+)
+def test_the_code_may_be_the_whole_address(given: str, code: str) -> None:
+    assert WebAppClient(given).app_code == code
+
+
+@pytest.mark.parametrize(
+    "given", ["", "a b", "https://udify.app/", "../x", "ä", "https://[dify.test/chat/x", 7]
+)
+def test_what_is_no_code_is_refused(given: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match="app code"):
+        WebAppClient(given)
+
+
+@pytest.mark.parametrize("name", ["passport", "login_token"])
+def test_what_is_no_token_is_refused_without_showing_it(name: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match=name) as caught:
+        WebAppClient(CODE, **{name: "secret\r\nX: y"})  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
+
+
+def test_the_address_and_the_code_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFY_APP_CODE", CODE)
+    monkeypatch.setenv("DIFY_WEB_BASE_URL", "https://dify.test")
+    client = WebAppClient()
+    assert (client.app_code, client.base_url) == (CODE, "https://dify.test/api")
+    monkeypatch.delenv("DIFY_WEB_BASE_URL")
+    assert WebAppClient().base_url == "https://udify.app/api"
+
+
+@pytest.mark.parametrize(
+    ("address", "base_url"),
+    [
+        (f"https://udify.app/chat/{CODE}", "https://udify.app/api"),
+        (f"http://dify.test:8080/workflow/{CODE}/", "http://dify.test:8080/api"),
+        (f"https://dify.test/sub/chat/{CODE}?theme=dark", "https://dify.test/sub/api"),
+    ],
+)
+def test_the_address_of_an_app_tells_its_server(
+    address: str, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert WebAppClient(address).base_url == base_url
+    assert WebAppClient(address, base_url="https://api.test").base_url == "https://api.test/api"
+    monkeypatch.setenv("DIFY_APP_CODE", address)
+    assert WebAppClient().base_url == base_url
+    monkeypatch.setenv("DIFY_WEB_BASE_URL", "https://other.test")
+    assert WebAppClient().base_url == "https://other.test/api"
+
+
+async def test_a_community_server_has_no_logins() -> None:
+    async def answer(_: web.BaseRequest) -> web.Response:
+        body = {"code": "not_found", "message": "no", "status": 404}
+        return web.json_response(body, status=404)
+
+    async with serve(answer) as base_url, WebAppClient(CODE, base_url=base_url) as client:
+        for call in (
+            client.auth.login("a@b.c", "x"),
+            client.auth.send_login_code("a@b.c"),
+            client.auth.login_with_code("a@b.c", "1", "t"),
+            client.auth.send_password_reset("a@b.c"),
+            client.auth.check_password_reset("a@b.c", "1", "t"),
+            client.auth.reset_password("t", "x"),
+        ):
+            with pytest.raises(errors.NotSupportedByServer, match="enterprise"):
+                await call
+        with pytest.raises(errors.NotFound) as caught:
+            await client.app.parameters()
+        assert type(caught.value) is errors.NotFound

@@ -1,0 +1,364 @@
+"""The recipes of docs/recipes.md: they are the files of examples/, and here they run as they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from dify_async import AppClient, RunHandle, errors
+from dify_async.testing import FakeDify, Fault, Field, Node, Refuse, Workflow
+from tests.support.limits import HANGS_AFTER
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+FORECAST = Workflow(outputs=lambda inputs: {"forecast": f"sun in {inputs['city']}"})
+SLOW = Workflow(nodes=[Node("Slow", seconds=60)])
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are led by signals")
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def test_the_document_shows_the_files() -> None:
+    shown = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
+    assert sorted(shown) == sorted(file.read_text() for file in EXAMPLES.glob("*.py"))
+
+
+# Processes
+
+
+@contextmanager
+def starting(dify: FakeDify, **environment: str) -> Iterator[Start]:
+    """Give what starts Python beside the examples; what still runs in the end is ended."""
+    of_dify = {"DIFY_API_KEY": dify.api_key, "DIFY_BASE_URL": dify.base_url, "DIFY_USER": "ada"}
+    with ExitStack() as started:
+
+        def start(*arguments: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=EXAMPLES,
+                env={**os.environ, **of_dify, **environment},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+            started.enter_context(process)
+            started.callback(end_all_of, process.pid)
+            return process
+
+        yield start
+
+
+def end_all_of(group: int) -> None:
+    """End what is left of a process and its children: nothing, after a test that passed."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def heard(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Wait until a process says something."""
+    assert process.stdout is not None
+    said: list[str] = []
+    for line in process.stdout:
+        if found := re.search(pattern, line):
+            return found
+        said.append(line)
+    raise AssertionError(f"it ended without {pattern!r}: {''.join(said)}")
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    """Give a process a line to read."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def ended(process: subprocess.Popen[str], *expected: int) -> str:
+    """Wait for the end of a process; give what it said since it was heard last."""
+    said, _ = process.communicate(timeout=HANGS_AFTER)
+    assert process.returncode in (expected or (0,)), said
+    return said
+
+
+# FastAPI
+
+
+class Web:
+    """The service, run by uvicorn."""
+
+    def __init__(self, dify: FakeDify, address: str) -> None:
+        self.dify = dify
+        self._address = address
+
+    async def post(self, session: aiohttp.ClientSession, path: str = "/forecast") -> aiohttp.ClientResponse:
+        headers = {"X-User": "bob"}
+        return await session.post(self._address + path, params={"city": "Lisbon"}, headers=headers)
+
+    async def answer(self) -> tuple[int, Any]:
+        async with aiohttp.ClientSession() as session, await self.post(session) as answer:
+            return answer.status, await answer.json()
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Web]:
+    with FakeDify(tail=0.1) as dify, starting(dify) as start:
+        server = start("-m", "uvicorn", "--port", "0", "fastapi_app:app")
+        yield Web(dify, heard(server, r"running on (http://\S+)")[1])
+        server.send_signal(signal.SIGTERM)
+        assert "Traceback" not in ended(server, 0, -signal.SIGTERM)
+        assert dify.wait_for(lambda: dify.open_sockets == 0)
+
+
+@pytest.fixture
+def web(service: Web) -> Web:
+    service.dify.runs.clear()
+    service.dify.workflow = FORECAST
+    return service
+
+
+async def test_fastapi_runs_for_each_user(web: Web) -> None:
+    assert await web.answer() == (200, {"forecast": "sun in Lisbon"})
+    (run,) = web.dify.runs.values()
+    assert run.user == "bob"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "told"),
+    [
+        (Refuse(status=429, code="too_many_requests", times=3), 429, "RateLimited"),
+        (Refuse(status=429, code="rate_limit_error"), 503, "QuotaExceeded"),
+        (Refuse(status=500), 502, "ServerError"),
+        (Workflow(nodes=[Node("Bad", error="no model")]), 502, "RunFailed"),
+        (Workflow(form=[Field("name", required=True)]), 422, "RunRejected"),
+    ],
+)
+async def test_fastapi_tells_errors_in_the_words_of_http(
+    web: Web, trouble: Fault | Workflow, status: int, told: str
+) -> None:
+    if isinstance(trouble, Fault):
+        web.dify.faults.append(trouble)
+    else:
+        web.dify.workflow = trouble
+    assert await web.answer() == (status, {"error": told})
+
+
+async def test_fastapi_gives_the_handle_of_a_run_that_waits(web: Web) -> None:
+    web.dify.workflow = Workflow(nodes=[Node("Ask", form="Go on?")])
+    status, told = await web.answer()
+    (run,) = web.dify.runs.values()
+    assert (status, RunHandle.from_json(told["paused"]).run_id) == (202, run.id)
+
+
+async def test_fastapi_passes_events_on(web: Web) -> None:
+    async with aiohttp.ClientSession() as session, await web.post(session, "/forecast/events") as answer:
+        body = await answer.text()
+    (run,) = web.dify.runs.values()
+    assert [json.loads(data) for data in re.findall("data: (.*)", body)] == run.events
+
+
+@pytest.mark.parametrize("path", ["/forecast", "/forecast/events"])
+async def test_fastapi_stops_the_run_of_a_caller_who_goes_away(web: Web, path: str) -> None:
+    web.dify.workflow = SLOW
+    async with aiohttp.ClientSession() as session:
+        asking = asyncio.create_task(web.post(session, path))
+        assert await asyncio.to_thread(web.dify.wait_for, lambda: web.dify.runs_started == 1)
+        asking.cancel()
+        await asyncio.wait([asking])
+        if not asking.cancelled():
+            asking.result().close()
+    assert await asyncio.to_thread(web.dify.wait_for, lambda: web.dify.runs_stopped == 1)
+
+
+# Celery
+
+CELERY = """
+import os
+from celery_app import app, client, order
+app.conf.broker_transport_options = {
+    "data_folder_in": os.environ["QUEUE"],
+    "data_folder_out": os.environ["QUEUE"],
+    "processed_folder": os.environ["QUEUE"],
+    "control_folder": os.environ["QUEUE"],
+    "polling_interval": 0.05,
+}
+"""
+
+CELERY_WORKER = """
+from celery.signals import worker_process_init
+
+@worker_process_init.connect
+def tell(**_):
+    print("process", os.getpid(), flush=True)
+
+client.app.info()  # The client is at work before the processes are forked.
+app.conf.update(worker_redirect_stdouts=False, worker_lost_wait=0.1)
+quick = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
+app.worker_main(["worker", "--concurrency", "1", "--loglevel", "ERROR", *quick])
+"""
+
+CELERY_WEB = """
+print(app.AsyncResult(order("Lisbon")).get(timeout=120, interval=0.05))
+"""
+
+
+@pytest.fixture
+def celery(fake_dify: FakeDify, tmp_path: Path) -> Iterator[Start]:
+    fake_dify.workflow = FORECAST
+    with starting(
+        fake_dify,
+        CELERY_BROKER_URL="filesystem://",
+        CELERY_RESULT_BACKEND=tmp_path.as_uri(),
+        QUEUE=str(tmp_path),
+    ) as start:
+        yield start
+    assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
+
+
+def test_celery_waits_in_another_process_and_again_where_that_was_killed(
+    celery: Start, fake_dify: FakeDify
+) -> None:
+    def followed() -> int:
+        return sum("/events" in request.path for request in list(fake_dify.requests))
+
+    worker = celery("-c", CELERY + CELERY_WORKER)
+    victim = int(heard(worker, r"process (\d+)")[1])
+    fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=1)], outputs=FORECAST.outputs)
+    web = celery("-c", CELERY + CELERY_WEB)
+    assert fake_dify.wait_for(lambda: followed() == 1, HANGS_AFTER)
+    os.kill(victim, signal.SIGKILL)
+    assert ended(web) == "{'outputs': {'forecast': 'sun in Lisbon'}}\n"
+    assert (fake_dify.runs_started, fake_dify.runs_stopped, followed()) == (1, 0, 2)
+
+    fake_dify.workflow = Workflow(nodes=[Node("Bad", error="no model")])
+    assert "no model" in ended(celery("-c", CELERY + CELERY_WEB))
+    worker.send_signal(signal.SIGTERM)
+    ended(worker)
+
+
+# Taskiq
+
+TASKIQ_HELLO = """
+from taskiq_app import broker, forecast
+
+@broker.task
+async def hello() -> None:
+    print("hello", flush=True)
+"""
+
+TASKIQ_CLIENT = """
+import asyncio, sys
+from hello import broker, forecast, hello
+
+async def say_hello() -> None:
+    told = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
+    while not told.done():
+        await hello.kiq()
+        await asyncio.wait([told], timeout=0.05)
+
+async def main() -> None:
+    await broker.startup()
+    await say_hello()  # ZeroMQ drops what is sent before somebody listens.
+    await forecast.kiq("Lisbon", "bob")
+    await forecast.kiq("Rome", "eve")
+    await say_hello()  # Taskiq 0.13 hears a signal only when something wakes it.
+    await broker.shutdown()
+
+asyncio.run(main())
+"""
+
+
+def test_taskiq_has_one_client_in_a_worker(fake_dify: FakeDify, tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text(TASKIQ_HELLO)
+    fake_dify.workflow = FORECAST
+    with starting(
+        fake_dify,
+        TASKS=f"ipc://{tmp_path}/tasks",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), str(EXAMPLES)]),
+    ) as start:
+        client = start("-W", "error", "-c", TASKIQ_CLIENT)
+        worker = start("-m", "taskiq", "worker", "hello:broker", "--workers", "1")
+        heard(worker, "hello")
+        tell(client)
+        done = {heard(worker, "^(bob|eve) .*")[0], heard(worker, "^(bob|eve) .*")[0]}
+        worker.send_signal(signal.SIGTERM)
+        assert "Traceback" not in ended(worker)
+        tell(client)
+        assert ended(client) == ""
+    assert done == {"bob {'forecast': 'sun in Lisbon'}", "eve {'forecast': 'sun in Rome'}"}
+    assert sorted(run.user for run in fake_dify.runs.values()) == ["bob", "eve"]
+    assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
+
+
+# A limiter
+
+
+@pytest.fixture
+def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return runpy.run_path(str(EXAMPLES / "limiter.py"))
+
+
+def test_a_limiter_holds_for_all_processes(fake_dify: FakeDify, tmp_path: Path) -> None:
+    running: list[int] = []
+
+    def outputs(_: object) -> dict[str, Any]:
+        running.append(sum(not run.over for run in list(fake_dify.runs.values())))
+        return {}
+
+    fake_dify.workflow = Workflow(nodes=[Node("Some", seconds=0.3)], outputs=outputs)
+    with starting(fake_dify, TMPDIR=str(tmp_path)) as start:
+        programs = [start("limiter.py", "Lisbon", "Rome", "Oslo", "Bern") for _ in range(3)]
+        for program in programs:
+            assert ended(program).count("succeeded") == 4
+    assert max(running) <= 3
+
+
+def test_a_place_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Path) -> None:
+    fake_dify.workflow = SLOW
+    with starting(fake_dify, TMPDIR=str(tmp_path)) as start:
+        first = start("limiter.py", "Lisbon", "Rome", "Oslo")
+        assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, HANGS_AFTER)
+        fake_dify.workflow = FORECAST
+        second = start("limiter.py", "Bern")
+        first.kill()
+        assert ended(second) == "{'city': 'Bern'} succeeded\n"
+
+
+async def test_a_limiter_does_not_hold_back_what_is_no_run(fake_dify: FakeDify, places: Any) -> None:
+    fake_dify.workflow = SLOW
+    async with AppClient(
+        fake_dify.api_key, user="ada", base_url=fake_dify.base_url, limiter=places["a_place"]
+    ) as client:
+        handles = [await client.workflows.submit({"city": city}) for city in ("Lisbon", "Rome", "Oslo")]
+        waiting = [asyncio.create_task(client.workflows.wait(handle)) for handle in handles]
+        fourth = asyncio.create_task(client.workflows.run({"city": "Bern"}))
+        assert await asyncio.to_thread(fake_dify.wait_for, lambda: "/events" in fake_dify.requests[-1].path)
+        for handle in handles:
+            assert (await client.workflows.get(handle.run_id)).status == "running"
+        assert fake_dify.runs_started == 3
+        fake_dify.workflow = FORECAST
+        assert handles[0].task_id is not None
+        await client.workflows.stop(handles[0].task_id)
+        with pytest.raises(errors.RunStopped):
+            await waiting[0]
+        assert (await fourth).status == "succeeded"
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)

@@ -1,0 +1,1 @@
+"""What the tests share: servers, recordings, clients and checks. Test modules import from here alone."""

@@ -1,0 +1,65 @@
+"""A clock for the event loop of a test, which moves only when the test moves it.
+
+Timeouts and waits of a client are then exact, however busy the machine is: nothing is late, and what
+does not have to wait needs no time at all. The sockets and the fake server's own thread run as usual.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import attrs
+import pytest
+
+from tests.support.limits import HANGS_AFTER
+
+T = TypeVar("T")
+
+
+@attrs.define
+class Clock:
+    """The time of the event loop."""
+
+    began: float
+    now: float
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that this clock was moved by."""
+        return self.now - self.began
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    async def settle(self) -> None:
+        """Run everything in the event loop that can run without time passing."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    async def at_once(self, awaitable: Awaitable[T]) -> T:
+        """Return the result of what must not wait for time to pass; fail where it does."""
+        task = asyncio.ensure_future(awaitable)
+        done = threading.Event()
+        task.add_done_callback(lambda _: done.set())
+        if not await asyncio.to_thread(done.wait, HANGS_AFTER):
+            task.cancel()
+            pytest.fail(f"waits for time to pass: {task}")
+        return await task
+
+
+@contextmanager
+def frozen_time() -> Iterator[Clock]:
+    """Stop the clock of the running event loop."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    clock = Clock(began, began)
+    loop.time = lambda: clock.now  # type: ignore[method-assign]
+    try:
+        yield clock
+    finally:
+        del loop.time

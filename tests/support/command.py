@@ -1,0 +1,57 @@
+"""The command as a user starts it: a process of its own, with or without a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+from tests.support.limits import HANGS_AFTER
+from tests.support.processes import running
+
+COMMAND = [sys.executable, "-m", "dify_async"]
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Run the command on a pseudo-terminal; give its exit code and what it showed."""
+    main, other = pty.openpty()
+    variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **environment}
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdin=other, stdout=other, stderr=other, env=variables
+    ) as process:
+        os.close(other)
+        shown = b""
+        while select.select([main], [], [], HANGS_AFTER)[0]:
+            try:
+                part = os.read(main, 65536)
+            except OSError:  # Linux says so when the other end has closed.
+                break
+            shown += part
+        status = process.wait(HANGS_AFTER)
+    os.close(main)
+    return status, shown.decode()
+
+
+def the_error(done: subprocess.CompletedProcess[str]) -> str:
+    """Give the one line of an error."""
+    assert done.stderr.startswith("dify-async: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.strip().removeprefix("dify-async: ")
+
+
+def interrupted(environment: dict[str, str], *arguments: str, at: str) -> tuple[int, str]:
+    """Press Ctrl-C when a line comes; give the exit code, and what was said."""
+    with running([*COMMAND, *arguments], environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while at not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        return process.wait(HANGS_AFTER), said
