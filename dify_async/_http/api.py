@@ -184,11 +184,7 @@ class Api:
                 json = {**(json or {}), **extra_body}
         if operation.user is not None and auth.sends_user:
             if user is None:
-                raise ConfigurationError(
-                    "this call needs an end user: pass user=, or set it for the client by "
-                    "AppClient(user=...), client.for_user(...) or DIFY_USER",
-                    operation=operation.name,
-                )
+                raise missing_user(operation)
             if operation.user == "query":
                 query = {**(query or {}), "user": user}
             elif operation.user == "body":
@@ -235,12 +231,11 @@ class Api:
             read_timeout = None if request.operation.starts_run else request.timeouts.read
             response = await self.transport.send(request, headers.values, read_timeout=read_timeout)
             if not 200 <= response.status < 300:
-                if response.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
-                    response.close()
-                    return Response(
-                        204, response.headers, b""
-                    )  # Only the previous attempt's answer was lost.
-                raise await self.error_from(response, request)
+                error = await self.error_from(response, request)
+                is_repeated_delete = request.operation.method == "DELETE" and request.attempts > 1
+                if error.status == 404 and is_repeated_delete:
+                    return Response(204, response.headers, b"")  # The previous attempt succeeded after all.
+                raise error
             if save_to is not None:
                 await save_body(response, save_to)
                 return Response(response.status, response.headers, b"")
@@ -279,8 +274,9 @@ class Api:
         if response.content_type not in {"application/json", "text/html"}:
             response.disable_read_timeout()
             return response
-        body = await response.read(self.transport.settings.max_event_bytes)
-        raise self._decode_error(None, Response(response.status, response.headers, body), request)
+        limit = self.transport.settings.max_event_bytes
+        complete = Response(response.status, response.headers, await response.read(limit))
+        raise self._decode_error(None, complete, request)
 
     async def with_retries(self, request: Request, send: Callable[[AuthHeaders], Awaitable[T]]) -> T:
         """Call `send` with credentials until it succeeds, or must not be repeated: the only retry loop.
@@ -461,6 +457,16 @@ def checked_options(
             f"`extra_body` must be a mapping, got {type(body).__name__}", operation=operation.name
         )
     return options  # type: ignore[return-value]
+
+
+def missing_user(operation: Operation[Any]) -> ConfigurationError:
+    """Return the error of a call that needs an end user."""
+    return ConfigurationError(
+        "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
+        "client.for_user(...) or DIFY_USER",
+        operation=operation.name,
+        about_client=True,
+    )
 
 
 def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:

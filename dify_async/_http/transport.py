@@ -295,7 +295,8 @@ class Transport:
         """Return the state in the running event loop; create it at the first call there."""
         if self.closed:
             raise ConfigurationError(
-                "the client is closed: create another, or open it again with `async with`"
+                "the client is closed: create another, or open it again with `async with`",
+                about_client=True,
             )
         state = self._states.get(asyncio.get_running_loop())
         return state if state is not None else await self._new_state(asyncio.get_running_loop())

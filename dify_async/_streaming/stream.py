@@ -270,12 +270,13 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     async def _advance(self) -> bool:
         """Do the next step towards more events. Return False at the end of the stream."""
-        if self._state is _State.CLOSED or (self._state is _State.OVER and self._failure is None):
-            if self._failure is not None:
-                raise self._failure
-            return False
         if self._failure is not None:
             raise self._with_partial(self._failure)
+        if self._state is _State.CLOSED:
+            return False
+        if self._state is _State.OVER:
+            await self._slot.aclose()  # Others may run, however long the caller keeps the stream open.
+            return False
         if self._has_progressed and self._recovery is not None:
             self._recovery.note_progress()
         self._has_progressed = False
