@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_async.batch import Batch
@@ -22,7 +22,6 @@ class Broken(Exception):
     """What no row should end in."""
 
 
-@settings()
 @given(
     count=SMALL,
     concurrency=st.integers(1, 6),

@@ -29,8 +29,7 @@ from dify_async.testing import FakeDify, Refuse
 from tests.support.decoding import payload, places, recorded_events
 from tests.support.recordings import load
 
-fuzzed = settings()
-fuzzed_less = settings(fuzzed, max_examples=fuzzed.max_examples // 10 or 1)
+fewer_examples = settings(max_examples=settings().max_examples // 10)
 
 KINDS: dict[str, type[Event]] = {
     kind.event: kind
@@ -106,7 +105,7 @@ def decoded(value: object) -> Event | None:
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
-@fuzzed_less
+@fewer_examples
 @given(data=st.data())
 def test_an_event_with_anything_in_it_is_its_class_or_unknown(name: str, data: st.DataObject) -> None:
     value = data.draw(wild(name))
@@ -126,20 +125,17 @@ def test_a_good_event_is_of_its_class(name: str) -> None:
     assert type(decoded(EXAMPLES[name])) is KINDS[name]
 
 
-@fuzzed
 @given(value=values | st.dictionaries(st.sampled_from(["event", "data", "task_id", "problem"]), values))
 def test_any_json_is_an_event(value: object) -> None:
     assert isinstance(decoded(value), Event)
 
 
-@fuzzed
 @given(data=st.binary(max_size=30) | st.text(max_size=20).map(str.encode))
 def test_any_bytes_are_an_event(data: bytes) -> None:
     event = decode_event(data)
     assert isinstance(event, UnknownEvent) if data else event is None
 
 
-@fuzzed
 @given(depth=st.integers(1, 3000), name=st.sampled_from(sorted(KINDS)), bracket=st.sampled_from("[{"))
 def test_any_depth_is_an_event(depth: int, name: str, bracket: str) -> None:
     deep = "[" * depth + "]" * depth if bracket == "[" else '{"a":' * depth + "1" + "}" * depth
@@ -152,7 +148,7 @@ def test_any_depth_is_an_event(depth: int, name: str, bracket: str) -> None:
     assert event.raw
 
 
-@fuzzed_less
+@fewer_examples
 @given(number=st.integers(-(2**63), 2**64 - 1))
 def test_a_number_of_64_bits_is_what_it_was_on_the_wire(number: int) -> None:
     decoded({"event": "workflow_finished", "data": {"outputs": {"number": number}}})
@@ -179,7 +175,6 @@ def folds() -> list[Any]:
     ]
 
 
-@fuzzed
 @given(sent=st.lists(wild_events, max_size=8))
 def test_any_events_have_a_result(sent: list[dict[str, Any]]) -> None:
     found = [event for event in map(decoded, sent) if event is not None]
@@ -195,7 +190,6 @@ def test_any_events_have_a_result(sent: list[dict[str, Any]]) -> None:
         assert error is None or str(error_from_event(error))
 
 
-@fuzzed
 @given(
     sent=st.permutations(OF_A_CHATFLOW) | st.lists(wild_events | st.sampled_from(OF_A_CHATFLOW), max_size=8)
 )
@@ -245,7 +239,7 @@ def stream_of(client: AppClient, recording: str) -> Any:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@fuzzed_less
+@fewer_examples
 @given(data=st.data())
 async def test_garbage_in_a_stream_hides_nothing_of_it(
     client: AppClient, fake_dify: FakeDify, name: str, data: st.DataObject

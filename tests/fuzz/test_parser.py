@@ -6,15 +6,13 @@ import json
 
 import httpx
 import httpx_sse
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import TooLarge
 from tests.support.sse import BOM, LINE_ENDS, at_each_cut, by_the_book, cut, cuts, parsed, singly
-
-fuzzed = settings()
 
 ONLY_PYTHONS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
 """What `str.splitlines` takes for line ends, and an event stream does not."""
@@ -50,7 +48,6 @@ def complete_part(data: bytes) -> bytes:
     return lines[: lines.rfind(b"\n\n") + 2] if b"\n\n" in lines else b""
 
 
-@fuzzed
 @given(
     start=st.sampled_from([b"", BOM, BOM[:2], BOM * 2]),
     body=streams("ab: {}é中😀\t\0" + ONLY_PYTHONS),
@@ -65,7 +62,6 @@ def test_no_cut_changes_the_events(start: bytes, body: bytes, rest: bytes, place
         assert parsed(pieces) == expected
 
 
-@fuzzed
 @given(body=streams("ab: \u2028"))
 def test_an_event_comes_with_the_byte_that_completes_it(body: bytes) -> None:
     parser = EventParser(2**20)
@@ -75,7 +71,6 @@ def test_an_event_comes_with_the_byte_that_completes_it(body: bytes) -> None:
         assert given_so_far == by_the_book(complete_part(body[:end]))
 
 
-@fuzzed
 @given(texts=st.lists(st.text(alphabet=ONLY_PYTHONS + 'a "\\'), max_size=5), end=line_ends, places=cuts)
 def test_what_only_python_takes_for_a_line_end_stays_in_the_text(
     texts: list[str], end: bytes, places: list[float]
@@ -87,7 +82,6 @@ def test_what_only_python_takes_for_a_line_end_stays_in_the_text(
     assert [event.raw for event in events if event is not None] == sent
 
 
-@fuzzed
 @given(body=streams("ab: {}é中😀\t\0"), ours=cuts, theirs=cuts)
 def test_another_parser_reads_the_same(body: bytes, ours: list[float], theirs: list[float]) -> None:
     headers = {"content-type": "text/event-stream"}
@@ -127,7 +121,6 @@ rubbish = st.one_of(
 )
 
 
-@fuzzed
 @given(data=rubbish, limit=st.integers(len(BOM), 60), places=cuts)
 def test_nothing_is_held_or_given_beyond_the_ceiling(data: bytes, limit: int, places: list[float]) -> None:
     for pieces in [[data], singly(data), cut(data, places)]:
@@ -147,7 +140,6 @@ def size_of(block: bytes) -> int:
     return len(b"\n".join(line for line in block.split(b"\n") if line and not line.startswith(b":")))
 
 
-@fuzzed
 @given(data=rubbish, limit=st.integers(len(BOM), 60), places=cuts)
 def test_no_cut_changes_what_is_too_large(data: bytes, limit: int, places: list[float]) -> None:
     lines = data.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -18,8 +18,7 @@ from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT
 
-fuzzed = settings()
-fuzzed_less = settings(fuzzed, max_examples=fuzzed.max_examples // 10 or 1)
+fewer_examples = settings(max_examples=settings().max_examples // 10)
 
 LONGEST = 1000
 """Characters of an error's text: 200 of the code, 200 of the message, and our own words."""
@@ -95,7 +94,6 @@ def travelled(error: ApiError) -> ApiError:
     return again
 
 
-@fuzzed
 @given(asked=asked, status=st.integers(100, 599), headers=headers, body=bodies)
 def test_any_answer_is_an_error(asked: Asked, status: int, headers: dict[str, str], body: bytes) -> None:
     error = travelled(error_from_response(asked, status, CIMultiDictProxy(CIMultiDict(headers)), body))
@@ -110,7 +108,7 @@ def test_any_answer_is_an_error(asked: Asked, status: int, headers: dict[str, st
 
 
 @pytest.mark.parametrize("header", ["Location", "Retry-After", "Server", "X-Trace-Id", "X-Version"])
-@fuzzed_less
+@fewer_examples
 @given(status=st.just(302) | st.integers(100, 599), body=bodies, start=st.sampled_from(["", "https://"]))
 def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes, start: str) -> None:
     error = travelled(
@@ -119,7 +117,6 @@ def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes,
     assert len(str(error)) <= LONGEST
 
 
-@fuzzed
 @given(value=times)
 @example(value="9" * 400)
 def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
@@ -127,7 +124,6 @@ def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
     assert seconds is None or 0 <= seconds < math.inf
 
 
-@fuzzed
 @given(status=st.integers(100, 599), words=refusals)
 def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) -> None:
     error = error_from_response(Asked("GET /x"), status, {}, json.dumps(words).encode())
@@ -137,7 +133,6 @@ def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) ->
     assert (error.params or "") in (words.get("params"), "")
 
 
-@fuzzed
 @given(fields=refusals, more=st.dictionaries(st.sampled_from(["task_id", "code", "message"]), values))
 def test_any_error_of_a_stream_is_an_error(fields: dict[str, Any], more: dict[str, Any]) -> None:
     event = decode_event(json.dumps({"event": "error", **fields, **more}).encode())

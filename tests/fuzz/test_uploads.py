@@ -6,7 +6,7 @@ import io
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request
 
@@ -14,8 +14,6 @@ from dify_async import AppClient, InputFile
 from dify_async._http.auth import KeyAuth
 from dify_async._http.uploads import Form, form_body
 from dify_async.errors import ConfigurationError
-
-fuzzed = settings()
 
 names = st.text(
     alphabet=st.one_of(
@@ -60,7 +58,6 @@ async def received(form: Form) -> tuple[dict[str, str], list[File]]:
         return request.form.to_dict(), files
 
 
-@fuzzed
 @given(name=names.filter(lambda name: "%22" not in name), user=users, content=contents, mime_type=mime_types)
 async def test_what_is_sent_is_what_is_read(
     name: str, user: str, content: bytes, mime_type: str | None
@@ -83,7 +80,6 @@ async def in_parts(content: bytes, size: int) -> AsyncIterator[bytes]:
         yield content[start : start + size]
 
 
-@fuzzed
 @given(content=contents, start=st.integers(0, 20), size=st.integers(1, 50))
 async def test_the_content_is_the_same_from_every_source(content: bytes, start: int, size: int) -> None:
     file = io.BytesIO(bytes(start) + content)
@@ -93,7 +89,6 @@ async def test_the_content_is_the_same_from_every_source(content: bytes, start: 
         assert found == content
 
 
-@fuzzed
 @given(
     before=st.text(max_size=9),
     sign=st.characters(max_codepoint=0x1F) | st.characters(categories=["Cs"]) | st.just("\x7f"),
@@ -105,7 +100,6 @@ def test_a_name_that_no_header_can_carry_is_refused(before: str, sign: str, afte
         InputFile(b"x", name=before + sign + after)
 
 
-@fuzzed
 @given(fields=st.dictionaries(tokens, users, max_size=4))
 async def test_a_form_without_a_file_has_all_its_fields(fields: dict[str, str]) -> None:
     assert await received(Form(fields, None)) == (fields, [])

@@ -7,7 +7,6 @@ import pickle
 from typing import Any
 
 import pytest
-from recordings import load, streams
 
 from dify_async import errors, events
 from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
@@ -17,6 +16,7 @@ from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import EventParser
 from dify_async.events import ErrorEvent, Event
 from dify_async.models import RunStatus, WorkflowResult
+from tests.support.recordings import load, streams
 
 REJECTED = "116_wf_missing_required_streaming"
 RUN, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
