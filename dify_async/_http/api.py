@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import attrs
 
-from dify_async._http.auth import Auth, AuthHeaders, fill_path, is_text
+from dify_async._http.auth import Auth, AuthHeaders, NoAuth, fill_path, is_text
 from dify_async._http.download import save_body
 from dify_async._http.observer import Observer
 from dify_async._http.redaction import Redactor, Secret
@@ -92,6 +92,10 @@ class Api:
             return self
         return attrs.evolve(self, auth=self.auth.for_user(user))
 
+    def without_credentials(self) -> Api:
+        """Return the same without key and headers, for addresses that may be those of another server."""
+        return attrs.evolve(self, auth=NoAuth(), defaults=attrs.evolve(self.defaults, headers={}))
+
     def user_of(self, options: Mapping[str, object]) -> str | None:
         """Return the end user of a call with these options."""
         user = options.get("user")
@@ -148,12 +152,6 @@ class Api:
         except (StructureError, ValueError) as exc:
             error = self._decode_error(exc, response, request)
         raise error  # Here, because the exception above quotes the body, which may contain a secret.
-
-    async def download(
-        self, operation: Operation[bytes], options: CallOptions, path: Path, *, ids: Mapping[str, str]
-    ) -> None:
-        """Call an operation and write its answer to `path`: completely, or not at all."""
-        await self.exchange(self.build(operation, options, ids=ids), save_to=path)
 
     def build(
         self,

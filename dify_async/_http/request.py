@@ -56,6 +56,12 @@ class Request:
     """Number of times it was sent, including rejected attempts."""
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port of the server: what precedes the path in `url`."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+    @property
     def idempotent(self) -> bool:
         """Whether it is safe to send again when its outcome is unknown."""
         return self.operation.idempotent

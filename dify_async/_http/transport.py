@@ -312,11 +312,13 @@ class Transport:
 
     async def close(self) -> None:
         """Close what the client has in the running event loop; other loops close their own when they end."""
+        loop = asyncio.get_running_loop()
+        if loop in self._states:
+            await self._states[loop].finish()  # Before the client is closed: runs are stopped by requests.
         self.closed = True
-        state = self._states.pop(asyncio.get_running_loop(), None)
+        state = self._states.pop(loop, None)
         if state is not None:
             state.dropped.detach()
-            await state.finish()
             await state.closing.aclose()
 
     async def send(

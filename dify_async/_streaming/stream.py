@@ -21,6 +21,7 @@ from dify_async._http.transport_errors import idle_timeout
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
+from dify_async._text import printable
 from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.operation import Operation
@@ -353,7 +354,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             _log.warning("%s: its session was closed, so the run was not stopped", self._operation)
             self._fail(self._interrupted("the session was closed while the stream was open", error))
         elif self._spec.recovers and self.run_id is not None:
-            _log.info("%s: the stream of run %s was interrupted; reconnecting", self._operation, self.run_id)
+            run_id = printable(self.run_id)
+            _log.info("%s: the stream of run %s was interrupted; reconnecting", self._operation, run_id)
             self._search_for(self.run_id)
             self._progress.gap = self._spec.is_ours
         else:

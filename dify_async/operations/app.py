@@ -145,5 +145,7 @@ UPLOAD_FILE: Final = Operation("POST", "/files/upload", UploadedFile, idempotent
 PREVIEW_FILE: Final = Operation(
     "GET", "/files/{file_id}/preview", bytes, idempotent=True, user="query", recent=True
 )
+# The address of the file replaces the path; it is not one of the API.
+DOWNLOAD_FILE: Final = Operation("GET", "/files", bytes, idempotent=True)
 TRANSCRIBE: Final = Operation("POST", "/audio-to-text", Transcript, idempotent=False, user="form")
 SPEAK: Final = Operation("POST", "/text-to-audio", bytes, idempotent=False, user="body")

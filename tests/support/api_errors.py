@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from dify_async._wire.api_errors import Asked, error_from_response
+from dify_async._wire.api_errors import error_from_response
+from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.models import RunHandle, WorkflowResult
 
@@ -108,11 +110,28 @@ CONTEXT = {"operation": "POST /workflows/run", "server_version": "1.14.2"}
 NOW = datetime(2026, 11, 22, 0, 0, 0, tzinfo=UTC)
 
 
-RUN = Asked("POST /workflows/run", starts_run=True)
+def operation_named(
+    name: str, starts_run: bool = False, recent: bool = False, enterprise: bool = False, **known: Any
+) -> Operation[bytes]:
+    """Return an operation by its method and path."""
+    method, path = name.split(" ", 1)
+    return Operation(
+        method,
+        path,
+        bytes,
+        method == "GET",
+        starts_run=starts_run,
+        recent=recent,
+        enterprise=enterprise,
+        **known,
+    )
+
+
+RUN = operation_named("POST /workflows/run", starts_run=True)
 
 
 def refused(
-    status: int, body: bytes | object, headers: dict[str, str] | None = None, asked: Asked = RUN
+    status: int, body: bytes | object, headers: dict[str, str] | None = None, asked: Operation[Any] = RUN
 ) -> ApiError:
     """Give the error for an answer with headers as aiohttp has them."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()

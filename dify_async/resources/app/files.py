@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, overload
+from urllib.parse import urljoin
 
 import attrs
+from yarl import URL
 
+from dify_async._http.api import Api
+from dify_async._http.request import Request
 from dify_async.errors import ConfigurationError
+from dify_async.events import MessageFile
 from dify_async.files import FileSource, InputFile
-from dify_async.models import UploadedFile
+from dify_async.models import RunFile, UploadedFile
 from dify_async.operations import app as operations
-from dify_async.options import AppCallOptions
+from dify_async.options import AppCallOptions, CallOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import input_file
 
@@ -56,40 +61,91 @@ class Files(Resource):
             )
         return await self._api.call(operations.UPLOAD_FILE, options, file=given)
 
-    async def preview(self, file_id: str, **options: Unpack[AppCallOptions]) -> bytes:
-        """Return the content of a file of a message.
+    @overload
+    async def preview(
+        self, file: str | UploadedFile | RunFile, path: None = None, **options: Unpack[AppCallOptions]
+    ) -> bytes: ...
+    @overload
+    async def preview(
+        self,
+        file: str | UploadedFile | RunFile,
+        path: str | os.PathLike[str],
+        **options: Unpack[AppCallOptions],
+    ) -> Path: ...
+    async def preview(
+        self,
+        file: str | UploadedFile | RunFile,
+        path: str | os.PathLike[str] | None = None,
+        **options: Unpack[AppCallOptions],
+    ) -> bytes | Path:
+        """Return the content of a file of a message, or write it to `path` and return the path.
 
         Only files that were sent with a message of this app, or came with one, can be read: not those of
-        workflow runs (recording: `err_file_preview_not_in_message`), whose outputs contain links.
+        workflow runs (recording: `err_file_preview_not_in_message`); `download` fetches those.
 
         Args:
-            file_id: The id from its upload, or `RunFile.related_id`.
+            file: The file, or the id of its upload.
+            path: Where to write the file as it arrives, in constant memory, whatever its size. It is written
+                once the file is complete: an interrupted download leaves what was there before.
             **options: See `AppCallOptions`.
 
         Raises:
             NotFound: no message has such a file.
             Forbidden: the file belongs to another app.
-            TooLarge: the file is larger than the client's `max_event_bytes`: use `download`.
-        """
-        return await self._api.call(operations.PREVIEW_FILE, options, ids={"file_id": file_id})
-
-    async def download(
-        self, file_id: str, path: str | os.PathLike[str], **options: Unpack[AppCallOptions]
-    ) -> Path:
-        """Write a file of a message to disk as it arrives, in constant memory, and return the path.
-
-        The path is written once the file is complete; an interrupted download leaves what was there before.
-
-        Args:
-            file_id: The id from its upload, or `RunFile.related_id`.
-            path: Where to write it; an existing file is replaced.
-            **options: See `AppCallOptions`.
-
-        Raises:
-            NotFound: no message has such a file.
-            Forbidden: the file belongs to another app.
+            TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
             ConfigurationError: the path cannot be written.
         """
-        target = Path(path)
-        await self._api.download(operations.PREVIEW_FILE, options, target, ids={"file_id": file_id})
-        return target
+        request = self._api.build(operations.PREVIEW_FILE, options, ids={"file_id": _upload_id(file)})
+        return await self._content(self._api, request, path)
+
+    @overload
+    async def download(
+        self, file: RunFile | MessageFile, path: None = None, **options: Unpack[AppCallOptions]
+    ) -> bytes: ...
+    @overload
+    async def download(
+        self, file: RunFile | MessageFile, path: str | os.PathLike[str], **options: Unpack[AppCallOptions]
+    ) -> Path: ...
+    async def download(
+        self,
+        file: RunFile | MessageFile,
+        path: str | os.PathLike[str] | None = None,
+        **options: Unpack[AppCallOptions],
+    ) -> bytes | Path:
+        """Return the content of a file among the outputs of a run, or write it to `path` and return the path.
+
+        The file is fetched from its address, which is signed and valid for a short time. A relative address
+        is one of the client's server. The API key and the client's headers are not sent.
+
+        Args:
+            file: From the outputs of a run, its `files`, or a message.
+            path: Where to write the file as it arrives, in constant memory, whatever its size. It is written
+                once the file is complete: an interrupted download leaves what was there before.
+            **options: See `AppCallOptions`.
+
+        Raises:
+            NotFound: the file is gone, or its address has expired.
+            TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
+            ConfigurationError: the file has no address, or the path cannot be written.
+        """
+        if not file.url:
+            raise ConfigurationError("`file` must have an address (url): it has none")
+        anonymous = self._api.without_credentials()
+        given: CallOptions = {name: value for name, value in options.items() if name != "user"}  # type: ignore[assignment]
+        request = anonymous.build(operations.DOWNLOAD_FILE, given)
+        address = urljoin(f"{request.origin}/", file.url)
+        request.url = address if address.isascii() else str(URL(address))
+        return await self._content(anonymous, request, path)
+
+    async def _content(self, api: Api, request: Request, path: str | os.PathLike[str] | None) -> bytes | Path:
+        target = Path(path) if path is not None else None
+        response = await api.exchange(request, save_to=target)
+        return response.body if target is None else target
+
+
+def _upload_id(file: str | UploadedFile | RunFile) -> str:
+    """Return the id that the upload of a file has."""
+    if isinstance(file, RunFile):
+        # In a `message_end`, `related_id` is the id of the file in its message (1.14 and newer).
+        return file.upload_file_id or file.related_id or ""
+    return file.id if isinstance(file, UploadedFile) else file
