@@ -235,12 +235,11 @@ class Api:
             read_timeout = None if request.operation.starts_run else request.timeouts.read
             response = await self.transport.send(request, headers.values, read_timeout=read_timeout)
             if not 200 <= response.status < 300:
-                if response.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
-                    response.close()
-                    return Response(
-                        204, response.headers, b""
-                    )  # Only the previous attempt's answer was lost.
-                raise await self.error_from(response, request)
+                error = await self.error_from(response, request)
+                if error.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
+                    # A previous attempt has deleted it, only its response was lost.
+                    return Response(204, response.headers, b"")
+                raise error
             if save_to is not None:
                 await save_body(response, save_to)
                 return Response(response.status, response.headers, b"")
