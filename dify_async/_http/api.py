@@ -238,9 +238,9 @@ class Api:
             response = await self.transport.send(request, headers.values, read_timeout=read_timeout)
             if not 200 <= response.status < 300:
                 error = await self.error_from(response, request)
-                is_repeated_delete = request.operation.method == "DELETE" and request.attempts > 1
-                if error.status == 404 and is_repeated_delete:
-                    return Response(204, response.headers, b"")  # The previous attempt succeeded after all.
+                if error.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
+                    # A previous attempt has deleted it, only its response was lost.
+                    return Response(204, response.headers, b"")
                 raise error
             if save_to is not None:
                 await save_body(response, save_to)

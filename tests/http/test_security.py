@@ -27,13 +27,13 @@ from urllib.parse import unquote
 import pytest
 import trustme
 from aiohttp import web
-from dify_async.resources.files import Files
-from dify_async.resources.workflows import Workflows
 from werkzeug.wrappers import Request
 
 from dify_async import AppClient, Retry, Timeouts, errors
 from dify_async.models import RunHandle
-from dify_async.resources.app import App
+from dify_async.resources.app.app import App
+from dify_async.resources.app.files import Files
+from dify_async.resources.app.workflows import Workflows
 from dify_async.testing import FakeDify
 from tests.support.clients import KEY, NO_RETRY, app_client
 from tests.support.limits import HANGS_AFTER
@@ -557,7 +557,7 @@ async def test_what_says_nothing_takes_no_memory_however_much_comes(part: bytes,
 )
 async def test_a_head_without_an_end_is_cut_off(head: bytes, part: bytes) -> None:
     async with sending(head, itertools.repeat(part)) as (address, left), client_of(address) as client:
-        with peak_below(8), pytest.raises(errors.ConnectionFailed, match="no HTTP") as caught:
+        with peak_below(8), pytest.raises(errors.ConnectionFailed, match="malformed HTTP") as caught:
             await client.app.info()
         async with asyncio.timeout(HANGS_AFTER):
             await left.wait()

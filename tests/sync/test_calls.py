@@ -73,7 +73,7 @@ def test_arguments_that_do_not_fit_are_refused(client: AppClient) -> None:
         client.workflows.run()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         AppClient("app-x", usr="ada")  # type: ignore[call-arg]
-    with pytest.raises(errors.ConfigurationError, match="another loop"):
+    with pytest.raises(errors.ConfigurationError, match="another event loop"):
         AppClient("app-x", session=object())  # type: ignore[arg-type]
 
 
@@ -145,7 +145,7 @@ def test_a_stream_outside_its_block_says_so(client: AppClient, fake_dify: FakeDi
     stream.close()
     with stream, pytest.raises(TypeError, match="entered once"):
         stream.__enter__()
-    with pytest.raises(errors.ConfigurationError, match="left before its end"):
+    with pytest.raises(errors.ConfigurationError, match="closed before its end"):
         stream.result()
 
 
