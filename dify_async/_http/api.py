@@ -8,12 +8,12 @@ import random
 import re
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlencode
 
 import attrs
@@ -32,18 +32,16 @@ from dify_async._wire.body import written
 from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async._wire.operation import Operation
-from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import (
     ApiError,
     ConfigurationError,
     DecodeError,
     DifyError,
-    RunFailed,
     TotalTimeout,
     Unauthorized,
 )
 from dify_async.files import InputFile
-from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
+from dify_async.models import UploadedFile
 from dify_async.models._base import as_object, parse_json
 from dify_async.operations.app import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
@@ -51,7 +49,6 @@ from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
 
 AnswerT = TypeVar("AnswerT")
 T = TypeVar("T")
-AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -250,7 +247,8 @@ class Api:
 
         try:
             async with asyncio.timeout(request.timeouts.total):
-                await self.upload_files(request)
+                if request.files:
+                    await self.upload_files(request)
                 return await self.with_retries(request, send)
         except TimeoutError:
             raise self.total_timeout(request) from None
@@ -332,10 +330,9 @@ class Api:
 
     async def upload_files(self, request: Request) -> None:
         """Upload the files in a request's body as its end user, and write the body with their ids."""
-        if request.files:
-            uploaded = {file: await self._upload(file, request) for file in request.files}
-            request.data, _ = _json_data(request.body, uploaded, request.operation)
-            request.body, request.files = None, []
+        uploaded = {file: await self._upload(file, request) for file in request.files}
+        request.data, _ = _json_data(request.body, uploaded, request.operation)
+        request.body, request.files = None, []
 
     async def _upload(self, file: InputFile, request: Request) -> UploadedFile:
         # A new passport may belong to another end user, so credentials come before what is remembered.
@@ -384,15 +381,6 @@ class Api:
         """Return what masks the secrets of a call and of its client."""
         headers = self.defaults.headers.values()
         return Redactor([*self.auth.secrets, *headers, *self.transport.secrets, *secrets])
-
-    def run_error(
-        self, result: AnyResult, operation: Operation[Any], *, secrets: tuple[str, ...] = (), **known: Any
-    ) -> RunFailed | None:
-        """Return the error of a run that did not succeed, or None."""
-        error = error_from_result(result, **known, **self.context(operation))
-        if error is not None:
-            error.args = tuple(map(self.redactor(secrets).text, error.args))
-        return error
 
     async def error_from(self, response: IncomingResponse, request: Request) -> ApiError:
         """Return the error that a response means, and close its connection."""
@@ -446,10 +434,9 @@ def checked_options(
         known.add("user")
     if operation.starts_run:
         known.add("extra_body")
-    unknown = [name for name in options if name not in known]
-    if unknown:
+    if unknown := options.keys() - known:
         raise TypeError(
-            f"{method or _calling_method()}() got an unexpected keyword argument {unknown[0]!r}; "
+            f"{method or _calling_method()}() got an unexpected keyword argument {min(unknown)!r}; "
             f"its options are {', '.join(sorted(known))}"
         )
     user, body = options.get("user"), options.get("extra_body")
@@ -505,15 +492,14 @@ def _json_data(
 def _query_text(query: Mapping[str, Any]) -> str:
     pairs: list[tuple[str, Any]] = []
     for name, value in query.items():
-        values: Iterable[Any] = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
-        pairs += [(name, _query_value(one)) for one in values if one is not None]
+        for one in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):
+            if isinstance(one, bool):
+                pairs.append((name, str(one).lower()))
+            elif isinstance(one, datetime):
+                pairs.append((name, one.isoformat()))
+            elif one is not None:
+                pairs.append((name, one))
     return urlencode(pairs)
-
-
-def _query_value(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def custom_request(method: str, path: str) -> tuple[Operation[bytes], str]:

@@ -131,10 +131,7 @@ class KeyAuth:
         """Return credentials from the arguments, or from `DIFY_API_KEY` and `DIFY_USER`."""
         return cls(checked_key(api_key, "DIFY_API_KEY", "app-"), checked_user(user))
 
-    @property
-    def sends_user(self) -> bool:
-        """Return True: the Service API expects the end user in its requests."""
-        return True
+    sends_user = True
 
     @property
     def key(self) -> Hashable:

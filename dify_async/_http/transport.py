@@ -31,7 +31,7 @@ from dify_async._http.proxy import Proxy, proxy_at, proxy_for
 from dify_async._http.redaction import Secret
 from dify_async._http.request import Request
 from dify_async._http.transport_errors import MAPPED, reason_of, transport_error_from
-from dify_async._http.uploads import Form, form_body, json_body
+from dify_async._http.uploads import LARGE, Form, form_body, json_body
 from dify_async._version import __version__
 from dify_async.errors import ConfigurationError, TooLarge
 from dify_async.files import InputFile
@@ -185,13 +185,10 @@ class IncomingResponse:
 
     status: int
     headers: Mapping[str, str]
+    content_type: str
+    """The media type without parameters, in lower case."""
     _response: aiohttp.ClientResponse
     _request: Request
-
-    @property
-    def content_type(self) -> str:
-        """The media type without parameters, in lower case."""
-        return self._response.content_type
 
     async def read_chunk(self) -> bytes:
         """Return what has arrived, or wait for more. Empty at the end of the body.
@@ -341,10 +338,17 @@ class Transport:
         proxy = state.proxy
         is_tunnelled = request.url.startswith("https:")
         seconds = request.timeouts.read
+        headers = {**credentials, **request.headers}
+        if proxy is not None and not is_tunnelled:
+            headers |= proxy.headers
         async with (
             form_body(request.data, seconds)
             if isinstance(request.data, Form)
-            else nullcontext(request.data and json_body(request.data, seconds)) as data
+            else nullcontext(
+                json_body(request.data, seconds)
+                if request.data is not None and len(request.data) > LARGE
+                else request.data
+            ) as data
         ):
             try:
                 response = await state.session.request(
@@ -352,15 +356,7 @@ class Transport:
                     URL(request.url, encoded=True),
                     data=data,
                     # Plain strings: those who record requests do not know subclasses of str.
-                    headers={
-                        name: str(value)
-                        for headers in (
-                            credentials,
-                            request.headers,
-                            proxy.headers if proxy is not None and not is_tunnelled else {},
-                        )
-                        for name, value in headers.items()
-                    },
+                    headers=dict(zip(headers, map(str, headers.values()), strict=True)),
                     allow_redirects=False,
                     raise_for_status=False,
                     proxy=proxy.url if proxy is not None else None,
@@ -374,7 +370,7 @@ class Transport:
                 )
                 raise error from error.__cause__
         self.server_version = response.headers.get("X-Version", "")[:50] or self.server_version
-        return IncomingResponse(response.status, response.headers, response, request)
+        return IncomingResponse(response.status, response.headers, response.content_type, response, request)
 
     async def _new_state(self, loop: asyncio.AbstractEventLoop) -> LoopState:
         self.discard_ended_loops()

@@ -20,6 +20,10 @@ _PIECE: Final = 2**16
 """Bytes that are read from a file, or written to a connection, in one go."""
 
 
+LARGE: Final = _PIECE
+"""Bytes of a body from which on writing it may have to wait for the server."""
+
+
 class BodyNotAccepted(Exception):
     """The server did not accept more of a request's body within the timeout."""
 
@@ -32,10 +36,8 @@ class Form:
     file: InputFile | None
 
 
-def json_body(data: bytes, seconds: float) -> bytes | aiohttp.Payload:
-    """Return the body of a JSON request: with a timeout on writing if it is too large to be buffered."""
-    if len(data) <= _PIECE:
-        return data
+def json_body(data: bytes, seconds: float) -> aiohttp.Payload:
+    """Return the body of a JSON request that is too large to be buffered, with a timeout on each write."""
     return _TimedBody(aiohttp.BytesIOPayload(io.BytesIO(data), content_type="application/json"), seconds)
 
 

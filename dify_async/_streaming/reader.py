@@ -75,7 +75,8 @@ class EventReader:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._response.interrupt()
+        if self._deadline is not None:
+            self._response.interrupt()
         self._response.close()
 
     def _arm(self, when: float) -> None:

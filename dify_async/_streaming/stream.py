@@ -26,6 +26,7 @@ from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import Accumulator, is_repeated, text_of
+from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -155,10 +156,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def handle(self) -> RunHandle | None:
         """Finds the run again, at another time or in another process. None while `run_id` is."""
-        if self.run_id is None:
+        progress, spec = self._progress, self._spec
+        if progress.run_id is None:
             return None
         return RunHandle(
-            run_id=self.run_id, task_id=self.task_id, user=self._spec.request.user, kind=self._spec.kind
+            run_id=progress.run_id, task_id=progress.task_id, user=spec.request.user, kind=spec.kind
         )
 
     @property
@@ -173,7 +175,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     # Reading
 
     def __aiter__(self) -> AsyncIterator[EventT_co]:
-        self._check_entered()
+        if self._state is _State.NEW:
+            raise _not_entered()
         return self
 
     async def __anext__(self) -> EventT_co:
@@ -185,7 +188,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def text(self) -> AsyncIterator[str]:
         """Iterate over the text only, piece by piece, as it was sent. `result()` has the final text."""
-        self._check_entered()
+        if self._state is _State.NEW:
+            raise _not_entered()
         return _Texts(self)
 
     async def result(self) -> ResultT_co:
@@ -237,7 +241,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             DifyError: the stream ended with an error; everything that arrived before it has been taken.
             TypeError: another task reads the stream.
         """
-        self._check_entered()
+        if self._state is _State.NEW:
+            raise _not_entered()
         if self._is_reading:
             raise TypeError("another task is reading this stream: a stream has one reader at a time")
         self._is_reading = True
@@ -261,14 +266,15 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             raise ConfigurationError(
                 "the stream was closed before its end, so there is no result", **self._context()
             )
-        result = self._accumulator.result(self.handle)
-        request = self._spec.request
-        error = self._api.run_error(
+        handle = self.handle
+        result = self._accumulator.result(handle)
+        error = error_from_result(
             result,
-            request.operation,
-            secrets=request.secrets,
-            handle=self.handle,
+            redact=self._redact,
+            handle=handle,
             node_id=progress.failed_node,
+            operation=self._spec.request.operation.name,
+            server_version=self._api.transport.server_version,
         )
         if error is not None:
             raise error
@@ -436,6 +442,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _context(self) -> dict[str, Any]:
         return self._api.context(self._spec.request.operation)
 
+    def _redact(self, text: str) -> str:
+        return self._api.redactor(self._spec.request.secrets).text(text)
+
     def _fail(self, error: DifyError) -> None:
         self._failure = error
         if self._state is not _State.CLOSED:
@@ -472,8 +481,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _error_of(self, event: ErrorEvent) -> DifyError:
         """Return the error that an `error` event means."""
-        redact = self._api.redactor(self._spec.request.secrets).text
-        event = attrs.evolve(event, message=redact(str(event.message)))
+        event = attrs.evolve(event, message=self._redact(event.message))
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
         if event.code:
             return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
@@ -502,8 +510,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             await self._slot.enter_async_context(self._api.slot())
             if self._spec.request.timeouts.total is not None:
                 self._total_deadline = self._loop.time() + self._spec.request.timeouts.total
-            if self.run_id is not None:
-                self._recovery = self._new_recovery(self.run_id)
+            if self._progress.run_id is not None:
+                self._recovery = self._new_recovery(self._progress.run_id)
             if self._spec.is_stored:
                 self._is_resumed = True
                 self._state = _State.RECOVERING
@@ -522,7 +530,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 if submit is not None and self._api.transport.has_one_connection:
                     await submit()
                     submit = None
-                await self._api.upload_files(request)
+                if request.files:
+                    await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
                 if self._state is _State.CLOSED:
                     raise self._failure or ConfigurationError(
@@ -565,6 +574,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             await asyncio.wrap_future(closing)
             return
         assert self._loop_state is not None
+        if self._state is _State.OVER and self._failure is None:
+            self._state = _State.CLOSED
+            self._loop_state.streams.discard(self)
+            await self._slot.aclose()
+            return
         is_started = self._state is _State.RECOVERING or self._reader is not None or self._opening is not None
         self._state = _State.CLOSED
         try:
@@ -631,12 +645,6 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._reader.close()
             self._reader = None
 
-    def _check_entered(self) -> None:
-        if self._state is _State.NEW:
-            raise TypeError(
-                "a stream must be entered first: async with client.workflows.stream(...) as run: ..."
-            )
-
     def __await__(self) -> Generator[None, None, NoReturn]:
         raise TypeError(
             "a stream is entered, not awaited: async with client.workflows.stream(...) as run: ..."
@@ -646,6 +654,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         raise TypeError("this stream is asynchronous: use `async with`, or a client of dify_async.sync")
 
     def __exit__(self, *_: object) -> None: ...
+
+
+def _not_entered() -> TypeError:
+    return TypeError("a stream must be entered first: async with client.workflows.stream(...) as run: ...")
 
 
 class _Texts:

@@ -17,6 +17,9 @@ from dify_async.errors import TooLarge
 PING: Final = b""
 """What `feed` returns for a ping: an event without data."""
 
+_PING_LINES: Final = b"event: ping\n\n"
+_USUAL_STARTS: Final = (b"data:", b"event:")
+
 _MOST_LINES: Final = 65_536
 """Lines of one event. Dify writes one; more would only cost time."""
 
@@ -45,7 +48,10 @@ class EventParser:
             TooLarge: An event is larger than the limit, complete or not.
         """
         if self._fresh:
-            data = self._without_bom(data)
+            if data.startswith(_USUAL_STARTS) and not self._tail:
+                self._fresh = False
+            else:
+                data = self._without_bom(data)
         if b"\r" in data or self._after_cr:
             data = self._with_lf(data)
         tail = self._tail
@@ -65,6 +71,9 @@ class EventParser:
             self._event.add_all(data[:end])
             events += self._event.finished()
             data = data[end + 1 :]
+        while data.startswith(_PING_LINES):
+            events.append(PING)
+            data = data[len(_PING_LINES) :]
         end = data.rfind(b"\n\n")
         if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
             # Dify writes an event as one line. Whether all of these are is checked once for all of them.
@@ -73,6 +82,8 @@ class EventParser:
                 if end + 2 < len(data):
                     self._begin(data[end + 2 :])
                 return events + found if events else found
+        if not data:
+            return events
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
         for block in filter(None, blocks):
@@ -140,9 +151,6 @@ class _Event:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._start()
-
-    def _start(self) -> None:
         self._data: bytearray | None = None
         self._is_ping = False
         self.lines = 0
@@ -179,7 +187,7 @@ class _Event:
     def finished(self) -> list[bytes]:
         """Return the event's data as a list of one, [] if it has none, and start the next event."""
         events = [PING] if self._is_ping else [bytes(self._data)] if self._data else []
-        self._start()
+        self._data, self._is_ping, self.lines, self.size = None, False, 0, 0
         return events
 
 

@@ -35,7 +35,8 @@ def pages(
     ids: Mapping[str, str] | None = None,
 ) -> Pager[ItemT]:
     """Return a list in pages; `cursor` returns the query parameters of the page after one."""
-    checked_options(options, operation, takes_user=api.auth.sends_user)
+    if options:
+        checked_options(options, operation, takes_user=api.auth.sends_user)
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 100:
         raise ConfigurationError(f"`limit` must be an int from 1 to 100, got {limit!r:.100}")
 

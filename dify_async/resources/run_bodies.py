@@ -18,11 +18,12 @@ from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, FileSource, InputFile
 from dify_async.models import AppParameters, RemoteFile, RunHandle, UploadedFile, WorkflowResult
-from dify_async.models._base import as_list
 from dify_async.operations.app import GET_APP_PARAMETERS
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 
 AnswerT = TypeVar("AnswerT")
+
+_FILES: Final = (InputFile, UploadedFile, RemoteFile)
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -34,27 +35,25 @@ def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Jso
             f"`inputs` must be a mapping of variable names to values, got {type(inputs).__name__}"
         )
     body: dict[str, Json] = {"inputs": without_none(inputs)}
+    for name, value in fields.items():
+        if value is not None:
+            body[name] = value
     if files is not None:
         if isinstance(files, str | bytes) or not isinstance(files, Iterable):
             raise ConfigurationError(f"`files` must be a list of files, got {type(files).__name__}")
         body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
-    return body | {name: value for name, value in fields.items() if value is not None}
+    return body
 
 
 def without_none(inputs: Mapping[str, Json]) -> dict[str, Json]:
     """Return inputs without None, also in lists of files: the server takes both for missing."""
-    return {
-        name: [item for item in value if item is not None] if _is_list_of_files(value) else value
-        for name, value in inputs.items()
-        if value is not None
-    }
-
-
-def _is_list_of_files(value: Json) -> bool:
-    items = as_list(value)
-    return items is not None and any(
-        isinstance(item, (InputFile, UploadedFile, RemoteFile)) for item in items
-    )
+    given: dict[str, Json] = {}
+    for name, value in inputs.items():
+        if isinstance(value, list) and any(isinstance(item, _FILES) for item in value):
+            given[name] = [item for item in value if item is not None]
+        elif value is not None:
+            given[name] = value
+    return given
 
 
 def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | None) -> InputFile:
@@ -68,20 +67,18 @@ def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | 
 
 def with_trace(options: AppRunOptions, trace_id: str | None, trace_session_id: str | None) -> AppRunOptions:
     """Return the options of a call with its trace headers."""
+    if trace_id is None and trace_session_id is None:
+        return options
     headers = {"X-Trace-Id": trace_id, "X-Trace-Session-Id": trace_session_id}
     given = {name: value for name, value in headers.items() if value is not None}
-    if not given:
-        return options
     return {**options, "extra_headers": {**given, **(options.get("extra_headers") or {})}}
 
 
-def checked_mode(response_mode: str) -> str:
-    """Return the response mode of a call."""
-    if response_mode not in {"streaming", "blocking"}:
-        raise ConfigurationError(
-            f'`response_mode` must be "streaming" or "blocking", got {response_mode!r:.100}'
-        )
-    return response_mode
+def wrong_mode(response_mode: object) -> ConfigurationError:
+    """Return the error of a response mode that does not exist."""
+    return ConfigurationError(
+        f'`response_mode` must be "streaming" or "blocking", got {response_mode!r:.100}'
+    )
 
 
 def call_options(options: AppRunOptions) -> AppCallOptions:

@@ -35,7 +35,7 @@ import attrs
 
 from dify_async._text import json_type
 from dify_async._types import Json
-from dify_async.models._base import WIRE_KEYS, Received
+from dify_async.models._base import WIRE_KEYS, OpenEnum, Received
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """What cattrs calls: with a value and the type that it should become."""
@@ -143,6 +143,9 @@ def _lines(
         value = careful
         if slot.kind is datetime:
             value = f"second(v) if v.__class__ is int else {careful}"
+        elif isinstance(slot.kind, type) and issubclass(slot.kind, OpenEnum):
+            members = _name(scope, slot.kind._value2member_map_)
+            value = f"({members}.get(v) if v.__class__ is str else None) or {careful}"
         if not slot.nullable:
             value = f"{_name(scope, slot.absent)}() if v is None else {value}"
         as_it_is = ["v is None"] if slot.nullable else []
@@ -155,6 +158,12 @@ def _lines(
             inner = _lines(slot.kind, (*around, cls), hook_of, apart, scope)
             lines += ["if v.__class__ is dict:", f" data{depth + 1} = v", *(f" {line}" for line in inner)]
             lines += [f" {new}.{slot.name} = new{depth + 1}", "else:", f" {new}.{slot.name} = {value}"]
+        elif get_origin(slot.kind) is list and attrs.has(get_args(slot.kind)[0]):
+            (item,) = get_args(slot.kind)
+            hook = f"{_name(scope, hook_of(item))}(item, {_name(scope, item)})"
+            lines += ["if v.__class__ is list:"]
+            lines += [f" {new}.{slot.name} = [{hook} for item in v if item is not None]"]
+            lines += ["else:", f" {new}.{slot.name} = {value}"]
         elif slot.kind == list[str]:
             lines += ["if v.__class__ is list:", " for item in v:", "  if item.__class__ is not str:"]
             lines += [f"   v = {careful}", "   break"]

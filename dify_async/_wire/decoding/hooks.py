@@ -200,10 +200,17 @@ def _converter(any_json: Hook) -> cattrs.Converter:
 
         return structure
 
+    def of_mapping(value: Any, kind: Any) -> Any:
+        return any_json(value if value.__class__ is dict else _mapping(value), kind)
+
     def of_page(kind: type[Page[Any]]) -> Hook:
         # Short lists are sent as a bare array: all of them on one page.
         hook = of_class(kind)
-        return lambda value, _: hook({"data": value} if value.__class__ is list else value, kind)
+
+        def structure(value: Any, _: Any) -> Any:
+            return hook({"data": value} if value.__class__ is list else value, kind)
+
+        return structure
 
     def of_account(kind: type[Account]) -> Hook:
         hook = of_class(kind)
@@ -236,7 +243,7 @@ def _converter(any_json: Hook) -> cattrs.Converter:
     for kind, hook in hooks.items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_func(_is(Any), any_json)
-    converter.register_structure_hook_func(_is_of(dict), lambda value, kind: any_json(_mapping(value), kind))
+    converter.register_structure_hook_func(_is_of(dict), of_mapping)
     converter.register_structure_hook_factory(attrs.has, of_class)
     converter.register_structure_hook_factory(_is(Account), of_account)
     converter.register_structure_hook_factory(_is(InputField), of_input_field)
@@ -267,17 +274,25 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
         ValueError: The body is not valid JSON.
         StructureError: The JSON does not have the expected structure.
     """
+    try:
+        answer: Any = _checking.get_structure_hook(kind)(orjson.loads(payload), kind)
+    except (ValueError, StructureError, _Inexact):
+        answer = _decode_slowly(kind, payload)
+    if isinstance(answer, Received):
+        answer._payload = payload
+    found: AnswerT = answer
+    return found
+
+
+def _decode_slowly(kind: type, payload: bytes) -> Any:
+    """Decode what orjson does not read, or what is not exact or not right, with an error that tells why."""
     data = load_json(payload)
     try:
-        answer: Any = _structured(kind, data, payload)
+        return _structured(kind, data, payload)
     except StructureError as misfit:
         # A gateway may reject a request with status 200 and JSON of its own.
         words = words_of(data).quoted("") if as_object(data) is not None else ""
         raise StructureError(misfit.expected, misfit.value, misfit.path, words) from None
-    found: AnswerT = answer
-    if isinstance(found, Received):
-        answer._payload = payload
-    return found
 
 
 def decode_event(payload: bytes) -> Event | None:

@@ -21,11 +21,11 @@ from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (
-    checked_mode,
     row_arguments,
     run_body,
     run_in_blocking_mode,
     with_trace,
+    wrong_mode,
 )
 
 
@@ -48,9 +48,11 @@ class ChatOfBothApis(Resource):
     async def _send(
         self, body: dict[str, Json], response_mode: str, options: AppRunOptions | RunOptions
     ) -> ChatResult:
-        if checked_mode(response_mode) == "streaming":
+        if response_mode == "streaming":
             async with self._stream(body, options) as run:
                 return await run.result()
+        if response_mode != "blocking":
+            raise wrong_mode(response_mode)
         operation = operations.SEND_CHAT_MESSAGE
         json = {**body, "response_mode": "blocking"}
         answer = await run_in_blocking_mode(self._api, operation, options, json=json)

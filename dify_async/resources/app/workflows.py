@@ -31,12 +31,12 @@ from dify_async.resources.followed_runs import FollowedRuns
 from dify_async.resources.run_bodies import (
     FormCheck,
     call_options,
-    checked_mode,
     read_handle,
     run_body,
     run_in_blocking_mode,
     start,
     with_trace,
+    wrong_mode,
 )
 
 
@@ -84,9 +84,11 @@ class Workflows(FollowedRuns):
             TransportError: no connection, or a timeout expired.
         """
         options = with_trace(options, trace_id, trace_session_id)
-        if checked_mode(response_mode) == "streaming":
+        if response_mode == "streaming":
             async with self._stream(inputs, files, workflow_id, options) as run:
                 return await run.result()
+        if response_mode != "blocking":
+            raise wrong_mode(response_mode)
         operation, ids = _operation(workflow_id)
         body = run_body(inputs, files, response_mode="blocking")
         answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
