@@ -8,8 +8,8 @@ import random
 import re
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from types import NoneType
@@ -24,7 +24,14 @@ from dify_async._http.observer import Observer
 from dify_async._http.redaction import Redactor, Secret
 from dify_async._http.request import Request, Response
 from dify_async._http.retry import decide
-from dify_async._http.transport import USER_AGENT, IncomingResponse, LoopState, Transport, checked_headers
+from dify_async._http.transport import (
+    NOT_STREAMS,
+    USER_AGENT,
+    IncomingResponse,
+    LoopState,
+    Transport,
+    checked_headers,
+)
 from dify_async._http.uploads import Form
 from dify_async._types import Json
 from dify_async._wire.api_errors import error_from_response
@@ -200,7 +207,10 @@ class Api:
             data = Form(dict(form or {}), file)
         elif json is not None:
             headers = {"Content-Type": "application/json", **headers}
-            data, files = _json_data(json, {}, operation)
+            try:
+                data, files = written(json, {})
+            except TypeError as exc:
+                raise _not_json(exc, operation) from None
         place = path if path is not None else operation.path
         if ids:
             place = fill_path(place, ids, operation.name)
@@ -274,9 +284,7 @@ class Api:
         )
         if not 200 <= response.status < 300:
             raise await self.error_from(response, request)
-        # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
-        if response.content_type not in {"application/json", "text/html"}:
-            response.disable_read_timeout()
+        if response.content_type not in NOT_STREAMS:
             return response
         limit = self.transport.settings.max_event_bytes
         complete = Response(response.status, response.headers, await response.read(limit))
@@ -331,7 +339,10 @@ class Api:
     async def upload_files(self, request: Request) -> None:
         """Upload the files in a request's body as its end user, and write the body with their ids."""
         uploaded = {file: await self._upload(file, request) for file in request.files}
-        request.data, _ = _json_data(request.body, uploaded, request.operation)
+        try:
+            request.data, _ = written(request.body, uploaded)
+        except TypeError as exc:
+            raise _not_json(exc, request.operation) from None
         request.body, request.files = None, []
 
     async def _upload(self, file: InputFile, request: Request) -> UploadedFile:
@@ -362,14 +373,9 @@ class Api:
         state = await self.transport.loop_state()
         return state.locks.setdefault(key, asyncio.Lock())
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncGenerator[LoopState, None]:
+    def slot(self) -> AbstractAsyncContextManager[LoopState]:
         """Hold one of the concurrency slots for runs, and the client's `limiter`."""
-        state = await self.transport.loop_state()
-        settings = self.transport.settings
-        slots = state.slots.setdefault(self.auth.key, asyncio.Semaphore(settings.max_concurrent))
-        async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
-            yield state
+        return self.transport.slot(self.auth.key)
 
     # Errors
 
@@ -478,15 +484,8 @@ def _calling_method() -> str:
     return frame.f_code.co_qualname
 
 
-def _json_data(
-    json: Json, uploaded: Mapping[InputFile, UploadedFile], operation: Operation[Any]
-) -> tuple[bytes, list[InputFile]]:
-    try:
-        return written(json, uploaded)
-    except TypeError as exc:
-        raise ConfigurationError(
-            f"the body cannot be sent as JSON: {exc}", operation=operation.name
-        ) from None
+def _not_json(exc: TypeError, operation: Operation[Any]) -> ConfigurationError:
+    return ConfigurationError(f"the body cannot be sent as JSON: {exc}", operation=operation.name)
 
 
 def _query_text(query: Mapping[str, Any]) -> str:

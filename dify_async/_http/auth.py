@@ -118,13 +118,13 @@ class NoAuth:
 class KeyAuth:
     """An API key, and for apps the end user it is used for."""
 
-    api_key: Secret
+    key: Secret
     user: str | None
     _headers: AuthHeaders = attrs.field(init=False, repr=False, eq=False)
 
     @_headers.default
     def _authorization(self) -> AuthHeaders:
-        return AuthHeaders({"Authorization": Secret(f"Bearer {self.api_key}")})
+        return AuthHeaders({"Authorization": Secret(f"Bearer {self.key}")})
 
     @classmethod
     def for_app(cls, api_key: str | None, user: str | None) -> Self:
@@ -134,14 +134,9 @@ class KeyAuth:
     sends_user = True
 
     @property
-    def key(self) -> Hashable:
-        """Return the API key."""
-        return self.api_key
-
-    @property
     def secrets(self) -> list[str]:
         """Return the API key."""
-        return [self.api_key]
+        return [self.key]
 
     def for_user(self, user: str) -> Self:
         """Return the same key for another end user."""

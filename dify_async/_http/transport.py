@@ -13,7 +13,7 @@ import socket
 import ssl as tls
 import weakref
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final, Protocol, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -41,6 +41,9 @@ USER_AGENT: Final = (
     f"dify-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 )
 
+NOT_STREAMS: Final = {"application/json", "text/html"}
+"""Media types that are certainly no event streams. A proxy may drop or change the type of a stream."""
+
 LEAVING: Final = 2.0
 """Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
 
@@ -49,7 +52,11 @@ _KEEP_ALIVE: Final = 1.5
 `_connection_level`).
 """
 
-_PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}
+_PROBES: Final = {
+    getattr(socket, name): value
+    for name, value in {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}.items()
+    if hasattr(socket, name)  # Windows and macOS lack some; the system's setting applies there.
+}
 """TCP keep-alive: seconds until the first probe, seconds between two, and the number of unanswered probes
 after which the connection is lost."""
 
@@ -230,13 +237,6 @@ class IncomingResponse:
             raise
         return b"".join(chunks)
 
-    def disable_read_timeout(self) -> None:
-        """Read the body without the timeout under which the headers were awaited."""
-        connection = self._response.connection
-        if connection is not None and connection.protocol is not None:
-            connection.protocol.read_timeout = None
-            connection.protocol.start_timeout()  # Stops the timer that runs.
-
     def interrupt(self) -> None:
         """Let the task that waits in `read_chunk` raise `Interrupted`."""
         self._response.content.set_exception(Interrupted())
@@ -299,6 +299,15 @@ class Transport:
             )
         state = self._states.get(asyncio.get_running_loop())
         return state if state is not None else await self._new_state(asyncio.get_running_loop())
+
+    @asynccontextmanager
+    async def slot(self, key: Hashable) -> AsyncGenerator[LoopState, None]:
+        """Hold one of the concurrency slots of an API key or app, and the client's `limiter`."""
+        state = self._states.get(asyncio.get_running_loop()) or await self.loop_state()
+        settings = self.settings
+        slots = state.slots.setdefault(key, asyncio.Semaphore(settings.max_concurrent))
+        async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
+            yield state
 
     def forget(self) -> dict[asyncio.AbstractEventLoop, LoopState]:
         """Drop all state without closing it, and return it."""
@@ -370,6 +379,12 @@ class Transport:
                 )
                 raise error from error.__cause__
         self.server_version = response.headers.get("X-Version", "")[:50] or self.server_version
+        if is_stream and response.status == 200 and response.content_type not in NOT_STREAMS:
+            # From here on whoever reads the stream watches it, and only while it is being read.
+            protocol = response.connection.protocol if response.connection is not None else None
+            if protocol is not None:
+                protocol.read_timeout = None
+                protocol.start_timeout()  # Stops the timer.
         return IncomingResponse(response.status, response.headers, response.content_type, response, request)
 
     async def _new_state(self, loop: asyncio.AbstractEventLoop) -> LoopState:
@@ -380,9 +395,7 @@ class Transport:
         session = settings.session
         if session is None:
             session = aiohttp.ClientSession(
-                connector=_Connector(
-                    limit=0, keepalive_timeout=_KEEP_ALIVE, socket_factory=_keep_alive_socket
-                ),
+                connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 read_bufsize=_READ_BUFFER,
@@ -490,10 +503,16 @@ class _Connector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             transport: Any = connection.transport
             protocol: Any = connection.protocol
+            sock = transport.get_extra_info("socket")
             if transport not in self.transports:
                 self.transports.add(transport)
+                # A run may be silent for minutes. Probes keep firewalls and address translation from dropping
+                # the connection, and detect a machine that is gone.
+                if sock is not None:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                    for option, value in _PROBES.items():
+                        sock.setsockopt(socket.IPPROTO_TCP, option, value)
                 return connection
-            sock = transport.get_extra_info("socket")
             is_usable = not (protocol.should_close or transport.is_closing() or sock is None)
             # `select` cannot take file descriptors above 1023; Windows has no `poll`.
             if is_usable and hasattr(select, "poll"):
@@ -520,20 +539,6 @@ async def _send_once(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise aiohttp.ClientConnectionError(reason_of(exc)) from exc
-
-
-def _keep_alive_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Create a socket with TCP keep-alive probes.
-
-    A run may be silent for minutes. The probes keep firewalls and address translation from dropping the
-    connection, and detect a machine that is gone.
-    """
-    sock = socket.socket(*address[:3])
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _PROBES.items():
-        if hasattr(socket, name):  # Windows and macOS lack some; the system's setting applies there.
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return sock
 
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110: a token

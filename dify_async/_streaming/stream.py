@@ -27,6 +27,7 @@ from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import Accumulator, is_repeated, text_of
 from dify_async._wire.run_errors import error_from_result
+from dify_async._wire.sse import EventParser
 from dify_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -248,8 +249,26 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._is_reading = True
         try:
             while not self._pending:
-                if not await self._advance():
+                if self._failure is not None:
+                    raise self._with_partial(self._failure)
+                if self._state is _State.CLOSED:
                     return False
+                if self._state is _State.OVER:
+                    await (
+                        self._slot.aclose()
+                    )  # Others may run, however long the caller keeps the stream open.
+                    return False
+                if self._has_progressed and self._recovery is not None:
+                    self._recovery.note_progress()
+                self._has_progressed = False
+                if self._progress.over:
+                    self._finish()
+                elif self._state is _State.RECOVERING:
+                    await self._recover()
+                elif self._reader is None or self._reader.ended:
+                    self._handle_end()
+                else:
+                    await self._read(self._reader)
             return True
         finally:
             self._is_reading = False
@@ -280,59 +299,39 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             raise error
         return result
 
-    async def _advance(self) -> bool:
-        """Do the next step towards more events. Return False at the end of the stream."""
-        if self._failure is not None:
-            raise self._with_partial(self._failure)
-        if self._state is _State.CLOSED:
-            return False
-        if self._state is _State.OVER:
-            await self._slot.aclose()  # Others may run, however long the caller keeps the stream open.
-            return False
-        if self._has_progressed and self._recovery is not None:
-            self._recovery.note_progress()
-        self._has_progressed = False
-        if self._progress.over:
-            self._finish()
-        elif self._state is _State.RECOVERING:
-            await self._recover()
-        elif self._reader is None or self._reader.ended:
-            self._handle_end()
-        else:
-            await self._read(self._reader)
-        return True
-
     async def _read(self, reader: EventReader) -> None:
-        try:
-            payloads = await reader.read(self._deadline())
-        except TooLarge as error:
-            self._fail(TooLarge(error.limit, **self._context()))
-            return
-        if reader.expired:
-            reader.expired = False
-            self._handle_timeout()
-        self._pending.extend(payloads)
-        if not payloads or self._recovery is None:
-            return
-        if self._recovery.is_doubtful(self._pings + len(payloads)) and not any(payloads):
-            event = await self._cancellable(self._recovery.poll())
-            if event is not None:
-                self._pending.append(event)
-
-    def _deadline(self) -> float:
-        """Return when to stop waiting for data, in seconds of the event loop's clock."""
-        now = asyncio.get_running_loop().time()
+        """Wait for data: until the idle timeout, or less."""
+        assert self._loop is not None
+        now = self._loop.time()
         timeouts = self._spec.request.timeouts
-        if self._progress.linger is None:
-            self._linger_deadline = None
-        elif self._linger_deadline is None:
-            self._linger_deadline = now + self._progress.linger
         deadline = now + timeouts.idle
         if self._recovery is not None and self._is_resumed:
             deadline = min(now + timeouts.read, self._recovery.until)
-        if self._linger_deadline is not None:
+        if self._progress.linger is None:
+            self._linger_deadline = None
+        else:
+            self._linger_deadline = self._linger_deadline or now + self._progress.linger
             deadline = min(deadline, self._linger_deadline)
-        return deadline if self._total_deadline is None else min(deadline, self._total_deadline)
+        if self._total_deadline is not None:
+            deadline = min(deadline, self._total_deadline)
+        try:
+            payloads = await reader.read(deadline)
+        except TooLarge as error:
+            self._fail(TooLarge(error.limit, **self._context()))
+            return
+        self._pending.extend(payloads)
+        if reader.expired:
+            reader.expired = False
+            self._handle_timeout()
+        elif self._recovery is not None and payloads and not any(payloads):
+            await self._doubt(self._recovery, len(payloads))
+
+    async def _doubt(self, recovery: Recovery, pings: int) -> None:
+        """Look at the run's record if its stream brings nothing but pings."""
+        if recovery.is_doubtful(self._pings + pings):
+            event = await self._cancellable(recovery.poll())
+            if event is not None:
+                self._pending.append(event)
 
     def _handle_timeout(self) -> None:
         """Handle a wait that ended at its deadline, before any data arrived."""
@@ -370,7 +369,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
         self._pending.clear()
-        self._drop_reader()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         self._state = _State.OVER
         if self._failure is None and self._progress.error is not None:
             self._fail(self._error_of(self._progress.error))
@@ -416,7 +417,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         else:
             self._state = _State.OPEN
             if isinstance(found, IncomingResponse):
-                self._reader = EventReader(found, self._api.transport.settings.max_event_bytes)
+                self._reader = EventReader(found, EventParser(self._api.transport.settings.max_event_bytes))
             else:
                 self._pending.append(found)
 
@@ -441,6 +442,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _context(self) -> dict[str, Any]:
         return self._api.context(self._spec.request.operation)
+
+    def _closed_early(self) -> ConfigurationError:
+        return ConfigurationError("the stream was closed while it was being opened", **self._context())
 
     def _redact(self, text: str) -> str:
         return self._api.redactor(self._spec.request.secrets).text(text)
@@ -502,31 +506,24 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def __aenter__(self) -> Self:
         if self._state is not _State.NEW:
             raise TypeError("a stream can be entered once: call the method again for another")
-        self._loop_state = await self._api.transport.loop_state()
-        self._loop = asyncio.get_running_loop()
         self._state = _State.OPEN
-        self._loop_state.streams.add(self)
+        self._loop = asyncio.get_running_loop()
+        spec, request = self._spec, self._spec.request
+        submit = spec.submit
         try:
-            await self._slot.enter_async_context(self._api.slot())
-            if self._spec.request.timeouts.total is not None:
-                self._total_deadline = self._loop.time() + self._spec.request.timeouts.total
+            self._loop_state = await self._slot.enter_async_context(
+                self._api.transport.slot(self._api.auth.key)
+            )
+            self._loop_state.streams.add(self)
+            if request.timeouts.total is not None:
+                self._total_deadline = self._loop.time() + request.timeouts.total
             if self._progress.run_id is not None:
                 self._recovery = self._new_recovery(self._progress.run_id)
-            if self._spec.is_stored:
+            if spec.is_stored:
                 self._is_resumed = True
                 self._state = _State.RECOVERING
-            else:
-                await self._open(self._spec.request)
-        except BaseException:
-            await self.aclose()
-            await self._slot.aclose()
-            raise
-        return self
-
-    async def _open(self, request: Request) -> None:
-        try:
+                return self
             async with asyncio.timeout_at(self._total_deadline):
-                submit = self._spec.submit
                 if submit is not None and self._api.transport.has_one_connection:
                     await submit()
                     submit = None
@@ -534,14 +531,20 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
                 if self._state is _State.CLOSED:
-                    raise self._failure or ConfigurationError(
-                        "the stream was closed while it was being opened", **self._context()
-                    )
-                self._reader = EventReader(response, self._api.transport.settings.max_event_bytes)
+                    response.close()
+                    raise self._failure or self._closed_early()  # noqa: TRY301 - leaves what is open
+                self._reader = EventReader(
+                    response, EventParser(self._api.transport.settings.max_event_bytes)
+                )
                 if submit is not None:
                     await submit()
-        except TimeoutError:
-            raise self._api.total_timeout(request) from None
+        except BaseException as exc:
+            await self.aclose()
+            await self._slot.aclose()
+            if isinstance(exc, TimeoutError):
+                raise self._api.total_timeout(request) from None
+            raise
+        return self
 
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
         # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
@@ -573,7 +576,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             closing = asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
             await asyncio.wrap_future(closing)
             return
-        assert self._loop_state is not None
+        if self._loop_state is None:  # Closed while it waited for a slot.
+            self._state = _State.CLOSED
+            return
         if self._state is _State.OVER and self._failure is None:
             self._state = _State.CLOSED
             self._loop_state.streams.discard(self)

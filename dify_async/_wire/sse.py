@@ -12,6 +12,8 @@ import codecs
 from collections.abc import Iterator
 from typing import Final
 
+import attrs
+
 from dify_async.errors import TooLarge
 
 PING: Final = b""
@@ -24,6 +26,7 @@ _MOST_LINES: Final = 65_536
 """Lines of one event. Dify writes one; more would only cost time."""
 
 
+@attrs.define(eq=False)
 class EventParser:
     """Cuts the bytes of one stream into the data of its events.
 
@@ -32,14 +35,16 @@ class EventParser:
     dropped at once.
     """
 
-    __slots__ = ("_after_cr", "_event", "_fresh", "_limit", "_tail")
-
-    def __init__(self, max_event_bytes: int) -> None:
-        self._limit = max_event_bytes
-        self._event = _Event(max_event_bytes)  # The complete lines of an event that is not complete.
-        self._tail = bytearray()  # The unfinished line.
-        self._fresh = True  # Nothing but a part of a byte order mark was received yet.
-        self._after_cr = False  # The last byte was a CR, so that a LF right after it belongs to it.
+    _limit: int
+    """Maximum size of an event, in bytes."""
+    _event: _Event | None = attrs.field(default=None, init=False)
+    """The complete lines of an event that is not complete."""
+    _tail: bytearray = attrs.field(factory=bytearray, init=False)
+    """The unfinished line."""
+    _fresh: bool = attrs.field(default=True, init=False)
+    """Nothing but a part of a byte order mark was received yet."""
+    _after_cr: bool = attrs.field(default=False, init=False)
+    """The last byte was a CR, so that a LF right after it belongs to it."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Add received bytes; return the data of each event that they complete, `PING` for a ping.
@@ -63,7 +68,7 @@ class EventParser:
             data = bytes(tail)
             tail.clear()
         events: list[bytes] = []
-        if self._event.lines:
+        if self._event is not None and self._event.lines:
             end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
             if end == 0 and not data.startswith(b"\n"):
                 self._begin(data)
@@ -91,21 +96,27 @@ class EventParser:
         self._begin(rest)
         return events
 
+    def _begun(self) -> _Event:
+        """Return the event that has begun; one is created when the first needs it."""
+        if self._event is None:
+            self._event = _Event(self._limit)
+        return self._event
+
     def close(self) -> list[bytes]:
         """Return the last event, if only its empty line is missing.
 
         It may also be half an event: the caller drops data that is not valid JSON.
         """
         if self._tail:
-            self._event.add(bytes(self._tail))
+            self._begun().add(bytes(self._tail))
             self._tail.clear()
-        return self._event.finished()
+        return self._begun().finished()
 
     def _begin(self, rest: bytes) -> None:
         """Keep the beginning of an event, which contains no empty line."""
         if b"\n" in rest:
             end = rest.rfind(b"\n") + 1
-            self._event.add_all(rest[:end])
+            self._begun().add_all(rest[:end])
             rest = rest[end:]
         self._tail += rest
         self._check_tail()
@@ -114,16 +125,17 @@ class EventParser:
         """Return the data of a complete event, if it has any."""
         if block.startswith(b"data: ") and 6 < len(block) <= self._limit and b"\n" not in block:
             return [block[6:]]
+        event = self._begun()
         if b"\n" in block:
-            self._event.add_all(block)
+            event.add_all(block)
         else:
-            self._event.add(block)
-        return self._event.finished()
+            event.add(block)
+        return event.finished()
 
     def _check_tail(self) -> None:
         if self._tail.startswith(b":"):
             del self._tail[1:]
-        elif self._tail and self._event.size + len(self._tail) > self._limit:
+        elif self._tail and self._begun().size + len(self._tail) > self._limit:
             raise TooLarge(self._limit)
 
     def _without_bom(self, data: bytes) -> bytes:

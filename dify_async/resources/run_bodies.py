@@ -29,31 +29,29 @@ _log: Final = logging.getLogger("dify_async")
 
 
 def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Json) -> dict[str, Json]:
-    """Return the body of a request that starts a run; fields that are None are omitted."""
+    """Return the body of a request that starts a run.
+
+    None is omitted, also among inputs and in lists of files: the server takes it for missing.
+    """
     if not isinstance(inputs, Mapping):
         raise ConfigurationError(
             f"`inputs` must be a mapping of variable names to values, got {type(inputs).__name__}"
         )
-    body: dict[str, Json] = {"inputs": without_none(inputs)}
-    for name, value in fields.items():
-        if value is not None:
-            body[name] = value
-    if files is not None:
-        if isinstance(files, str | bytes) or not isinstance(files, Iterable):
-            raise ConfigurationError(f"`files` must be a list of files, got {type(files).__name__}")
-        body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
-    return body
-
-
-def without_none(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """Return inputs without None, also in lists of files: the server takes both for missing."""
     given: dict[str, Json] = {}
     for name, value in inputs.items():
         if isinstance(value, list) and any(isinstance(item, _FILES) for item in value):
             given[name] = [item for item in value if item is not None]
         elif value is not None:
             given[name] = value
-    return given
+    body: dict[str, Json] = {"inputs": given}
+    for name, value in fields.items():
+        if value is not None:
+            body[name] = value  # noqa: PERF403 - a comprehension is one more function in each call
+    if files is not None:
+        if isinstance(files, str | bytes) or not isinstance(files, Iterable):
+            raise ConfigurationError(f"`files` must be a list of files, got {type(files).__name__}")
+        body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
+    return body
 
 
 def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | None) -> InputFile:
@@ -67,8 +65,6 @@ def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | 
 
 def with_trace(options: AppRunOptions, trace_id: str | None, trace_session_id: str | None) -> AppRunOptions:
     """Return the options of a call with its trace headers."""
-    if trace_id is None and trace_session_id is None:
-        return options
     headers = {"X-Trace-Id": trace_id, "X-Trace-Session-Id": trace_session_id}
     given = {name: value for name, value in headers.items() if value is not None}
     return {**options, "extra_headers": {**given, **(options.get("extra_headers") or {})}}

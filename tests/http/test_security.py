@@ -105,7 +105,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "stop": ("POST", lambda client, _: client.workflows.stop("t")),
     "upload": ("POST", lambda client, _: client.files.upload(b"content", name="a.txt")),
     "preview": ("GET", lambda client, _: client.files.preview("f")),
-    "download": ("GET", lambda client, folder: client.files.download("f", folder / "f.bin")),
+    "download": ("GET", lambda client, folder: client.files.preview("f", folder / "f.bin")),
     "info": ("GET", lambda client, _: client.app.info()),
     "logs": ("GET", lambda client, _: client.workflows.logs().all()),
     "request": ("PUT", lambda client, _: client.request("PUT", "/x", json={"a": "b"})),
@@ -266,7 +266,7 @@ BY_ID: dict[str, tuple[list[tuple[str, str]], Callable[[AppClient, str, Path], A
     "preview": ([("/v1/files/", "/preview")], lambda client, given, _: client.files.preview(given)),
     "download": (
         [("/v1/files/", "/preview")],
-        lambda client, given, folder: client.files.download(given, folder / "f.bin"),
+        lambda client, given, folder: client.files.preview(given, folder / "f.bin"),
     ),
 }  # fmt: skip
 
@@ -361,7 +361,7 @@ async def test_no_text_breaks_out_of_its_header(fake_dify: FakeDify, tmp_path: P
                 lambda headers: client.workflows.run({}, extra_headers=headers),
                 lambda headers: client.workflows.run({}, response_mode="blocking", extra_headers=headers),
                 lambda headers: client.files.upload(b"x", name="a.txt", extra_headers=headers),
-                lambda headers: client.files.download("f", tmp_path / "f", extra_headers=headers),
+                lambda headers: client.files.preview("f", tmp_path / "f", extra_headers=headers),
                 lambda headers: client.request("GET", "/info", extra_headers=headers),
             ):
                 with pytest.raises(errors.ConfigurationError):
@@ -587,7 +587,7 @@ async def test_a_download_takes_constant_memory_whatever_it_expands_to(tmp_path:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with sending(head, [body]) as (address, _), client_of(address, max_event_bytes=MIB) as client:
         with peak_below(8):
-            path = await client.files.download("f", tmp_path / "f.bin")
+            path = await client.files.preview("f", tmp_path / "f.bin")
     assert path.stat().st_size == 64 * MIB
 
 
@@ -738,7 +738,7 @@ async def test_headers_of_a_call_are_shown_nowhere(tmp_path: Path) -> None:
             client.workflows.run({}, extra_headers=headers),
             client.workflows.run({}, response_mode="blocking", extra_headers=headers),
             client.files.upload(b"x", name="a.txt", extra_headers=headers),
-            client.files.download("f", tmp_path / "f", extra_headers=headers),
+            client.files.preview("f", tmp_path / "f", extra_headers=headers),
             client.request("GET", "/info", extra_headers=headers),
         ]
         texts: list[str] = []

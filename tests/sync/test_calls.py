@@ -205,7 +205,7 @@ def test_files(client: AppClient, fake_dify: FakeDify, tmp_path: Path) -> None:
     stored = StoredFile(uploaded.id, "b.txt", "text/plain", b"content", "ada", fake_dify.app_id, True)
     fake_dify.files[uploaded.id] = stored
     assert client.files.preview(uploaded.id) == b"content"
-    assert client.files.download(uploaded.id, tmp_path / "c.txt").read_bytes() == b"content"
+    assert client.files.preview(uploaded.id, tmp_path / "c.txt").read_bytes() == b"content"
 
 
 # Clients

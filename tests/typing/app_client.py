@@ -115,7 +115,7 @@ async def files(client: AppClient, opened: BinaryIO, parts: AsyncIterator[bytes]
     assert_type(file.type, FileType)
     await client.workflows.run({"a": file, "b": [file, uploaded]}, files=[file, uploaded, {"type": "image"}])
     assert_type(await client.files.preview(uploaded.id), bytes)
-    assert_type(await client.files.download(uploaded.id, "a.png"), Path)
+    assert_type(await client.files.preview(uploaded.id, "a.png"), Path)
 
 
 async def form(client: AppClient) -> list[str]:

@@ -35,7 +35,7 @@ import attrs
 
 from dify_async._text import json_type
 from dify_async._types import Json
-from dify_async.models._base import WIRE_KEYS, OpenEnum, Received
+from dify_async.models._base import WIRE_KEYS, OpenEnum, Received, is_inexact
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """What cattrs calls: with a value and the type that it should become."""
@@ -68,7 +68,7 @@ _RIGHT: Final[dict[Any, str]] = {
     float: "v.__class__ is float and v - v == 0",
     bool: "v.__class__ is bool",
     dict[str, Json]: "v.__class__ is dict and not v",
-    Json: "v.__class__ is str",
+    Json: "v.__class__ is str or not is_inexact(v)",
 }
 """By type: when a value is right as it is, so that its hook need not be called."""
 
@@ -105,6 +105,7 @@ def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset
         "StructureError": StructureError,
         "first": _first_of,
         "second": _second,
+        "is_inexact": is_inexact,
     }
     scope["misfit_among"] = functools.partial(_misfit_among, _slots(cls, hook_of))
     lines = [

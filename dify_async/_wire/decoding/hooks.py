@@ -127,7 +127,7 @@ def _time_of_text(text: str) -> datetime:
 
 def _decimal(value: Any, _: Any) -> Decimal | None:
     try:
-        price = Decimal(str(_primitive(value, "a price")))
+        price = Decimal(value if value.__class__ is str else str(_primitive(value, "a price")))
     except InvalidOperation:
         return None
     is_usable = price.is_finite() and abs(price.adjusted()) <= _LARGEST_EXPONENT
@@ -139,16 +139,6 @@ def _open_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
 
 
 # Hooks for JSON of any structure
-
-
-def _any_json(value: Any, _: Any) -> Any:
-    return value
-
-
-def _checked_json(value: Any, _: Any) -> Any:
-    if is_inexact(value):
-        raise _Inexact
-    return value
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -175,10 +165,15 @@ def _is_of(container: type) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is container
 
 
-def _converter(any_json: Hook) -> cattrs.Converter:
-    """Return a converter; `any_json` is its hook for JSON of any structure."""
+def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
+    """Return a converter that raises `_Inexact` for JSON of any structure which `is_wrong`."""
     # Our own: any library may change the process-wide one.
     converter = cattrs.Converter(detailed_validation=False)
+
+    def any_json(value: Any, _: Any) -> Any:
+        if is_wrong(value):
+            raise _Inexact
+        return value
 
     def of_class(kind: type) -> Hook:
         return hook_of_class(kind, converter.get_structure_hook, apart=frozenset({Account, InputField}))
@@ -200,8 +195,11 @@ def _converter(any_json: Hook) -> cattrs.Converter:
 
         return structure
 
-    def of_mapping(value: Any, kind: Any) -> Any:
-        return any_json(value if value.__class__ is dict else _mapping(value), kind)
+    def of_mapping(value: Any, _: Any) -> Any:
+        found = value if value.__class__ is dict else _mapping(value)
+        if is_wrong(found):
+            raise _Inexact
+        return found
 
     def of_page(kind: type[Page[Any]]) -> Hook:
         # Short lists are sent as a bare array: all of them on one page.
@@ -252,8 +250,8 @@ def _converter(any_json: Hook) -> cattrs.Converter:
     return converter
 
 
-_checking: Final = _converter(_checked_json)
-_exact: Final = _converter(_any_json)
+_checking: Final = _converter(is_inexact)
+_exact: Final = _converter(lambda _: False)
 
 
 def _structured(kind: type, data: Any, payload: bytes) -> Any:

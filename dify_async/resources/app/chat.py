@@ -12,6 +12,7 @@ from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
 from dify_async._wire.results import ChatAccumulator
+from dify_async._wire.run_errors import error_from_result
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
@@ -57,7 +58,12 @@ class ChatOfBothApis(Resource):
         json = {**body, "response_mode": "blocking"}
         answer = await run_in_blocking_mode(self._api, operation, options, json=json)
         result = answer.chat(self._api.user_of(options))
-        error = self._api.run_error(result, operation, secrets=header_secrets(options), handle=result.handle)
+        error = error_from_result(
+            result,
+            redact=self._api.redactor(header_secrets(options)).text,
+            handle=result.handle,
+            **self._api.context(operation),
+        )
         if error is not None:
             raise error
         return result
@@ -137,7 +143,9 @@ class Chat(ChatOfBothApis):
             auto_generate_name=auto_generate_name,
             workflow_id=workflow_id,
         )
-        return await self._send(body, response_mode, with_trace(options, trace_id, trace_session_id))
+        if trace_id is not None or trace_session_id is not None:
+            options = with_trace(options, trace_id, trace_session_id)
+        return await self._send(body, response_mode, options)
 
     def stream(
         self,
@@ -177,7 +185,9 @@ class Chat(ChatOfBothApis):
             auto_generate_name=auto_generate_name,
             workflow_id=workflow_id,
         )
-        return self._stream(body, with_trace(options, trace_id, trace_session_id), on_ping)
+        if trace_id is not None or trace_session_id is not None:
+            options = with_trace(options, trace_id, trace_session_id)
+        return self._stream(body, options, on_ping)
 
     def send_many(
         self,
