@@ -270,6 +270,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     async def _advance(self) -> bool:
         """Do the next step towards more events. Return False at the end of the stream."""
+        if self._state is _State.OVER and self._progress.complete:
+            await self._slot.aclose()  # The run has ended, so the next one may start.
         if self._state is _State.CLOSED or (self._state is _State.OVER and self._failure is None):
             if self._failure is not None:
                 raise self._failure
@@ -465,7 +467,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _error_of(self, event: ErrorEvent) -> DifyError:
         """Return the error that an `error` event means."""
         redact = self._api.redactor(self._spec.request.secrets).text
-        event = attrs.evolve(event, message=redact(str(event.message)))
+        code = redact(event.code) if event.code else None
+        event = attrs.evolve(event, message=redact(str(event.message)), code=code)
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
         if event.code:
             return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
