@@ -278,8 +278,10 @@ class Api:
         if response.content_type not in {"application/json", "text/html"}:
             response.disable_read_timeout()
             return response
-        body = await response.read(self.transport.settings.max_event_bytes)
-        raise self._decode_error(None, Response(response.status, response.headers, body), request)
+        limit = self.transport.settings.max_event_bytes
+        # No variable for the body: tracebacks that show local variables would show a secret in it.
+        received = Response(response.status, response.headers, await response.read(limit))
+        raise self._decode_error(None, received, request)
 
     async def with_retries(self, request: Request, send: Callable[[AuthHeaders], Awaitable[T]]) -> T:
         """Call `send` with credentials until it succeeds, or must not be repeated: the only retry loop.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import os
 import platform
@@ -372,7 +373,7 @@ class Transport:
         return IncomingResponse(response.status, response.headers, response, request)
 
     async def _new_state(self, loop: asyncio.AbstractEventLoop) -> LoopState:
-        self._discard_ended_loops()
+        self.discard_ended_loops()
         settings = self.settings
         proxy = proxy_for(settings.base_url, settings.proxy)
         self._proxy_secrets = proxy.secrets if proxy is not None else ()
@@ -402,6 +403,7 @@ class Transport:
         await anext(closing)
         ours = session if settings.session is None else None
         dropped = weakref.finalize(self, _close_dropped, loop, closing, ours)
+        dropped.atexit = False  # A loop that still runs then closes its streams first, and the session last.
         state = LoopState(session, proxy, self._ssl(), closing, dropped)
         # Another task may have been faster while this one waited.
         found = self._states.setdefault(loop, state)
@@ -410,7 +412,7 @@ class Transport:
             await closing.aclose()
         return found
 
-    def _discard_ended_loops(self) -> None:
+    def discard_ended_loops(self) -> None:
         """Discard the state of event loops that were closed by hand."""
         for loop, state in list(self._states.items()):
             if loop.is_closed():
@@ -437,12 +439,18 @@ def _forget_all() -> list[dict[asyncio.AbstractEventLoop, LoopState]]:
 forget_in_forked_children(_forget_all)
 
 
+@atexit.register
+def _discard_all_ended_loops() -> None:
+    for transport in list(_transports):
+        transport.discard_ended_loops()
+
+
 def _close_dropped(
     loop: asyncio.AbstractEventLoop,
     closing: AsyncGenerator[None, None],
     session: aiohttp.ClientSession | None,
 ) -> None:
-    """Close the session of a client that was dropped, or left open until the process ends."""
+    """Close the session of a client that was dropped."""
     if loop.is_closed():
         _discard(session)
     else:
