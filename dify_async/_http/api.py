@@ -287,8 +287,9 @@ class Api:
         if response.content_type not in NOT_STREAMS:
             return response
         limit = self.transport.settings.max_event_bytes
-        complete = Response(response.status, response.headers, await response.read(limit))
-        raise self._decode_error(None, complete, request)
+        # No variable for the body: tracebacks that show local variables would show a secret in it.
+        received = Response(response.status, response.headers, await response.read(limit))
+        raise self._decode_error(None, received, request)
 
     async def with_retries(self, request: Request, send: Callable[[AuthHeaders], Awaitable[T]]) -> T:
         """Call `send` with credentials until it succeeds, or must not be repeated: the only retry loop.

@@ -416,7 +416,7 @@ class Transport:
         await anext(closing)
         ours = session if settings.session is None else None
         dropped = weakref.finalize(self, _close_dropped, loop, closing, ours)
-        dropped.atexit = False
+        dropped.atexit = False  # A loop that still runs then closes its streams first, and the session last.
         state = LoopState(session, proxy, self._ssl(), closing, dropped)
         # Another task may have been faster while this one waited.
         found = self._states.setdefault(loop, state)
@@ -453,7 +453,7 @@ forget_in_forked_children(_forget_all)
 
 
 @atexit.register
-def _discard_all() -> None:
+def _discard_all_ended_loops() -> None:
     for transport in list(_transports):
         transport.discard_ended_loops()
 
@@ -463,7 +463,7 @@ def _close_dropped(
     closing: AsyncGenerator[None, None],
     session: aiohttp.ClientSession | None,
 ) -> None:
-    """Close the session of a client that was dropped without being closed."""
+    """Close the session of a client that was dropped."""
     if loop.is_closed():
         _discard(session)
     else:

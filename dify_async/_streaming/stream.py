@@ -50,6 +50,10 @@ __all__ = ["EventStream", "RunSpec", "text_of"]
 
 _log: Final = logging.getLogger("dify_async")
 
+_LATE_READS: Final = 1000
+"""Reads after `Timeouts.total` has passed. A slow caller gets what has arrived by then, also if it is much
+more than one read brings; a server that sends without end does not go on for ever."""
+
 
 @attrs.frozen(kw_only=True)
 class RunSpec:
@@ -130,6 +134,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._failure: DifyError | None = None
         self._total_deadline: float | None = None
         self._linger_deadline: float | None = None
+        self._late_reads = 0  # After `total` had passed: what has arrived by then is still delivered.
         self._stops_run = api.defaults.on_abandon == "stop" and spec.is_ours and spec.stop is not None
         self._is_reading = False
         self._is_resumed = False  # Whether the stream is one that follows an interrupted one.
@@ -320,7 +325,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._fail(TooLarge(error.limit, **self._context()))
             return
         self._pending.extend(payloads)
-        if reader.expired:
+        if self._total_deadline is not None and now >= self._total_deadline:
+            self._late_reads += 1
+        if reader.expired or self._late_reads > _LATE_READS:
             reader.expired = False
             self._handle_timeout()
         elif self._recovery is not None and payloads and not any(payloads):
@@ -485,7 +492,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _error_of(self, event: ErrorEvent) -> DifyError:
         """Return the error that an `error` event means."""
-        event = attrs.evolve(event, message=self._redact(event.message))
+        code = self._redact(event.code) if event.code else None
+        event = attrs.evolve(event, message=self._redact(event.message), code=code)
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
         if event.code:
             return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)

@@ -80,7 +80,7 @@ async def test_what_is_declared_can_be_chosen(client: AppClient, fake_dify: Fake
     assert fake_dify.files[uploaded.id].mime_type == "text/x-notes"
     uploaded = await client.files.upload(InputFile(b"x", name="a.bin", mime_type="image/x-raw"))
     assert fake_dify.files[uploaded.id].mime_type == "image/x-raw"
-    with pytest.raises(errors.ConfigurationError, match="of its own"):
+    with pytest.raises(errors.ConfigurationError, match="to the InputFile itself"):
         await client.files.upload(InputFile(b"x", name="a.bin"), name="b.bin")
     with pytest.raises(errors.ConfigurationError, match="fetched by the server"):
         await client.files.upload(InputFile.url("https://example.com/a.png"))
@@ -145,7 +145,7 @@ async def test_what_goes_wrong_in_the_callers_source_is_raised_as_it_is(
 
     with pytest.raises(RuntimeError, match="on fire"):
         await client.files.upload(broken(), name="a.txt")
-    with pytest.raises(errors.ConfigurationError, match="gives bytes, not str"):
+    with pytest.raises(errors.ConfigurationError, match="must yield bytes, got str"):
         await client.files.upload(texts(), name="a.txt")
     assert fake_dify.files == {}
 
@@ -432,7 +432,7 @@ async def test_a_refused_or_broken_download_leaves_what_was_there(
     with pytest.raises(errors.ConnectionFailed):
         await client.files.preview(stored.id, target)
     fake_dify.faults.clear()
-    with pytest.raises(errors.ConfigurationError, match="cannot be written"):
+    with pytest.raises(errors.ConfigurationError, match="cannot write the file"):
         await client.files.preview(stored.id, tmp_path / "no" / "such.png")
     assert [path.name for path in tmp_path.iterdir()] == ["kept.png"]
     assert target.read_bytes() == b"old"
