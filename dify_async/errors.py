@@ -376,6 +376,11 @@ class RunRejected(RunFailed):
     to 300 seconds (recording: `err_wf_missing_required_input_hang`).
     """
 
+    @property
+    def holds_slot(self) -> bool:
+        """True if the server keeps a connection slot for the run: before 1.15, which sends no run id."""
+        return self.handle is None
+
 
 class RunStopped(RunFailed):
     """The run was stopped: by a person, by a request, or by the server's time limit."""

@@ -1,4 +1,4 @@
-"""Files on their way to Dify: where their bytes come from, and what they are declared as."""
+"""Files for inputs: their source, and how they are declared."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from dify_async.models import FileType, RemoteFile, UploadedFile
 from dify_async.models.files import extension_of
 
 FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | AsyncIterable[bytes]"
-"""A path, the bytes themselves, a file opened for bytes, or an asynchronous iterable of bytes."""
+"""A path, bytes, a file opened in binary mode, or an async iterable of bytes."""
 
 FileInputs: TypeAlias = Sequence["InputFile | UploadedFile | RemoteFile | Mapping[str, Json]"]
-"""What a run takes as `files`."""
+"""The `files` of a run."""
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _MIME_TYPES: Final = mimetypes.MimeTypes()
-"""Our own, so that the same file is declared the same by every version of Python."""
+"""Our own, so that a file is declared the same by every version of Python."""
 for _extension, _mime_type in {
     "amr": "audio/amr",
     "docx": f"{_OFFICE}.wordprocessingml.document",
@@ -52,36 +52,39 @@ class InputFile:
     await client.workflows.run({"report": InputFile("q3.pdf"), "pictures": [InputFile("a.png"), other]})
     ```
 
-    One object is uploaded once by a client for each end user that uses it, however many runs it goes into,
-    and always as the end user of the run: no other could use it. A file on disk is read while it is sent,
-    in constant memory.
+    An object is uploaded once per client and end user, however many runs use it. It is always uploaded as the
+    end user of the run: no other end user could use it. A file on disk is read while it is sent, in constant
+    memory.
 
     Args:
-        source: A path, the bytes themselves, a file opened for bytes, or an asynchronous iterable of bytes.
-            A file is read from where it stands, and stays open. What cannot be read twice can be uploaded
+        source: A path, bytes, a file opened in binary mode, or an async iterable of bytes. An open file is
+            read from its current position and stays open. A source that cannot be read twice can be uploaded
             for one end user only.
         name: The file's name, which the app sees; its extension decides `type`. Default: the source's own
             name. Bytes and iterables have none, so they need one.
-        mime_type: What the file is declared as. Default: by extension, or `application/octet-stream`.
-        type: `image`, `document`, `audio`, `video` or `custom`. Default: what the server itself finds by
-            extension and MIME type; it refuses another. Servers without the Unstructured extractor take
-            doc, eml, epub, msg, ppt and pptx for `custom`.
+        mime_type: The declared MIME type. Default: by extension, or `application/octet-stream`.
+        type: `image`, `document`, `audio`, `video` or `custom`. Default: the kind that the server derives
+            from the extension and the MIME type; it rejects another. Servers without the Unstructured
+            extractor accept doc, eml, epub, msg, ppt and pptx as `custom`.
 
     Raises:
-        ConfigurationError: the source is none, or has no name.
+        ConfigurationError: The source is not valid, or has no name.
     """
 
     name: str
+    """The file's name."""
     mime_type: str
+    """The declared MIME type."""
     type: FileType
+    """The kind of file."""
     source: FileSource | None
-    """None for an address."""
+    """The source of an upload. None for a URL."""
     address: str | None
-    """Where the server itself fetches the file; None for one that is uploaded."""
+    """The URL that the server fetches the file from. None for an upload."""
     start: int | None = None
-    """Where a file that can be read again begins."""
+    """Initial position of a file that can be read again."""
     spent: bool = False
-    """Whether reading has begun of what cannot be read twice."""
+    """True once a source that cannot be read twice was read."""
 
     def __init__(
         self,
@@ -100,26 +103,26 @@ class InputFile:
 
     @classmethod
     def url(cls, url: str, *, type: FileType | str | None = None) -> Self:  # noqa: A002 - Dify's word
-        """Give a file that the server fetches itself; nothing is uploaded.
+        """Return a file that the server fetches from a URL; nothing is uploaded.
 
         Args:
-            url: Its address, which the server must be able to reach.
-            type: As for a file. Default: by the extension in the address.
+            url: The URL. The server must be able to reach it.
+            type: The kind of file. Default: by the extension in the URL.
 
         Raises:
-            ConfigurationError: it is no http or https address, or does not tell what kind of file it is.
+            ConfigurationError: The URL is not http or https, or its kind of file is unknown.
         """
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigurationError("the address of a file begins with https:// or http:// and a host")
+            raise ConfigurationError("the URL of a file must begin with https:// or http:// and a host")
         name = unquote(parts.path).rpartition("/")[2]
         mime_type = _mime_type_of(name)
         if type is None:
             type = FileType.of_file(name, mime_type)  # noqa: A001
             if type is FileType.CUSTOM:
                 raise ConfigurationError(
-                    f"the address of {name or 'the file'!r} does not tell what kind of file it is: "
-                    'give type="image", "document", "audio", "video" or "custom"'
+                    f"the kind of file is unknown from the URL of {name or 'the file'!r}: "
+                    'pass type="image", "document", "audio", "video" or "custom"'
                 )
         file = cls.__new__(cls)
         file.source, file.address = None, url
@@ -133,46 +136,48 @@ class InputFile:
 
 def _check_source(source: object) -> None:
     if isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise ConfigurationError("an address goes in as InputFile.url(...)")
+        raise ConfigurationError("pass a URL as InputFile.url(...)")
     if isinstance(source, io.TextIOBase):
-        raise ConfigurationError('the file is opened as text: open it with mode "rb"')
+        raise ConfigurationError('the file must be opened in binary mode: open it with mode "rb"')
     if isinstance(source, (str, os.PathLike, bytes, bytearray, AsyncIterable)):
         return
     read = getattr(source, "read", None)
     if inspect.iscoroutinefunction(read):
-        raise ConfigurationError("the file's read() is asynchronous: give the file behind it (upload.file)")
+        raise ConfigurationError("the file's read() must not be async: pass the file behind it (upload.file)")
     if not callable(read):
         raise ConfigurationError(
-            "a file is a path, bytes, a file opened for bytes, or an asynchronous iterable of bytes, "
-            f"not {type(source).__name__}"
+            "a file must be a path, bytes, a file opened in binary mode, or an async iterable of bytes, "
+            f"got {type(source).__name__}"
         )
 
 
 def _own_name(source: FileSource) -> str:
     if isinstance(source, (str, os.PathLike)):
         source = Path(os.fspath(source))
-    # The name is a number where a file was opened by its descriptor.
+    # The name is a number if the file was opened by its descriptor.
     found: object = getattr(source, "name", None)
     if not isinstance(found, str):
-        raise ConfigurationError('the file has no name, so give one: InputFile(..., name="report.pdf")')
-    # Names on disk may be no UTF-8; Python writes such bytes as lone surrogates, which none can send.
+        raise ConfigurationError('the file has no name: pass one as InputFile(..., name="report.pdf")')
+    # Names on disk may not be UTF-8; Python represents such bytes as lone surrogates, which cannot be sent.
     return os.fsencode(Path(found).name).decode("utf-8", "replace")
 
 
 def _checked_name(name: str) -> str:
-    if not name or not isinstance(name, str) or any(ord(sign) < 32 or ord(sign) == 127 for sign in name):
-        raise ConfigurationError(f"the name of a file is a text without control characters, not {name!r}")
+    if not name or not isinstance(name, str) or any(ord(char) < 32 or ord(char) == 127 for char in name):
+        raise ConfigurationError(
+            f"the name of a file must be a non-empty string without control characters, got {name!r}"
+        )
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise ConfigurationError(f"the name of a file is Unicode text, which {name!r} is not") from None
+        raise ConfigurationError(f"the name of a file must be valid Unicode, got {name!r}") from None
     return name
 
 
 def _checked_mime_type(mime_type: str) -> str:
     kind, slash, rest = mime_type.partition("/")
     if not (kind and slash and rest) or not mime_type.isascii() or not mime_type.isprintable():
-        raise ConfigurationError(f"a MIME type is a text such as image/png, not {mime_type!r}")
+        raise ConfigurationError(f"a MIME type must be a string such as image/png, got {mime_type!r}")
     return mime_type
 
 
@@ -185,7 +190,7 @@ def _start(source: Any) -> int | None:
     if isinstance(source, (str, os.PathLike, bytes, bytearray, AsyncIterable)):
         return None
     try:
-        # Answers of HTTP libraries tell their place, and cannot go back to it.
+        # Responses of HTTP libraries have a position, but cannot return to it.
         place: int | None = source.tell() if source.seekable() else None
     except (OSError, AttributeError):
         return None

@@ -63,7 +63,7 @@ def test_what_is_declared_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("mime_type", ["png", "image/", "image/png\r\nX: y", "bild/größe"])
 def test_a_mime_type_that_is_none_says_so(mime_type: str) -> None:
-    with pytest.raises(ConfigurationError, match="a MIME type is"):
+    with pytest.raises(ConfigurationError, match="a MIME type must be"):
         InputFile(b"", name="a.png", mime_type=mime_type)
 
 
@@ -82,7 +82,7 @@ def test_the_kind_of_an_address_is_that_of_its_path(url: str, kind: str, name: s
 
 
 def test_an_address_that_does_not_tell_its_kind_asks_for_it() -> None:
-    with pytest.raises(ConfigurationError, match='give type="image"'):
+    with pytest.raises(ConfigurationError, match='pass type="image"'):
         InputFile.url("https://example.com/download?id=5")
     assert InputFile.url("https://example.com/download?id=5", type="image").type is FileType.IMAGE
     assert InputFile.url("https://example.com/a.zip", type="custom").type is FileType.CUSTOM
@@ -90,7 +90,7 @@ def test_an_address_that_does_not_tell_its_kind_asks_for_it() -> None:
 
 @pytest.mark.parametrize("url", ["example.com/a.png", "file:///etc/passwd", "https:///a.png", ""])
 def test_an_address_that_is_none_says_so(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="begins with https://"):
+    with pytest.raises(ConfigurationError, match="begin with https://"):
         InputFile.url(url)
 
 
@@ -99,7 +99,7 @@ def test_an_asynchronous_file_says_what_to_give_instead() -> None:
         async def read(self, size: int) -> bytes: ...
 
     upload: Any = Upload()
-    with pytest.raises(ConfigurationError, match="give the file behind it"):
+    with pytest.raises(ConfigurationError, match="pass the file behind it"):
         InputFile(upload, name="a.txt")
 
 

@@ -87,6 +87,8 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 LAYERS = {
     "_types": 0,
+    "_text": 0,
+    "_scalars": 0,
     "errors": 0,
     "settings": 1,
     "options": 1,

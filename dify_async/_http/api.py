@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import attrs
@@ -33,7 +33,15 @@ from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async._wire.operation import Operation
 from dify_async._wire.run_errors import error_from_result
-from dify_async.errors import ApiError, ConfigurationError, DecodeError, DifyError, TotalTimeout, Unauthorized
+from dify_async.errors import (
+    ApiError,
+    ConfigurationError,
+    DecodeError,
+    DifyError,
+    RunFailed,
+    TotalTimeout,
+    Unauthorized,
+)
 from dify_async.files import InputFile
 from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
 from dify_async.models._base import as_object, parse_json
@@ -42,8 +50,8 @@ from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
 
 AnswerT = TypeVar("AnswerT")
-ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
 T = TypeVar("T")
+AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -184,11 +192,7 @@ class Api:
                 json = {**(json or {}), **extra_body}
         if operation.user is not None and auth.sends_user:
             if user is None:
-                raise ConfigurationError(
-                    "this call needs an end user: pass user=, or set it for the client by "
-                    "AppClient(user=...), client.for_user(...) or DIFY_USER",
-                    operation=operation.name,
-                )
+                raise missing_user(operation)
             if operation.user == "query":
                 query = {**(query or {}), "user": user}
             elif operation.user == "body":
@@ -235,12 +239,11 @@ class Api:
             read_timeout = None if request.operation.starts_run else request.timeouts.read
             response = await self.transport.send(request, headers.values, read_timeout=read_timeout)
             if not 200 <= response.status < 300:
-                if response.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
-                    response.close()
-                    return Response(
-                        204, response.headers, b""
-                    )  # Only the previous attempt's answer was lost.
-                raise await self.error_from(response, request)
+                error = await self.error_from(response, request)
+                is_repeated_delete = request.operation.method == "DELETE" and request.attempts > 1
+                if error.status == 404 and is_repeated_delete:
+                    return Response(204, response.headers, b"")  # The previous attempt succeeded after all.
+                raise error
             if save_to is not None:
                 await save_body(response, save_to)
                 return Response(response.status, response.headers, b"")
@@ -279,8 +282,9 @@ class Api:
         if response.content_type not in {"application/json", "text/html"}:
             response.disable_read_timeout()
             return response
-        body = await response.read(self.transport.settings.max_event_bytes)
-        raise self._decode_error(None, Response(response.status, response.headers, body), request)
+        limit = self.transport.settings.max_event_bytes
+        complete = Response(response.status, response.headers, await response.read(limit))
+        raise self._decode_error(None, complete, request)
 
     async def with_retries(self, request: Request, send: Callable[[AuthHeaders], Awaitable[T]]) -> T:
         """Call `send` with credentials until it succeeds, or must not be repeated: the only retry loop.
@@ -383,15 +387,14 @@ class Api:
         headers = self.defaults.headers.values()
         return Redactor([*self.auth.secrets, *headers, *self.transport.secrets, *secrets])
 
-    def succeeded(
-        self, result: ResultT, operation: Operation[Any], *, secrets: tuple[str, ...] = (), **known: Any
-    ) -> ResultT:
-        """Return the result of a run that succeeded; raise the error of any other."""
+    def run_error(
+        self, result: AnyResult, operation: Operation[Any], *, secrets: tuple[str, ...] = (), **known: Any
+    ) -> RunFailed | None:
+        """Return the error of a run that did not succeed, or None."""
         error = error_from_result(result, **known, **self.context(operation))
         if error is not None:
             error.args = tuple(map(self.redactor(secrets).text, error.args))
-            raise error
-        return result
+        return error
 
     async def error_from(self, response: IncomingResponse, request: Request) -> ApiError:
         """Return the error that a response means, and close its connection."""
@@ -461,6 +464,16 @@ def checked_options(
             f"`extra_body` must be a mapping, got {type(body).__name__}", operation=operation.name
         )
     return options  # type: ignore[return-value]
+
+
+def missing_user(operation: Operation[Any]) -> ConfigurationError:
+    """Return the error of a call that needs an end user."""
+    return ConfigurationError(
+        "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
+        "client.for_user(...) or DIFY_USER",
+        operation=operation.name,
+        about_client=True,
+    )
 
 
 def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:

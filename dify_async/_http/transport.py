@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import os
 import platform
@@ -247,7 +248,8 @@ class IncomingResponse:
         """Return what has arrived and was not read, also behind an error."""
         # aiohttp raises a stored error before it hands out its buffer, so the error is removed first.
         content = self._response.content
-        content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        if content.exception() is not None:
+            content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         return content.read_nowait()
 
     def close(self) -> None:
@@ -295,7 +297,8 @@ class Transport:
         """Return the state in the running event loop; create it at the first call there."""
         if self.closed:
             raise ConfigurationError(
-                "the client is closed: create another, or open it again with `async with`"
+                "the client is closed: create another, or open it again with `async with`",
+                about_client=True,
             )
         state = self._states.get(asyncio.get_running_loop())
         return state if state is not None else await self._new_state(asyncio.get_running_loop())
@@ -372,7 +375,7 @@ class Transport:
         return IncomingResponse(response.status, response.headers, response, request)
 
     async def _new_state(self, loop: asyncio.AbstractEventLoop) -> LoopState:
-        self._discard_ended_loops()
+        self.discard_ended_loops()
         settings = self.settings
         proxy = proxy_for(settings.base_url, settings.proxy)
         self._proxy_secrets = proxy.secrets if proxy is not None else ()
@@ -402,6 +405,7 @@ class Transport:
         await anext(closing)
         ours = session if settings.session is None else None
         dropped = weakref.finalize(self, _close_dropped, loop, closing, ours)
+        dropped.atexit = False
         state = LoopState(session, proxy, self._ssl(), closing, dropped)
         # Another task may have been faster while this one waited.
         found = self._states.setdefault(loop, state)
@@ -410,7 +414,7 @@ class Transport:
             await closing.aclose()
         return found
 
-    def _discard_ended_loops(self) -> None:
+    def discard_ended_loops(self) -> None:
         """Discard the state of event loops that were closed by hand."""
         for loop, state in list(self._states.items()):
             if loop.is_closed():
@@ -437,12 +441,18 @@ def _forget_all() -> list[dict[asyncio.AbstractEventLoop, LoopState]]:
 forget_in_forked_children(_forget_all)
 
 
+@atexit.register
+def _discard_all() -> None:
+    for transport in list(_transports):
+        transport.discard_ended_loops()
+
+
 def _close_dropped(
     loop: asyncio.AbstractEventLoop,
     closing: AsyncGenerator[None, None],
     session: aiohttp.ClientSession | None,
 ) -> None:
-    """Close the session of a client that was dropped, or left open until the process ends."""
+    """Close the session of a client that was dropped without being closed."""
     if loop.is_closed():
         _discard(session)
     else:

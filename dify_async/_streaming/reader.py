@@ -61,7 +61,9 @@ class EventReader:
 
     def take_buffered(self) -> list[bytes]:
         """Return the events that have arrived and were not read."""
-        return [] if self.ended else self._parser.feed(self._response.take_buffered())
+        if self.ended or self._deadline is not None:  # While somebody waits, nothing is buffered.
+            return []
+        return self._parser.feed(self._response.take_buffered())
 
     def interrupt(self) -> None:
         """Let a task that waits in `read` return at once."""

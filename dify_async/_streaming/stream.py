@@ -260,22 +260,28 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             raise ConfigurationError(
                 "the stream was closed before its end, so there is no result", **self._context()
             )
-        return self._api.succeeded(
-            self._accumulator.result(self.handle),
-            self._spec.request.operation,
-            secrets=self._spec.request.secrets,
+        result = self._accumulator.result(self.handle)
+        request = self._spec.request
+        error = self._api.run_error(
+            result,
+            request.operation,
+            secrets=request.secrets,
             handle=self.handle,
             node_id=progress.failed_node,
         )
+        if error is not None:
+            raise error
+        return result
 
     async def _advance(self) -> bool:
         """Do the next step towards more events. Return False at the end of the stream."""
-        if self._state is _State.CLOSED or (self._state is _State.OVER and self._failure is None):
-            if self._failure is not None:
-                raise self._failure
-            return False
         if self._failure is not None:
             raise self._with_partial(self._failure)
+        if self._state is _State.CLOSED:
+            return False
+        if self._state is _State.OVER:
+            await self._slot.aclose()  # Others may run, however long the caller keeps the stream open.
+            return False
         if self._has_progressed and self._recovery is not None:
             self._recovery.note_progress()
         self._has_progressed = False

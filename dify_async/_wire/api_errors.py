@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from dify_async import errors
+from dify_async._text import printable, shortened
 from dify_async._wire.error_bodies import quoted, read_words
 from dify_async._wire.operation import Operation
-from dify_async._wire.text import printable, shortened
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 
@@ -120,7 +120,7 @@ def error_from_response(
     server_version: str | None = None,
     now: datetime | None = None,
 ) -> ApiError:
-    """Return the error of a response that is not 2xx."""
+    """Return the error of a response that is not 2xx; the caller masks secrets by `redact`."""
     words = read_words(body)
     kind = _class_of(status, words.code, words.message)
     if not words.is_json and (status in {502, 503, 504} or 520 <= status <= 529):

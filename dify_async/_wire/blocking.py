@@ -1,4 +1,4 @@
-"""Answers in one piece, to the same results as the streams give."""
+"""Blocking responses, converted to the same results that streams have."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from dify_async.models import (
 from dify_async.models._base import Received
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class BlockingRunData(WorkflowFinishedData):
-    """What the last event of a stream would say: that the run ended, or that it waits."""
+    """The data of a terminal event: the run finished or is paused."""
 
     paused_nodes: list[str] = attrs.Factory(list[str])
     reasons: list[PauseReason] = attrs.Factory(list[PauseReason])
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class BlockingRun(Received):
-    """The answer of a workflow in blocking mode."""
+    """The response of a workflow in blocking mode."""
 
     task_id: str | None = None
     workflow_run_id: str | None = None
     data: BlockingRunData
 
     def result(self, user: str | None = None) -> WorkflowResult:
-        """Make it what the stream of the same run would have been folded to; `user` started it."""
+        """Return the result that the stream of the same run would have; `user` started it."""
         data = self.data
         run_id = self.workflow_run_id or data.id
         handle = RunHandle(run_id=run_id, task_id=self.task_id, user=user, kind="workflow")
@@ -47,9 +47,9 @@ class BlockingRun(Received):
         return result_of_run(data, self.task_id, run_id, handle, pause).received_as(self)
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class BlockingMessage(Received):
-    """The answer of a chat or completion in blocking mode; of a chatflow also that its run waits."""
+    """The response of a chat or completion in blocking mode; of a chatflow also its paused run."""
 
     task_id: str | None = None
     message_id: str = ""
@@ -61,7 +61,7 @@ class BlockingMessage(Received):
     data: BlockingRunData | None = None
 
     def completion(self) -> CompletionResult:
-        """Make it what the stream of the same message would have been folded to."""
+        """Return the result that the stream of the same message would have."""
         return CompletionResult(
             task_id=self.task_id,
             message_id=self.message_id,
@@ -71,7 +71,7 @@ class BlockingMessage(Received):
         ).received_as(self)
 
     def chat(self, user: str | None) -> ChatResult:
-        """The same, for a chat; the run behind it is told only where it waits."""
+        """Return the result of a chat. The run behind it is part of the response only if it is paused."""
         return ChatResult(
             task_id=self.task_id,
             message_id=self.message_id,

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
+from dify_async._scalars import entries, is_dict, is_finite, non_finite_number, plain
 from dify_async._types import Json
-from dify_async._wire.scalars import entries, is_dict, is_finite, non_finite_number, plain
 from dify_async.files import InputFile
 from dify_async.models import FileType, RemoteFile, UploadedFile
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import attrs
 
+from dify_async._text import printable, shortened
 from dify_async._types import Json
-from dify_async._wire.text import printable, shortened
 from dify_async.models._base import as_object, parse_json
 
 _SHOWN: Final = 200

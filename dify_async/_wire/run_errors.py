@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from dify_async._wire.text import printable, shortened
+from dify_async._text import printable, shortened
 from dify_async.errors import RunFailed, RunPaused, RunRejected, RunStopped
 from dify_async.models import ChatResult, CompletionResult, RunStatus, WorkflowResult
 

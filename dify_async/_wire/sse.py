@@ -75,7 +75,7 @@ class EventParser:
                 return events + found if events else found
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
-        for block in blocks:
+        for block in filter(None, blocks):
             events += self._read(block)
         self._begin(rest)
         return events
@@ -103,7 +103,10 @@ class EventParser:
         """Return the data of a complete event, if it has any."""
         if block.startswith(b"data: ") and 6 < len(block) <= self._limit and b"\n" not in block:
             return [block[6:]]
-        self._event.add_all(block)
+        if b"\n" in block:
+            self._event.add_all(block)
+        else:
+            self._event.add(block)
         return self._event.finished()
 
     def _check_tail(self) -> None:

@@ -36,7 +36,7 @@ class StopRule:
         error = outcome.error
         if outcome.resumed and error is None:
             return False  # It may come from the journal, so it says nothing about the server.
-        if isinstance(error, errors.RunRejected) and getattr(error, "holds_slot", True):
+        if isinstance(error, errors.RunRejected) and error.holds_slot:
             self._rejected += 1
         elif outcome.attempts > 0:
             self._rejected = 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from dify_async.cli.process import perform
 from dify_async.errors import DifyError
 
 if TYPE_CHECKING:
+    from dify_async.testing import FakeDify
     from dify_async.testing.scenario import App
 
-_INTERRUPTED: Final = 130
 _ANSWER: Final = "This answer comes from a fake server. You asked: "
 
 
@@ -42,18 +43,16 @@ def fake(
     except DifyError as error:
         raise typer.BadParameter(str(error)) from None
     with dify:
-        typer.echo(f"A fake Dify {dify.version} with a sample {kind} is listening. Press Ctrl-C to stop.")
-        for name, value in (
-            ("Service API", dify.base_url),
-            ("API key", dify.api_key),
-            ("Web API", dify.web_url),
-            ("App code", dify.app_code),
-        ):
-            typer.echo(f"{name}: {value}")
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            raise typer.Exit(_INTERRUPTED) from None
+        perform(_serve(dify, kind))
+
+
+async def _serve(dify: FakeDify, kind: str) -> None:
+    print(f"A fake Dify {dify.version} with a sample {kind} is listening. Press Ctrl-C to stop.")
+    print(f"Service API: {dify.base_url}")
+    print(f"API key: {dify.api_key}")
+    print(f"Web API: {dify.web_url}")
+    print(f"App code: {dify.app_code}", flush=True)
+    await asyncio.Event().wait()
 
 
 def _sample(kind: str, seconds: float) -> App:

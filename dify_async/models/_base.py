@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 import attrs
 import orjson
 
+from dify_async._text import shortened
 from dify_async._types import Json
 
 WIRE_KEYS: Final = "wire_keys"
@@ -102,7 +103,7 @@ class Model:
         for name, default in _shown(cls):
             value = getattr(self, name)
             if name in cls._shown_first or value != default:
-                part = f"{name}={_short.repr(value)}"
+                part = f"{name}={shortened(_short.repr(value), _REPR_LENGTH // 2)}"
                 room -= len(part)
                 if room < 0 and parts:
                     parts.append("...")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, Protocol, runtime_checkable
 
+from dify_async._scalars import non_finite_number, plain
+from dify_async._text import json_type
 from dify_async._types import Json
-from dify_async._wire.scalars import non_finite_number, plain
-from dify_async._wire.text import json_type
 from dify_async.models._base import as_list, as_object, parse_json
 from dify_async.models.files import FileType, extension_of
 from dify_async.models.inputs import InputField

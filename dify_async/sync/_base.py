@@ -23,7 +23,7 @@ def client_view(
 
     @functools.wraps(method)
     def view(self: ClientT, /, *args: P.args, **kwargs: P.kwargs) -> ClientT:
-        return self.made_of(method(self.async_client, *args, **kwargs))
+        return self._made_of(method(self.async_client, *args, **kwargs))
 
     return view
 
@@ -63,7 +63,7 @@ class Client(Blocking):
     with_options = client_view(AsyncClient.with_options)
     for_user = client_view(AsyncClient.for_user)
 
-    def made_of(self, async_client: AsyncClient) -> Self:
+    def _made_of(self, async_client: AsyncClient) -> Self:
         """Return a client like this one for another async client."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self._state())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dify_async import AppClient, Outcome, Retry, errors, sync
+from dify_async import AppClient, Outcome, Retry, RunHandle, errors, sync
 from dify_async.batch import Batch
 from dify_async.batch.executor import Answer
 from dify_async.models import RunStatus, WorkflowResult
@@ -52,10 +52,7 @@ async def test_a_hopeless_configuration_stops_the_batch(
     kind: type[errors.ApiError],
     check_inputs: bool,
 ) -> None:
-    fake_dify.faults += [
-        Refuse(status=status, code=code, times=999, on="POST /v1/workflows/run"),
-        Refuse(status=status, code=code, times=999, on="GET /v1/parameters"),
-    ]
+    fake_dify.faults.append(Refuse(status=status, code=code, times=999, on="/"))
     batch = client.workflows.run_many([{}] * 100, concurrency=4, check_inputs=check_inputs)
     outcomes, error = await read(batch)
     assert type(error) is kind
@@ -157,8 +154,8 @@ async def test_a_server_that_goes_away_later_does_not_stop_the_batch() -> None:
 
 @pytest.mark.parametrize(("holds_slot", "count"), [(True, 4), (False, 20)])
 async def test_rejected_runs_stop_the_batch_only_if_each_holds_a_slot(holds_slot: bool, count: int) -> None:
-    rejected: Any = errors.RunRejected("no", result=WorkflowResult(status=RunStatus.FAILED))
-    rejected.holds_slot = holds_slot
+    handle = None if holds_slot else RunHandle(run_id="r-1", task_id=None, user="ada", kind="workflow")
+    rejected = errors.RunRejected("no", result=WorkflowResult(status=RunStatus.FAILED), handle=handle)
     outcomes, raised = await read(always(None, rejected, rejected, rejected))
     assert (len(outcomes), raised) == (count, rejected if holds_slot else None)
 

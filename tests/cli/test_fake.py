@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,23 +12,19 @@ import pytest
 from dify_async import AppClient, WebAppClient
 from dify_async.testing import FakeDify
 from tests.support.command import COMMAND
+from tests.support.limits import HANGS_AFTER
+from tests.support.processes import running
 
 FIELDS = ("Service API", "API key", "Web API", "App code")
 
 
 @contextmanager
 def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """Start the command; yield the process and what it says."""
-    command = [*COMMAND, "fake", "--port", "0", "--seconds", "0", *options]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    """Start the command; yield the process and what it prints."""
+    with running([*COMMAND, "fake", "--port", "0", "--seconds", "0", *options], {}) as process:
         assert process.stdout is not None
-        try:
-            title = process.stdout.readline()
-            told = dict(process.stdout.readline().strip().split(": ", 1) for _ in FIELDS)
-            yield process, {"title": title, **told}
-        finally:
-            process.kill()
+        lines = [process.stdout.readline().strip() for _ in ("title", *FIELDS)]
+        yield process, {"title": lines[0], **dict(line.split(": ", 1) for line in lines[1:])}
 
 
 async def test_it_serves_both_apis() -> None:
@@ -58,17 +52,17 @@ async def test_every_sample_answers(kind: str) -> None:
     assert "fake server" in text
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_ends_it() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_it(number: signal.Signals, code: int) -> None:
     with serving() as (process, _):
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        process.send_signal(number)
+        assert process.wait(HANGS_AFTER) == code
 
 
 @pytest.mark.parametrize("wrong", [["--version", "latest"], ["--app", "robot"]])
 def test_wrong_options_are_reported(wrong: list[str]) -> None:
     command = [*COMMAND, "fake", "--port", "0", *wrong]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER, check=False)
     assert done.returncode == 2
     assert wrong[1] in done.stderr
     assert "Traceback" not in done.stderr
@@ -77,7 +71,7 @@ def test_wrong_options_are_reported(wrong: list[str]) -> None:
 def test_a_port_in_use_is_reported(fake_dify: FakeDify) -> None:
     port = fake_dify.base_url.removesuffix("/v1").rpartition(":")[2]
     done = subprocess.run(
-        [*COMMAND, "fake", "--port", port], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "fake", "--port", port], capture_output=True, text=True, timeout=HANGS_AFTER, check=False
     )
     assert done.returncode == 2
     assert f"could not listen on 127.0.0.1:{port}" in done.stderr

@@ -40,7 +40,7 @@ def answer(status: int, body: bytes, content_type: str, **headers: str) -> dict[
         (answer(200, CONSOLE, "application/json"), errors.DecodeError, "base_url"),
         (answer(200, b"null\n", "application/json"), errors.DecodeError, "must be an object, got null"),
         (answer(200, b"[]", "application/json"), errors.DecodeError, "must be an object, got an array"),
-        (answer(200, b'"ok"', "application/json"), errors.DecodeError, "is a text"),
+        (answer(200, b'"ok"', "application/json"), errors.DecodeError, "got a string"),
         (answer(200, b'{"name": "x', "application/json"), errors.DecodeError, "only a part"),
         (answer(200, b"", "application/json"), errors.DecodeError, "nothing came"),
         (answer(200, b'{"tags": "x"}', "application/json"), errors.DecodeError, "tags must be an array"),

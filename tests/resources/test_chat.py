@@ -86,7 +86,7 @@ async def test_steps_of_an_agent_are_kept_in_their_last_state(either: Either, fa
 async def test_speech_comes_as_bytes_after_the_answer(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(speech=bytes(range(256)) * 20)
     async with either.chat.stream("Hi?") as run:
-        heard = [event.sound async for event in run if isinstance(event, events.TtsMessage)]
+        heard = [event.audio_bytes async for event in run if isinstance(event, events.TtsMessage)]
     assert b"".join(heard) == bytes(range(256)) * 20
     assert len(heard) > 1
 

@@ -124,8 +124,8 @@ async def test_a_file_that_cannot_be_read_says_so(client: AppClient, tmp_path: P
         ("https://example.com/a.png", r"InputFile\.url"),
         (io.StringIO("x"), 'mode "rb"'),
         (b"x", "no name"),
-        (5, "not int"),
-        (None, "not NoneType"),
+        (5, "got int"),
+        (None, "got NoneType"),
     ],
 )
 async def test_what_is_no_file_says_so(client: AppClient, source: Any, sentence: str) -> None:

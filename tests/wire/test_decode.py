@@ -324,7 +324,9 @@ def converted(kind: Any, value: Any) -> Any:
 def test_a_field_has_a_value_of_its_type_whatever_primitive_comes(kind: type[Received]) -> None:
     for place in places(kind):
         for value in OTHERS if is_primitive(place.kind) else []:
+            is_identifier = place.kind is str and place.name.endswith(("id", "token"))
             expected = converted(place.kind, value)
+            expected = None if is_identifier and not isinstance(value, str) else expected
             expected = place.decoded(None) if expected is None else expected
             found = place.decoded(value)
             assert found == expected, str(place)

@@ -177,13 +177,17 @@ def test_a_known_run_is_compared_with_each_event_that_names_one(other: Event) ->
     assert accumulator.result().outputs == {}
 
 
-@pytest.mark.parametrize("run_id", ["", " ", ".", "..", "\ud800", None])
+@pytest.mark.parametrize("run_id", ["", " ", ".", "..", "\ud800", None, 5, 0, True, 1.5])
 def test_an_id_that_cannot_be_requested_is_not_taken(run_id: Any) -> None:
-    assert not is_run_id(run_id)
     accumulator = accumulated([event("workflow_started", run_id)])
     assert accumulator.progress.run_id is None
     accumulator.add(finished())
     assert accumulator.result().outputs == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["", " ", ".", "..", "\ud800", None])
+def test_some_texts_are_no_run_ids(text: str | None) -> None:
+    assert not is_run_id(text)
 
 
 @pytest.mark.parametrize("run_id", ["r", RUN, "../x", "a/b", "a\r\nX: y"])

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from dify_async import models
+from dify_async._text import json_type, printable, shortened
 from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async._wire.run_errors import error_from_result
-from dify_async._wire.text import json_type, printable, shortened
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent, WorkflowFinished, WorkflowFinishedData
 from dify_async.models import RunStatus
@@ -100,7 +100,8 @@ def test_json_types_have_names(value: object, name: str) -> None:
 def test_an_error_has_the_headers_and_the_body() -> None:
     headers = {"Set-Cookie": "session=SECRET", "X-Echo": "Bearer SECRET", "Location": "https://x/?t=SECRET"}
     body = b'{"code": "bad_request", "message": "key SECRET", "more": 1}'
-    error = error_from_response(Asked("GET /x", secrets=("SECRET",)), 400, headers, body)
+    error = error_from_response(Asked("GET /x"), 400, headers, body)
+    error.redact(["SECRET"])
     assert error.headers == {"set-cookie": "***", "x-echo": "Bearer ***", "location": "https://x/"}
     assert error.body == b'{"code": "bad_request", "message": "key ***", "more": 1}'
     assert error.message == "key ***"

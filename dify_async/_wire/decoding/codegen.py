@@ -33,8 +33,8 @@ from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_
 
 import attrs
 
+from dify_async._text import json_type
 from dify_async._types import Json
-from dify_async._wire.text import json_type
 from dify_async.models._base import WIRE_KEYS, Received
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
@@ -71,6 +71,9 @@ _RIGHT: Final[dict[Any, str]] = {
     Json: "v.__class__ is str",
 }
 """By type: when a value is right as it is, so that its hook need not be called."""
+
+_IDENTIFIERS: Final = ("id", "token")
+"""Ends of the names of ids and tokens. A number is neither: what is sent back must be what was received."""
 
 _PRIMITIVES: Final = (str, int, float, bool, Decimal)
 
@@ -183,11 +186,18 @@ def _slots(cls: type, hook_of: Callable[[Any], Hook]) -> list[_Slot]:
             nullable = get_origin(kind) in (Union, types.UnionType)
             if nullable:
                 (kind,) = (arg for arg in get_args(kind) if arg is not type(None))
-            absent, hook = _maker_of_default(field), hook_of(kind)
+            is_identifier = kind is str and field.name.endswith(_IDENTIFIERS)
+            absent, hook = _maker_of_default(field), _identifier if is_identifier else hook_of(kind)
             if not nullable and isinstance(kind, type) and issubclass(kind, _PRIMITIVES):
                 hook = _or_absent(hook, absent)
             slots.append(_Slot(field.name, keys, kind, nullable or kind is Json, hook, absent))
     return slots
+
+
+def _identifier(value: Any, _: Any) -> str | None:
+    if value.__class__ in (dict, list):
+        raise StructureError("a string", value)
+    return value if isinstance(value, str) else None
 
 
 def _or_absent(hook: Hook, absent: Callable[[], Any]) -> Hook:

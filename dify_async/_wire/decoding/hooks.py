@@ -5,8 +5,9 @@ What a field makes of the JSON that it gets:
 - a key that is missing, or null: the field's empty value (`""`, `[]`, `{}`, 0, False) or None
 - a number as digits, a time in seconds or as text, a price as text: the number, the aware `datetime`, the
   `Decimal`
-- another primitive where a string belongs: its JSON text
-- a primitive that is no value of the field's type ("many" tokens, a time beyond all years): the same as null
+- another primitive where a string belongs: its JSON text, except for ids and tokens
+- a primitive that is no value of the field's type ("many" tokens, a number as an id, a time beyond all
+  years): the same as null
 - a string that an enum does not know: a new member
 - a container where a primitive belongs, or the other way round: `StructureError`, with the path to it
 
@@ -248,8 +249,8 @@ _checking: Final = _converter(_checked_json)
 _exact: Final = _converter(_any_json)
 
 
-def _structured(kind: type, payload: bytes) -> Any:
-    data = load_json(payload)
+def _structured(kind: type, data: Any, payload: bytes) -> Any:
+    """Return an object of a type, made of the payload that was parsed to `data`."""
     try:
         return _checking.get_structure_hook(kind)(data, kind)
     except _Inexact:
@@ -266,11 +267,11 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
         ValueError: The body is not valid JSON.
         StructureError: The JSON does not have the expected structure.
     """
+    data = load_json(payload)
     try:
-        answer: Any = _structured(kind, payload)
+        answer: Any = _structured(kind, data, payload)
     except StructureError as misfit:
         # A gateway may reject a request with status 200 and JSON of its own.
-        data = load_json(payload)
         words = words_of(data).quoted("") if as_object(data) is not None else ""
         raise StructureError(misfit.expected, misfit.value, misfit.path, words) from None
     found: AnswerT = answer
@@ -287,15 +288,17 @@ def decode_event(payload: bytes) -> Event | None:
     if not payload:
         return None
     event: Any
+    data: Any
     try:
         data = orjson.loads(payload)
         event = _event_hooks[data["event"]](data, None)
     except (ValueError, TypeError, KeyError, StructureError, _Inexact):
-        event = _rare_event(payload)
-    if event is not None:
+        data = None  # Not kept while it is parsed again: it takes many times as much memory as the payload.
+    else:
         event._payload = payload
-    found: Event | None = event
-    return found
+        known: Event = event
+        return known
+    return _rare_event(payload)
 
 
 _event_hooks: Final[dict[str, Hook]] = {}
@@ -304,8 +307,16 @@ _event_hooks: Final[dict[str, Hook]] = {}
 _misfits_told: Final[set[str]] = set()
 
 
-def _rare_event(payload: bytes) -> Any:
+def _rare_event(payload: bytes) -> Event | None:
     """Decode an event that is the first of its kind, or does not have the structure of its kind."""
+    event: Any = _event_of(payload)
+    if event is not None:
+        event._payload = payload
+    found: Event | None = event
+    return found
+
+
+def _event_of(payload: bytes) -> Any:
     try:
         data = load_json(payload)
     except ValueError:
@@ -320,7 +331,7 @@ def _rare_event(payload: bytes) -> Any:
         return _unknown_event(data, problem=None)
     _event_hooks.setdefault(name, _checking.get_structure_hook(kind))
     try:
-        return _structured(kind, payload)
+        return _structured(kind, data, payload)
     except StructureError as misfit:
         if name not in _misfits_told:
             _misfits_told.add(name)

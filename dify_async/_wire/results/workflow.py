@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
+from dify_async._text import printable, shortened
 from dify_async._wire.results.progress import Progress, is_run_id
-from dify_async._wire.text import printable, shortened
 from dify_async.events import (
     ErrorEvent,
     Event,

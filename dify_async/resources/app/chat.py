@@ -55,7 +55,10 @@ class ChatOfBothApis(Resource):
         json = {**body, "response_mode": "blocking"}
         answer = await run_in_blocking_mode(self._api, operation, options, json=json)
         result = answer.chat(self._api.user_of(options))
-        return self._api.succeeded(result, operation, secrets=header_secrets(options), handle=result.handle)
+        error = self._api.run_error(result, operation, secrets=header_secrets(options), handle=result.handle)
+        if error is not None:
+            raise error
+        return result
 
     def _stream(
         self,

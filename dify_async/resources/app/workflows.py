@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack
 
 import attrs
 
-from dify_async._http.api import checked_options, header_secrets
+from dify_async._http.api import checked_options, header_secrets, missing_user
 from dify_async._http.observer import AttemptCounter
 from dify_async._http.pager import Pager
 from dify_async._streaming.recovery import fetch_record
@@ -20,7 +20,7 @@ from dify_async._wire.operation import Operation
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.batch.journal import Journal, app_fingerprint
-from dify_async.errors import ConfigurationError, NotFound, RunFailed, RunPaused, StreamInterrupted
+from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
 from dify_async.models import RunHandle, RunStatus, WorkflowLog, WorkflowResult, WorkflowRun
@@ -91,7 +91,10 @@ class Workflows(FollowedRuns):
         body = run_body(inputs, files, response_mode="blocking")
         answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
         result = answer.result(self._api.user_of(options))
-        return self._api.succeeded(result, operation, secrets=header_secrets(options), handle=result.handle)
+        error = self._api.run_error(result, operation, secrets=header_secrets(options), handle=result.handle)
+        if error is not None:
+            raise error
+        return result
 
     def stream(
         self,
@@ -187,11 +190,7 @@ class Workflows(FollowedRuns):
         checked_options(options, operation, takes_user=api.auth.sends_user)
         user = api.user_of(options)
         if user is None:
-            raise ConfigurationError(
-                "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
-                "client.for_user(...) or DIFY_USER",
-                operation=operation.name,
-            )
+            raise missing_user(operation)
         calls = call_options(options)
         form = FormCheck(api, calls) if check_inputs else None
         app = app_fingerprint(api.transport.settings.base_url, api.auth.secrets)
