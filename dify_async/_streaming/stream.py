@@ -120,6 +120,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_state: LoopState | None = None
         self._slot = AsyncExitStack()
+        self._entering: asyncio.Timeout | None = None
         self._opening: asyncio.Task[IncomingResponse] | None = None
         self._reader: EventReader | None = None
         self._recovery: Recovery | None = None
@@ -235,9 +236,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
         Raises:
             DifyError: the stream ended with an error; everything that arrived before it has been taken.
-            TypeError: another task reads the stream.
+            TypeError: another task reads the stream, or it was opened in another event loop.
         """
         self._check_entered()
+        if asyncio.get_running_loop() is not self._loop:
+            raise TypeError("a stream can be read only in the event loop that it was opened in")
         if self._is_reading:
             raise TypeError("another task is reading this stream: a stream has one reader at a time")
         self._is_reading = True
@@ -499,40 +502,56 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._state = _State.OPEN
         self._loop_state.streams.add(self)
         try:
-            await self._slot.enter_async_context(self._api.slot())
-            if self._spec.request.timeouts.total is not None:
-                self._total_deadline = self._loop.time() + self._spec.request.timeouts.total
-            if self.run_id is not None:
-                self._recovery = self._new_recovery(self.run_id)
-            if self._spec.is_stored:
-                self._is_resumed = True
-                self._state = _State.RECOVERING
-            else:
-                await self._open(self._spec.request)
+            await self._enter(self._loop)
         except BaseException:
             await self.aclose()
             await self._slot.aclose()
             raise
         return self
 
-    async def _open(self, request: Request) -> None:
+    async def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for a slot, and open the stream; `aclose` in another task ends the wait."""
+        request = self._spec.request
         try:
-            async with asyncio.timeout_at(self._total_deadline):
-                submit = self._spec.submit
-                if submit is not None and self._api.transport.has_one_connection:
-                    await submit()
-                    submit = None
-                await self._api.upload_files(request)
-                response = await self._api.with_retries(request, self._open_once)
-                if self._state is _State.CLOSED:
-                    raise self._failure or ConfigurationError(
-                        "the stream was closed while it was being opened", **self._context()
-                    )
-                self._reader = EventReader(response, self._api.transport.settings.max_event_bytes)
-                if submit is not None:
-                    await submit()
+            async with asyncio.timeout(None) as entering:
+                self._entering = entering
+                await self._slot.enter_async_context(self._api.slot())
+                if request.timeouts.total is not None:
+                    self._total_deadline = loop.time() + request.timeouts.total
+                    entering.reschedule(self._total_deadline)
+                if self.run_id is not None:
+                    self._recovery = self._new_recovery(self.run_id)
+                if self._spec.is_stored:
+                    self._is_resumed = True
+                    self._state = _State.RECOVERING
+                else:
+                    await self._open(request)
         except TimeoutError:
+            if self._state is _State.CLOSED:
+                raise self._closed_error() from None
+            if not entering.expired():
+                raise
             raise self._api.total_timeout(request) from None
+        finally:
+            self._entering = None
+
+    async def _open(self, request: Request) -> None:
+        submit = self._spec.submit
+        if submit is not None and self._api.transport.has_one_connection:
+            await submit()
+            submit = None
+        await self._api.upload_files(request)
+        response = await self._api.with_retries(request, self._open_once)
+        if self._state is _State.CLOSED:
+            raise self._closed_error()
+        self._reader = EventReader(response, self._api.transport.settings.max_event_bytes)
+        if submit is not None:
+            await submit()
+
+    def _closed_error(self) -> DifyError:
+        return self._failure or ConfigurationError(
+            "the stream was closed while it was being opened", **self._context()
+        )
 
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
         # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
@@ -561,6 +580,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             return
         if asyncio.get_running_loop() is not self._loop:
             assert self._loop is not None
+            if self._loop.is_closed():
+                self._state = _State.CLOSED  # Its connection was closed with its event loop.
+                return
             closing = asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
             await asyncio.wrap_future(closing)
             return
@@ -602,6 +624,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _wake_reader(self) -> None:
         """Let a task that waits for this stream end."""
+        if self._entering is not None and not self._entering.expired():
+            self._entering.reschedule(asyncio.get_running_loop().time())
         if self._searching is not None:
             self._searching.cancel()
         if self._is_reading and self._reader is not None:
