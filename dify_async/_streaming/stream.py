@@ -80,6 +80,7 @@ class RunSpec:
 
 class _State(enum.Enum):
     NEW = enum.auto()
+    OPENING = enum.auto()
     OPEN = enum.auto()
     RECOVERING = enum.auto()
     """There is no stream of the run at the moment, and one is looked for."""
@@ -125,7 +126,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._state = _State.NEW
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_state: LoopState | None = None
+        self._entering = asyncio.timeout(None)
         self._slot = AsyncExitStack()
+        self._entering: asyncio.Timeout | None = None
         self._opening: asyncio.Task[IncomingResponse] | None = None
         self._reader: EventReader | None = None
         self._recovery: Recovery | None = None
@@ -245,10 +248,12 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
         Raises:
             DifyError: the stream ended with an error; everything that arrived before it has been taken.
-            TypeError: another task reads the stream.
+            TypeError: another task reads the stream, or it was opened in another event loop.
         """
         if self._state is _State.NEW:
             raise _not_entered()
+        if asyncio.get_running_loop() is not self._loop:
+            raise TypeError("a stream can be read only in the event loop that it was opened in")
         if self._is_reading:
             raise TypeError("another task is reading this stream: a stream has one reader at a time")
         self._is_reading = True
@@ -450,8 +455,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _context(self) -> dict[str, Any]:
         return self._api.context(self._spec.request.operation)
 
-    def _closed_early(self) -> ConfigurationError:
-        return ConfigurationError("the stream was closed while it was being opened", **self._context())
+    def _closed_early(self) -> DifyError:
+        return self._failure or ConfigurationError(
+            "the stream was closed while it was being opened", **self._context()
+        )
 
     def _redact(self, text: str) -> str:
         return self._api.redactor(self._spec.request.secrets).text(text)
@@ -514,44 +521,46 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def __aenter__(self) -> Self:
         if self._state is not _State.NEW:
             raise TypeError("a stream can be entered once: call the method again for another")
-        self._state = _State.OPEN
+        self._state = _State.OPENING
         self._loop = asyncio.get_running_loop()
-        spec, request = self._spec, self._spec.request
+        spec, request, transport = self._spec, self._spec.request, self._api.transport
         submit = spec.submit
         try:
-            self._loop_state = await self._slot.enter_async_context(
-                self._api.transport.slot(self._api.auth.key)
-            )
-            self._loop_state.streams.add(self)
-            if request.timeouts.total is not None:
-                self._total_deadline = self._loop.time() + request.timeouts.total
-            if self._progress.run_id is not None:
-                self._recovery = self._new_recovery(self._progress.run_id)
-            if spec.is_stored:
-                self._is_resumed = True
-                self._state = _State.RECOVERING
-                return self
-            async with asyncio.timeout_at(self._total_deadline):
-                if submit is not None and self._api.transport.has_one_connection:
+            # `aclose` in another task ends these waits.
+            async with asyncio.timeout(None) as self._entering:
+                self._loop_state = await self._slot.enter_async_context(transport.slot(self._api.auth.key))
+                self._loop_state.streams.add(self)
+                if request.timeouts.total is not None:
+                    self._total_deadline = self._loop.time() + request.timeouts.total
+                    self._entering.reschedule(self._total_deadline)
+                if self._progress.run_id is not None:
+                    self._recovery = self._new_recovery(self._progress.run_id)
+                if spec.is_stored:
+                    self._is_resumed = True
+                    self._state = _State.RECOVERING
+                    return self
+                if submit is not None and transport.has_one_connection:
                     await submit()
                     submit = None
                 if request.files:
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
                 if self._state is _State.CLOSED:
-                    response.close()
-                    raise self._failure or self._closed_early()  # noqa: TRY301 - leaves what is open
-                self._reader = EventReader(
-                    response, EventParser(self._api.transport.settings.max_event_bytes)
-                )
+                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
+                limit = transport.settings.max_event_bytes
+                self._reader = EventReader(response, EventParser(limit))
                 if submit is not None:
                     await submit()
+                self._state = _State.OPEN
         except BaseException as exc:
+            was_closed = self._state is _State.CLOSED
+            if not was_closed:
+                self._state = _State.OPEN  # Nothing waits any more that `aclose` would have to end.
             await self.aclose()
             await self._slot.aclose()
-            if isinstance(exc, TimeoutError):
-                raise self._api.total_timeout(request) from None
-            raise
+            if not isinstance(exc, TimeoutError):
+                raise
+            raise self._closed_early() if was_closed else self._api.total_timeout(request) from None
         return self
 
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
@@ -579,12 +588,17 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """
         if self._state in {_State.NEW, _State.CLOSED}:
             return
+        assert self._loop is not None
         if asyncio.get_running_loop() is not self._loop:
-            assert self._loop is not None
+            if self._loop.is_closed():
+                self._state = _State.CLOSED  # Its connection was closed with its event loop.
+                return
             closing = asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
             await asyncio.wrap_future(closing)
             return
-        if self._loop_state is None:  # Closed while it waited for a slot.
+        if self._state is _State.OPENING and not self._entering.expired():
+            self._entering.reschedule(self._loop.time())
+        if self._loop_state is None:  # It waited for a slot.
             self._state = _State.CLOSED
             return
         if self._state is _State.OVER and self._failure is None:
@@ -629,6 +643,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _wake_reader(self) -> None:
         """Let a task that waits for this stream end."""
+        if self._entering is not None and not self._entering.expired():
+            self._entering.reschedule(asyncio.get_running_loop().time())
         if self._searching is not None:
             self._searching.cancel()
         if self._is_reading and self._reader is not None:
