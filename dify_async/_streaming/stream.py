@@ -128,7 +128,6 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._loop_state: LoopState | None = None
         self._entering = asyncio.timeout(None)
         self._slot = AsyncExitStack()
-        self._entering: asyncio.Timeout | None = None
         self._opening: asyncio.Task[IncomingResponse] | None = None
         self._reader: EventReader | None = None
         self._recovery: Recovery | None = None
@@ -643,8 +642,6 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _wake_reader(self) -> None:
         """Let a task that waits for this stream end."""
-        if self._entering is not None and not self._entering.expired():
-            self._entering.reschedule(asyncio.get_running_loop().time())
         if self._searching is not None:
             self._searching.cancel()
         if self._is_reading and self._reader is not None:
