@@ -334,8 +334,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _handle_timeout(self) -> None:
         """Handle a wait that ended at its deadline, before any data arrived."""
         now = asyncio.get_running_loop().time()
-        if self._linger_deadline is not None and now >= self._linger_deadline:
-            self._finish()
+        if self._linger_deadline is not None:
+            self._finish()  # The end has arrived, and nothing more must follow.
         elif self._total_deadline is not None and now >= self._total_deadline:
             self._fail(self._api.total_timeout(self._spec.request))
         elif self._recovery is None or not self._is_resumed:

@@ -29,7 +29,7 @@ class EventParser:
     dropped at once.
     """
 
-    __slots__ = ("_after_cr", "_event", "_fresh", "_limit", "_tail")
+    __slots__ = ("_after_cr", "_event", "_fresh", "_limit", "_tail", "too_large")
 
     def __init__(self, max_event_bytes: int) -> None:
         self._limit = max_event_bytes
@@ -37,13 +37,18 @@ class EventParser:
         self._tail = bytearray()  # The unfinished line.
         self._fresh = True  # Nothing but a part of a byte order mark was received yet.
         self._after_cr = False  # The last byte was a CR, so that a LF right after it belongs to it.
+        self.too_large: TooLarge | None = None
+        """Set if the last event is larger than the limit and events before it were returned."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Add received bytes; return the data of each event that they complete, `PING` for a ping.
 
         Raises:
-            TooLarge: An event is larger than the limit, complete or not.
+            TooLarge: An event is larger than the limit, complete or not. If others were complete before it,
+                they are returned first, and the next call raises.
         """
+        if self.too_large is not None:
+            raise self.too_large
         if self._fresh:
             data = self._without_bom(data)
         if b"\r" in data or self._after_cr:
@@ -57,11 +62,21 @@ class EventParser:
             data = bytes(tail)
             tail.clear()
         events: list[bytes] = []
+        try:
+            self._split(data, events)
+        except TooLarge as error:
+            if not events:
+                raise
+            self.too_large = error
+        return events
+
+    def _split(self, data: bytes, events: list[bytes]) -> None:
+        """Append the data of each event that is complete."""
         if self._event.lines:
             end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
             if end == 0 and not data.startswith(b"\n"):
                 self._begin(data)
-                return events
+                return
             self._event.add_all(data[:end])
             events += self._event.finished()
             data = data[end + 1 :]
@@ -70,21 +85,26 @@ class EventParser:
             # Dify writes an event as one line. Whether all of these are is checked once for all of them.
             found = data[6:end].split(b"\n\ndata: ")
             if b"\n" not in b"".join(found) and b"" not in found:
+                events += found
                 if end + 2 < len(data):
                     self._begin(data[end + 2 :])
-                return events + found if events else found
+                return
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
         for block in filter(None, blocks):
             events += self._read(block)
         self._begin(rest)
-        return events
 
     def close(self) -> list[bytes]:
         """Return the last event, if only its empty line is missing.
 
         It may also be half an event: the caller drops data that is not valid JSON.
+
+        Raises:
+            TooLarge: It is larger than the limit, or the call before has found one that is.
         """
+        if self.too_large is not None:
+            raise self.too_large
         if self._tail:
             self._event.add(bytes(self._tail))
             self._tail.clear()
