@@ -85,6 +85,8 @@ def _session_or_none(_: object, attribute: attrs.Attribute[Any], value: object) 
         raise ConfigurationError(
             f"`{attribute.name}` must be an aiohttp.ClientSession, got {type(value).__name__}"
         )
+    if value.closed:
+        raise ConfigurationError("`session` is closed: pass one that is open")
     if value.auth is not None:
         raise ConfigurationError(
             "`session` must not have auth=: it would replace the Authorization header of Dify"
@@ -180,10 +182,17 @@ class LoopState:
         return task
 
     async def finish(self) -> None:
-        """Close open streams, and wait for background tasks: at most as long as leaving a run may take."""
-        await asyncio.gather(*(stream.close_with_client() for stream in list(self.streams)))
+        """Close open streams, and wait for background tasks: at most as long as leaving a run may take.
+
+        What a custom limiter raises hinders no other stream, and is raised at the end.
+        """
+        closing = (stream.close_with_client() for stream in list(self.streams))
+        ends = await asyncio.gather(*closing, return_exceptions=True)
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=LEAVING)
+        for end in ends:
+            if end is not None:
+                raise end
 
 
 @attrs.frozen(eq=False)
@@ -318,12 +327,15 @@ class Transport:
 
     async def close(self) -> None:
         """Close what the client has in the running event loop; other loops close their own when they end."""
+        self.closed = True  # Nothing more is opened, but runs are still stopped: by requests in this state.
         loop = asyncio.get_running_loop()
-        if loop in self._states:
-            await self._states[loop].finish()  # Before the client is closed: runs are stopped by requests.
-        self.closed = True
-        state = self._states.pop(loop, None)
-        if state is not None:
+        state = self._states.get(loop)
+        if state is None:
+            return
+        try:
+            await state.finish()
+        finally:
+            self._states.pop(loop, None)
             state.dropped.detach()
             await state.closing.aclose()
 

@@ -65,6 +65,10 @@ async def stop_run(
                 if api.auth.sends_user:
                     options["user"] = request.user
                 await api.call(stop, options, ids={"task_id": progress.task_id})
+    except asyncio.CancelledError:
+        if opening is None or not opening.cancelled():
+            raise
+        problem = "the event loop ended before the server responded"  # It cancels all of its tasks.
     except TimeoutError:
         problem = f"no {'response' if progress.task_id else 'task id'} within {LEAVING:g} s"
     except DifyError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import attrs
 
 from dify_async._http.transport import IncomingResponse, Interrupted
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.sse import EventParser
-from dify_async.errors import DifyError
+from dify_async.errors import DifyError, TooLarge
 from dify_async.events import UnknownEvent
 
 
@@ -42,6 +43,8 @@ class EventReader:
         Raises:
             TooLarge: an event is larger than allowed.
         """
+        if self._parser.too_large is not None:
+            raise self._parser.too_large
         self._deadline = deadline
         if self._timer is None or deadline < self._timer.when():
             if self._timer is not None:
@@ -65,10 +68,12 @@ class EventReader:
         return self._parser.feed(data)
 
     def take_buffered(self) -> list[bytes]:
-        """Return the events that have arrived and were not read."""
+        """Return the events that have arrived and were not read; none behind one that is too large."""
         if self.ended or self._deadline is not None:  # While somebody waits, nothing is buffered.
             return []
-        return self._parser.feed(self._response.take_buffered())
+        with suppress(TooLarge):
+            return self._parser.feed(self._response.take_buffered())
+        return []
 
     def interrupt(self) -> None:
         """Let a task that waits in `read` return at once."""

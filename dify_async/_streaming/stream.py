@@ -347,8 +347,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _handle_timeout(self) -> None:
         """Handle a wait that ended at its deadline, before any data arrived."""
         now = asyncio.get_running_loop().time()
-        if self._linger_deadline is not None and now >= self._linger_deadline:
-            self._finish()
+        if self._linger_deadline is not None:
+            self._finish()  # The end has arrived, and nothing more must follow.
         elif self._total_deadline is not None and now >= self._total_deadline:
             self._fail(self._api.total_timeout(self._spec.request))
         elif self._recovery is None or not self._is_resumed:
@@ -365,10 +365,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         assert self._loop_state is not None
         if self._progress.complete:
             self._finish()
-        elif error is not None and self._loop_state.session.closed:
-            self._stops_run = False
-            _log.warning("%s: its session was closed, so the run was not stopped", self._operation)
-            self._fail(self._interrupted("the session was closed while the stream was open", error))
+        elif self._loop_state.session.closed:
+            self._handle_closed_session(error)
         elif self._spec.recovers and self.run_id is not None:
             run_id = printable(self.run_id)
             _log.info("%s: the stream of run %s was interrupted; reconnecting", self._operation, run_id)
@@ -376,6 +374,14 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._progress.gap = self._spec.is_ours
         else:
             self._give_up(error)
+
+    def _handle_closed_session(self, error: DifyError | None) -> None:
+        """Handle a session whose owner closed it: there is no way left to recover or stop the run."""
+        if self._stops_run:
+            _log.warning("%s: its session was closed, so the run was not stopped", self._operation)
+        self._stops_run = False
+        self._drop_reader()
+        self._fail(self._interrupted("the session was closed while the stream was open", error))
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
@@ -414,11 +420,17 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def _recover(self) -> None:
         recovery = self._recovery
         assert recovery is not None
+        assert self._loop_state is not None
         try:
             async with asyncio.timeout_at(self._total_deadline):
                 found = await self._cancellable(recovery.next())
         except TimeoutError:
             self._fail(self._api.total_timeout(self._spec.request))
+            return
+        except ConfigurationError as error:
+            if not self._loop_state.session.closed:
+                raise
+            self._handle_closed_session(error)
             return
         if self._state is _State.CLOSED:
             if isinstance(found, IncomingResponse):

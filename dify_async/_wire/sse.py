@@ -37,6 +37,8 @@ class EventParser:
 
     _limit: int
     """Maximum size of an event, in bytes."""
+    too_large: TooLarge | None = attrs.field(default=None, init=False)
+    """Set if the last event is larger than the limit and events before it were returned."""
     _event: _Event | None = attrs.field(default=None, init=False)
     """The complete lines of an event that is not complete."""
     _tail: bytearray = attrs.field(factory=bytearray, init=False)
@@ -50,8 +52,11 @@ class EventParser:
         """Add received bytes; return the data of each event that they complete, `PING` for a ping.
 
         Raises:
-            TooLarge: An event is larger than the limit, complete or not.
+            TooLarge: An event is larger than the limit, complete or not. If others were complete before it,
+                they are returned first, and the next call raises.
         """
+        if self.too_large is not None:
+            raise self.too_large
         if self._fresh:
             if data.startswith(_USUAL_STARTS) and not self._tail:
                 self._fresh = False
@@ -68,33 +73,47 @@ class EventParser:
             data = bytes(tail)
             tail.clear()
         events: list[bytes] = []
-        if self._event is not None and self._event.lines:
-            end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
-            if end == 0 and not data.startswith(b"\n"):
-                self._begin(data)
-                return events
-            self._event.add_all(data[:end])
-            events += self._event.finished()
-            data = data[end + 1 :]
-        while data.startswith(_PING_LINES):
-            events.append(PING)
-            data = data[len(_PING_LINES) :]
-        end = data.rfind(b"\n\n")
-        if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
-            # Dify writes an event as one line. Whether all of these are is checked once for all of them.
-            found = data[6:end].split(b"\n\ndata: ")
-            if b"\n" not in b"".join(found) and b"" not in found:
-                if end + 2 < len(data):
-                    self._begin(data[end + 2 :])
-                return events + found if events else found
-        if not data:
-            return events
-        blocks = data.split(b"\n\n")
-        rest = blocks.pop()
-        for block in filter(None, blocks):
-            events += self._read(block)
-        self._begin(rest)
+        if self._event is None or not self._event.lines:
+            while data.startswith(_PING_LINES):
+                events.append(PING)
+                data = data[len(_PING_LINES) :]
+            if data.startswith(b"data: ") and data.endswith(b"\n\n") and len(data) <= self._limit:
+                # Dify writes an event as one line. Whether all of these are is checked once for all of them.
+                found = data[6:-2].split(b"\n\ndata: ")
+                if b"\n" not in b"".join(found) and b"" not in found:
+                    return events + found if events else found
+        if data:
+            self._split(data, events)
         return events
+
+    def _split(self, data: bytes, events: list[bytes]) -> None:
+        """Append the data of each event that is complete, and keep the rest."""
+        try:
+            if self._event is not None and self._event.lines:
+                end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
+                if end == 0 and not data.startswith(b"\n"):
+                    self._begin(data)
+                    return
+                self._event.add_all(data[:end])
+                events += self._event.finished()
+                data = data[end + 1 :]
+            end = data.rfind(b"\n\n")
+            if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
+                found = data[6:end].split(b"\n\ndata: ")
+                if b"\n" not in b"".join(found) and b"" not in found:
+                    events += found
+                    if end + 2 < len(data):
+                        self._begin(data[end + 2 :])
+                    return
+            blocks = data.split(b"\n\n")
+            rest = blocks.pop()
+            for block in filter(None, blocks):
+                events += self._read(block)
+            self._begin(rest)
+        except TooLarge as error:
+            if not events:
+                raise
+            self.too_large = error
 
     def _begun(self) -> _Event:
         """Return the event that has begun; one is created when the first needs it."""
@@ -106,7 +125,12 @@ class EventParser:
         """Return the last event, if only its empty line is missing.
 
         It may also be half an event: the caller drops data that is not valid JSON.
+
+        Raises:
+            TooLarge: It is larger than the limit, or the call before has found one that is.
         """
+        if self.too_large is not None:
+            raise self.too_large
         if self._tail:
             self._begun().add(bytes(self._tail))
             self._tail.clear()

@@ -224,6 +224,14 @@ def test_an_event_over_the_ceiling_is_refused_among_small_ones() -> None:
         parsed([b"data: a\n\n" + FITS + b"x\n\ndata: b\n\n"], LIMIT)
 
 
+@pytest.mark.parametrize("tail", [FITS + b"x", FITS + b"x\n\ndata: b\n\n", b"id: 1\n" + FITS + b"\n\n"])
+def test_events_before_one_that_is_too_large_are_returned_first(tail: bytes) -> None:
+    parser = EventParser(LIMIT)
+    assert parser.feed(b"data: a\n\ndata: b\n\n" + tail) == [b"a", b"b"]
+    with pytest.raises(TooLarge):
+        parser.feed(b"")
+
+
 def test_an_event_that_just_fits_is_given() -> None:
     assert parsed([FITS + b"\n\n"], LIMIT) == [FITS[6:]]
     assert parsed([FITS[:50], FITS[50:] + b"\n\n"], LIMIT) == [FITS[6:]]
