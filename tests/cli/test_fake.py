@@ -13,7 +13,7 @@ import pytest
 
 from dify_async import AppClient, WebAppClient
 from dify_async.testing import FakeDify
-from tests.cli.terminal import COMMAND
+from tests.support.command import COMMAND
 
 FIELDS = ("Service API", "API key", "Web API", "App code")
 

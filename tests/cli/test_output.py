@@ -14,7 +14,7 @@ import pytest
 from dify_async import InputFile
 from dify_async.cli.output import one_line, printable, seconds, shown, to_json
 from dify_async.testing import FakeDify, Field, Node, Refuse, Workflow
-from tests.cli.terminal import Command, on_a_terminal
+from tests.support.command import Command, on_a_terminal
 
 EVIL = (
     "fine\x1b]52;c;cm0gLXJmIH4=\x07\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\"

@@ -16,7 +16,7 @@ from dify_async.cli.results import results_to
 from dify_async.errors import ConfigurationError
 from dify_async.models import RunStatus, WorkflowResult
 from dify_async.testing import FakeDify, Field, Refuse, Workflow
-from tests.cli.terminal import Command, the_error
+from tests.support.command import Command, the_error
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dify_async.testing import FakeDify, Node, Workflow
-from tests.cli.terminal import COMMAND
+from tests.support.command import COMMAND
 
 WAITING = Workflow(nodes=[Node("Wait", seconds=60)])
 

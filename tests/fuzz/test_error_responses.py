@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
+from dify_async._wire.api_errors import error_from_event, error_from_response
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
-from tests.support.api_errors import refused
+from tests.support.api_errors import operation, refused
 
 
 @given(
@@ -62,7 +62,9 @@ headers = st.dictionaries(
 def test_every_refusal_is_an_error_that_keeps_its_status(
     status: int, body: bytes, headers: dict[str, str], starts_run: bool
 ) -> None:
-    error = error_from_response(Asked("GET /x", starts_run=starts_run), status, CIMultiDict(headers), body)
+    error = error_from_response(
+        operation("GET /x", starts_run=starts_run), status, CIMultiDict(headers), body
+    )
     assert isinstance(error, ApiError)
     assert error.status == status
     assert len(str(error)) < 1000

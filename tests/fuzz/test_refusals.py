@@ -12,11 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
+from dify_async._wire.api_errors import error_from_event, error_from_response
 from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
-from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT
+from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, operation
 
 fuzzed = settings()
 fuzzed_less = settings(fuzzed, max_examples=fuzzed.max_examples // 10 or 1)
@@ -84,7 +85,7 @@ headers = st.fixed_dictionaries(
         "Server": header_texts,
     },
 )
-asked = st.builds(Asked, st.just("POST /x"), st.booleans(), st.booleans(), st.booleans())
+asked = st.builds(operation, st.just("POST /x"), starts_run=st.booleans(), recent=st.booleans())
 
 
 def travelled(error: ApiError) -> ApiError:
@@ -97,7 +98,9 @@ def travelled(error: ApiError) -> ApiError:
 
 @fuzzed
 @given(asked=asked, status=st.integers(100, 599), headers=headers, body=bodies)
-def test_any_answer_is_an_error(asked: Asked, status: int, headers: dict[str, str], body: bytes) -> None:
+def test_any_answer_is_an_error(
+    asked: Operation[bytes], status: int, headers: dict[str, str], body: bytes
+) -> None:
     error = travelled(error_from_response(asked, status, CIMultiDictProxy(CIMultiDict(headers)), body))
     assert isinstance(error, ApiError)
     assert error.status == status
@@ -114,7 +117,7 @@ def test_any_answer_is_an_error(asked: Asked, status: int, headers: dict[str, st
 @given(status=st.just(302) | st.integers(100, 599), body=bodies, start=st.sampled_from(["", "https://"]))
 def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes, start: str) -> None:
     error = travelled(
-        error_from_response(Asked("GET /x"), status, CIMultiDict({header: start + "x" * 5000}), body)
+        error_from_response(operation("GET /x"), status, CIMultiDict({header: start + "x" * 5000}), body)
     )
     assert len(str(error)) <= LONGEST
 
@@ -123,14 +126,16 @@ def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes,
 @given(value=times)
 @example(value="9" * 400)
 def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
-    seconds = error_from_response(Asked("GET /x"), 429, CIMultiDict({"Retry-After": value}), b"").retry_after
+    seconds = error_from_response(
+        operation("GET /x"), 429, CIMultiDict({"Retry-After": value}), b""
+    ).retry_after
     assert seconds is None or 0 <= seconds < math.inf
 
 
 @fuzzed
 @given(status=st.integers(100, 599), words=refusals)
 def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) -> None:
-    error = error_from_response(Asked("GET /x"), status, {}, json.dumps(words).encode())
+    error = error_from_response(operation("GET /x"), status, {}, json.dumps(words).encode())
     assert error.code == words.get("code")
     if words.get("message"):
         assert error.message == words["message"]

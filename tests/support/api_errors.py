@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from dify_async._wire.api_errors import Asked, error_from_response
+from dify_async._wire.api_errors import error_from_response
+from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.models import RunHandle, WorkflowResult
 
@@ -108,11 +109,17 @@ CONTEXT = {"operation": "POST /workflows/run", "server_version": "1.14.2"}
 NOW = datetime(2026, 11, 22, 0, 0, 0, tzinfo=UTC)
 
 
-RUN = Asked("POST /workflows/run", starts_run=True)
+def operation(name: str, *, starts_run: bool = False, recent: bool = False) -> Operation[bytes]:
+    """Return an operation by its name, such as `GET /info`."""
+    method, _, path = name.partition(" ")
+    return Operation(method, path, bytes, method == "GET", starts_run=starts_run, recent=recent)
+
+
+RUN = operation("POST /workflows/run", starts_run=True)
 
 
 def refused(
-    status: int, body: bytes | object, headers: dict[str, str] | None = None, asked: Asked = RUN
+    status: int, body: bytes | object, headers: dict[str, str] | None = None, asked: Operation[bytes] = RUN
 ) -> ApiError:
     """Give the error for an answer with headers as aiohttp has them."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()

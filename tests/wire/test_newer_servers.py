@@ -7,16 +7,17 @@ import pickle
 from typing import Any
 
 import pytest
-from recordings import load, streams
 
 from dify_async import errors, events
-from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
+from dify_async._wire.api_errors import error_from_event, error_from_response
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.results import ChatAccumulator, Progress, WorkflowAccumulator, is_run_id
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import EventParser
 from dify_async.events import ErrorEvent, Event
 from dify_async.models import RunStatus, WorkflowResult
+from tests.support.api_errors import operation
+from tests.support.recordings import load, streams
 
 REJECTED = "116_wf_missing_required_streaming"
 RUN, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -109,17 +110,17 @@ def test_the_limit_of_a_provider_is_no_quota() -> None:
     assert "the model's provider limits its requests" in str(error)
     assert "max_concurrent" not in str(error)
     body = json.dumps({"code": "rate_limit_error", "message": "m"}).encode()
-    assert type(error_from_response(Asked("POST /x"), 429, {}, body)) is errors.QuotaExceeded
+    assert type(error_from_response(operation("POST /x"), 429, {}, body)) is errors.QuotaExceeded
 
 
 # Pages of Dify itself
 
 
-@pytest.mark.parametrize(("operation", "says_id"), [("GET /", False), ("GET /x/{run_id}", True)])
+@pytest.mark.parametrize(("name", "says_id"), [("GET /", False), ("GET /x/{run_id}", True)])
 @pytest.mark.parametrize("recent", [True, False])
-def test_a_page_of_dify_does_not_blame_the_address(operation: str, recent: bool, says_id: bool) -> None:
+def test_a_page_of_dify_does_not_blame_the_address(name: str, recent: bool, says_id: bool) -> None:
     answer = load("116_root_404")
-    found = error_from_response(Asked(operation, recent=recent), 404, {"X-Version": "1.16.1"}, answer.body)
+    found = error_from_response(operation(name, recent=recent), 404, {"X-Version": "1.16.1"}, answer.body)
     assert isinstance(found, errors.NotFound)
     assert isinstance(found, errors.NotSupportedByServer) is recent
     assert "base_url" not in str(found)

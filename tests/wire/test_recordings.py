@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 import attrs
 import pytest
 
-from dify_async._wire.api_errors import Asked, error_from_event, error_from_response
+from dify_async._wire.api_errors import error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingMessage, BlockingRun
 from dify_async._wire.decoding.hooks import decode_event, decode_model
 from dify_async._wire.results import ChatAccumulator, CompletionAccumulator, WorkflowAccumulator, text_of
@@ -30,6 +30,7 @@ from dify_async.events import (
 )
 from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
 from dify_async.models._base import WIRE_KEYS
+from tests.support.api_errors import operation
 from tests.support.recordings import Recording, large_stream, load, streams
 
 FoldT = WorkflowAccumulator | ChatAccumulator | CompletionAccumulator
@@ -298,7 +299,7 @@ def test_an_error_in_a_stream_is_the_one_of_blocking_mode(streamed: str, blockin
     assert event is not None
     answer = load(blocking)
     one = error_from_event(event)
-    two = error_from_response(Asked("POST /chat-messages"), answer.status, answer.headers, answer.body)
+    two = error_from_response(operation("POST /chat-messages"), answer.status, answer.headers, answer.body)
     assert (type(one), one.status, one.code, one.message) == (type(two), two.status, two.code, two.message)
 
 

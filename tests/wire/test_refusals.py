@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from dify_async import errors
-from dify_async._wire.api_errors import Asked, error_from_event
+from dify_async._wire.api_errors import error_from_event
+from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent
 from dify_async.models import ChatResult
-from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, RUN, refused
+from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, RUN, operation, refused
 from tests.support.recordings import load, matching
 from tests.support.work import limited_work
 
@@ -240,14 +241,14 @@ def test_json_of_dify_is_no_page_of_a_proxy(status: int) -> None:
 
 
 def test_a_page_for_a_recent_operation_says_that_the_server_lacks_it() -> None:
-    asked = Asked("GET /info", recent=True)
+    asked = operation("GET /info", recent=True)
     assert type(refused(404, WERKZEUG_404, asked=asked)) is errors.NotSupportedByServer
     assert type(refused(404, {"code": "not_found"}, asked=asked)) is errors.NotFound
     assert type(refused(500, b"<p>", asked=asked)) is errors.ServerError
 
 
 def test_an_operation_that_the_server_lacks_has_a_hint_of_its_own() -> None:
-    error = refused(404, WERKZEUG_404, asked=Asked("GET /info", recent=True))
+    error = refused(404, WERKZEUG_404, asked=operation("GET /info", recent=True))
     assert "the server is too old" in str(error)
 
 
@@ -351,11 +352,11 @@ def test_what_the_headers_tell_is_kept() -> None:
         (RUN, 524, True),
         (RUN, 400, False),
         (RUN, 429, False),
-        (Asked("GET /info"), 502, False),
+        (operation("GET /info"), 502, False),
     ],
 )
 def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
-    asked: Asked, status: int, may_have_started: bool
+    asked: Operation[bytes], status: int, may_have_started: bool
 ) -> None:
     assert refused(status, b"<p>", asked=asked).may_have_started is may_have_started
 
@@ -565,7 +566,7 @@ RECORDED: dict[str, list[str]] = {
 def recorded_refusal(name: str) -> ApiError:
     answer = load(name)
     path = answer.path.partition("?")[0]
-    asked = Asked(f"{answer.method} {path}", recent=path == "/v1/")
+    asked = operation(f"{answer.method} {path}", recent=path == "/v1/")
     return refused(answer.status, answer.body, answer.headers, asked)
 
 
