@@ -157,7 +157,7 @@ async def test_a_session_that_is_closed_is_told(when: str) -> None:
         session = aiohttp.ClientSession()
         if when == "before the client is made":
             await session.close()
-            with pytest.raises(errors.ConfigurationError, match="session.*closed"):
+            with pytest.raises(errors.ConfigurationError, match=r"session.*closed"):
                 app_client(server.base_url, session=session)
             return
         client = app_client(server.base_url, session=session)
@@ -169,6 +169,6 @@ async def test_a_session_that_is_closed_is_told(when: str) -> None:
             lambda: client.workflows.run({}),
             lambda: client.files.upload(b"x", name="x"),
         ):
-            with pytest.raises(errors.ConfigurationError, match="session.*closed"):
+            with pytest.raises(errors.ConfigurationError, match=r"session.*closed"):
                 await call()
         await client.close()
