@@ -52,10 +52,8 @@ async def test_a_hopeless_configuration_stops_the_batch(
     kind: type[errors.ApiError],
     check_inputs: bool,
 ) -> None:
-    fake_dify.faults += [
-        Refuse(status=status, code=code, times=999, on="POST /v1/workflows/run"),
-        Refuse(status=status, code=code, times=999, on="GET /v1/parameters"),
-    ]
+    first = "GET /v1/parameters" if check_inputs else "POST /v1/workflows/run"
+    fake_dify.faults.append(Refuse(status=status, code=code, times=999, on=first))
     batch = client.workflows.run_many([{}] * 100, concurrency=4, check_inputs=check_inputs)
     outcomes, error = await read(batch)
     assert type(error) is kind
