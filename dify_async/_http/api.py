@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from types import NoneType
+from types import FrameType, NoneType
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -61,6 +61,9 @@ _log: Final = logging.getLogger("dify_async")
 
 _PATH: Final = re.compile(r"/(?!/)[!-~]*")
 """A path as it stands in a request line. Two slashes at its start would make it an address."""
+
+_PUBLIC_METHODS: Final = ("dify_async.resources.", "dify_async.clients.")
+"""Modules whose methods users call."""
 
 _STREAM_HEADERS: Final = {
     "Accept": "text/event-stream",
@@ -475,14 +478,16 @@ def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _calling_method() -> str:
-    """Return the name of the resource's method that is being called, for an error."""
-    frame = sys._getframe()
-    while frame.f_back is not None and not (
-        frame.f_globals.get("__name__", "").startswith("dify_async.resources.")
-        and frame.f_code.co_qualname.count(".") == 1
-    ):
+    """Return the method that the user called, for an error: the outermost one of a resource or client."""
+    name = ""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and (module := frame.f_globals.get("__name__", "")).startswith("dify_async."):
+        method = frame.f_code.co_name
+        is_public = module.startswith(_PUBLIC_METHODS) and not method.startswith("_")
+        if is_public and "self" in frame.f_locals:
+            name = f"{type(frame.f_locals['self']).__name__}.{method}"
         frame = frame.f_back
-    return frame.f_code.co_qualname
+    return name
 
 
 def _not_json(exc: TypeError, operation: Operation[Any]) -> ConfigurationError:

@@ -126,7 +126,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._state = _State.NEW
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_state: LoopState | None = None
-        self._entering = asyncio.timeout(None)
+        self._entering: asyncio.Timeout | None = None
         self._slot = AsyncExitStack()
         self._opening: asyncio.Task[IncomingResponse] | None = None
         self._reader: EventReader | None = None
@@ -538,12 +538,13 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         submit = spec.submit
         try:
             # `aclose` in another task ends these waits.
-            async with asyncio.timeout(None) as self._entering:
+            async with asyncio.timeout(None) as entering:
+                self._entering = entering
                 self._loop_state = await self._slot.enter_async_context(transport.slot(self._api.auth.key))
                 self._loop_state.streams.add(self)
                 if request.timeouts.total is not None:
                     self._total_deadline = self._loop.time() + request.timeouts.total
-                    self._entering.reschedule(self._total_deadline)
+                    entering.reschedule(self._total_deadline)
                 if self._progress.run_id is not None:
                     self._recovery = self._new_recovery(self._progress.run_id)
                 if spec.is_stored:
@@ -607,7 +608,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             closing = asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
             await asyncio.wrap_future(closing)
             return
-        if self._state is _State.OPENING and not self._entering.expired():
+        if self._state is _State.OPENING and self._entering is not None and not self._entering.expired():
             self._entering.reschedule(self._loop.time())
         if self._loop_state is None:  # It waited for a slot.
             self._state = _State.CLOSED

@@ -93,6 +93,13 @@ async def _streamed(client: AppClient) -> None:
         await run.result()
 
 
+async def _run_in_batch(client: AppClient, workflow_id: str) -> None:
+    async with client.workflows.run_many([{}], workflow_id=workflow_id, check_inputs=False) as batch:
+        async for outcome in batch:
+            if outcome.error is not None:
+                raise outcome.error
+
+
 async def _attached(client: AppClient, run: str) -> None:
     async with client.workflows.attach(run) as stream:
         await stream.result()
@@ -247,6 +254,7 @@ IDS = ["a/b", "a?b=c", "a#b", "a%2Fb", "../../info", "..", ".", "%2e%2e", "..\\.
 
 BY_ID: dict[str, tuple[list[tuple[str, str]], Callable[[AppClient, str, Path], Awaitable[object]]]] = {
     "run": ([("/v1/workflows/", "/run")], lambda client, given, _: client.workflows.run({}, workflow_id=given)),
+    "run_many": ([("/v1/workflows/", "/run")], lambda client, given, _: _run_in_batch(client, given)),
     "submit": ([("/v1/workflows/", "/run")], lambda client, given, _: client.workflows.submit({}, workflow_id=given)),
     "stream": (
         [("/v1/workflows/", "/run")],

@@ -80,7 +80,9 @@ class _Protocol:
 class Response:
     """A response whose body arrives little by little, in place of `aiohttp.ClientResponse`."""
 
-    def __init__(self, reply: Reply, read_timeout: float | None, released: Callable[[Response], None]) -> None:
+    def __init__(
+        self, reply: Reply, read_timeout: float | None, released: Callable[[Response], None]
+    ) -> None:
         self.status = reply.status
         self.headers = CIMultiDict({"Content-Type": "application/json", **reply.headers})
         self.content_type = self.headers["Content-Type"]
