@@ -370,7 +370,7 @@ class Api:
         """Hold one of the concurrency slots for runs, and the client's `limiter`."""
         state = await self.transport.loop_state()
         settings = self.transport.settings
-        slots = state.slots.setdefault(self.auth.key, asyncio.Semaphore(settings.max_concurrent))
+        slots = self.transport.slots_of(state, self.auth.key)
         async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
             yield state
 

@@ -84,6 +84,8 @@ def _session_or_none(_: object, attribute: attrs.Attribute[Any], value: object) 
         raise ConfigurationError(
             "`session` must not have auth=: it would replace the Authorization header of Dify"
         )
+    if "Content-Type" in value.headers:
+        raise ConfigurationError("`session` must not have a Content-Type header: uploads would be sent with it")
 
 
 def _context_or_bool(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -296,11 +298,30 @@ class Transport:
         return self._proxy_secrets
 
     @property
-    def has_one_connection(self) -> bool:
-        """Whether the session that was passed allows a single connection at a time."""
+    def max_connections(self) -> int | None:
+        """How many connections the session that was passed allows at a time; None means any number."""
         session = self.settings.session
         connector = session.connector if session is not None else None
-        return connector is not None and 1 in {connector.limit, connector.limit_per_host}
+        if connector is None:
+            return None
+        # 0 means no limit.
+        return min(filter(None, (connector.limit, connector.limit_per_host)), default=None)
+
+    @property
+    def has_one_connection(self) -> bool:
+        """Whether the session that was passed allows a single connection at a time."""
+        return self.max_connections == 1
+
+    def slots_of(self, state: LoopState, key: Hashable) -> asyncio.Semaphore:
+        """Return the concurrency slots of an API key or app.
+
+        A session with a limited pool has slots for all keys together, one fewer than it has connections:
+        while runs are streamed, they are stopped and read over the last one.
+        """
+        slots = self.settings.max_concurrent
+        if (connections := self.max_connections) is not None:
+            slots, key = min(slots, max(1, connections - 1)), None
+        return state.slots.setdefault(key, asyncio.Semaphore(slots))
 
     async def loop_state(self) -> LoopState:
         """Return the state in the running event loop; create it at the first call there."""

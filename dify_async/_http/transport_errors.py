@@ -89,6 +89,12 @@ def _meaning(exc: Exception, request: Request) -> tuple[type[Any], str, bool]:
             return ReadTimeout, _not_accepted(request), True
         case tls.SSLError():
             return ConnectionFailed, f"TLS failed: {reason_of(exc)}", False
+        case ValueError() if "Cannot combine AUTHORIZATION" in str(exc):
+            text = (
+                "the session passed as session= has trust_env=True and adds a login of the netrc file, which "
+                "would replace the API key: remove either"
+            )
+            return ConfigurationError, text, False
         case RuntimeError() if str(exc) == "Session is closed":
             return ConfigurationError, "the session passed as session= is closed", False
         case RuntimeError():

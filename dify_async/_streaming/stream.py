@@ -311,10 +311,14 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._pending.extend(payloads)
         if not payloads or self._recovery is None:
             return
-        if self._recovery.is_doubtful(self._pings + len(payloads)) and not any(payloads):
-            event = await self._cancellable(self._recovery.poll())
-            if event is not None:
-                self._pending.append(event)
+        if any(payloads) or not self._recovery.is_doubtful(self._pings + len(payloads)):
+            return
+        if self._api.transport.has_one_connection:
+            self._drop_reader()  # The record can be read only while there is no stream.
+            self._state = _State.RECOVERING
+        event = await self._cancellable(self._recovery.poll())
+        if event is not None:
+            self._pending.append(event)
 
     def _deadline(self) -> float:
         """Return when to stop waiting for data, in seconds of the event loop's clock."""
@@ -643,9 +647,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         if self._is_reading and self._reader is not None:
             self._reader.interrupt()
 
-    async def _stop(self) -> None:
+    def _stop(self) -> Coroutine[Any, Any, None]:
+        # Not a coroutine function: it takes what is open now, not when its task starts.
         assert self._spec.stop is not None
-        await stop_run(
+        return stop_run(
             self._api,
             self._spec.request,
             self._spec.stop,

@@ -155,6 +155,8 @@ class RawServer:
                 await writer.drain()
         finally:
             writer.close()
+            await asyncio.sleep(0)  # Until the socket is closed.
+            await asyncio.sleep(0)
             with self._changed:
                 self.open -= 1
                 self._changed.notify_all()
