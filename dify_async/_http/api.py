@@ -200,7 +200,7 @@ class Api:
         data: bytes | Form | None = None
         files: list[InputFile] = []
         if file is not None or form is not None:
-            data = Form(dict(form or {}), file)
+            data = Form.of(form or {}, file)
         elif json is not None:
             headers = {"Content-Type": "application/json", **headers}
             data, files = _json_data(json, {}, operation)
@@ -503,11 +503,20 @@ def _json_data(
 
 
 def _query_text(query: Mapping[str, Any]) -> str:
+    if not isinstance(query, Mapping):
+        raise ConfigurationError(
+            f"`params` must be a mapping of names to values, got {type(query).__name__}"
+        )
     pairs: list[tuple[str, Any]] = []
     for name, value in query.items():
         values: Iterable[Any] = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
         pairs += [(name, _query_value(one)) for one in values if one is not None]
-    return urlencode(pairs)
+    try:
+        return urlencode(pairs)
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"query parameters (params) must be valid Unicode, got {dict(pairs)!r:.200}"
+        ) from None
 
 
 def _query_value(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import IO, Any, Final
 
@@ -31,6 +31,22 @@ class Form:
     fields: dict[str, str]
     file: InputFile | None
 
+    @classmethod
+    def of(cls, fields: object, file: InputFile | None) -> Form:
+        """Return a form; raise `ConfigurationError` for what cannot be in one."""
+        if not isinstance(fields, Mapping) or not all(map(_is_field, fields.items())):
+            raise ConfigurationError("`form` must be a mapping of names to values, all of them valid str")
+        if file is not None and not isinstance(file, InputFile):
+            raise ConfigurationError(f"`file` must be an InputFile, got {type(file).__name__}")
+        return cls(dict(fields), file)
+
+
+def _is_field(field: tuple[object, object]) -> bool:
+    try:
+        return all(isinstance(text, str) and text.encode() is not None for text in field)
+    except UnicodeEncodeError:
+        return False  # Half of a surrogate pair.
+
 
 def json_body(data: bytes, seconds: float) -> bytes | aiohttp.Payload:
     """Return the body of a JSON request: with a timeout on writing if it is too large to be buffered."""
@@ -53,7 +69,10 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormDa
     # aiohttp would write characters outside ASCII as %XX, and Dify would keep the name like that.
     body = _TimedForm(seconds)
     for name, value in form.fields.items():
-        body.add_field(name, value)
+        if len(value) <= _PIECE:
+            body.add_field(name, value)
+        else:  # aiohttp warns of long strings, which it would write in one go.
+            body.add_field(name, io.BytesIO(value.encode()), content_type="text/plain; charset=utf-8")
     file = form.file
     if file is None:
         yield body
