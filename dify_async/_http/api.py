@@ -31,6 +31,7 @@ from dify_async._wire.api_errors import error_from_response
 from dify_async._wire.body import written
 from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.error_bodies import read_words
 from dify_async._wire.operation import Operation
 from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import (
@@ -44,7 +45,7 @@ from dify_async.errors import (
 )
 from dify_async.files import InputFile
 from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
-from dify_async.models._base import as_object, parse_json
+from dify_async.models._base import parse_json
 from dify_async.operations.app import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
@@ -277,7 +278,7 @@ class Api:
         if not 200 <= response.status < 300:
             raise await self.error_from(response, request)
         # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
-        if response.content_type not in {"application/json", "text/html"}:
+        if response.content_type != "text/html" and "json" not in response.content_type:
             response.disable_read_timeout()
             return response
         limit = self.transport.settings.max_event_bytes
@@ -423,10 +424,9 @@ class Api:
             text = f"the response does not have the expected shape: {error}"
         else:
             expected = "JSON" if error is not None else "an event stream"
-            text = f"expected {expected}, got {_described(response)}"
-        words = redactor.text(_error_words(response.body))
+            text = quoted_words(f"expected {expected}, got {_described(response)}", response.body)
         return DecodeError(
-            f"{text}: {words}" if words else text,
+            redactor.text(text),
             raw=redactor.data(response.body),
             **self.context(request.operation),
         )
@@ -554,13 +554,11 @@ def _described(response: Response) -> str:
     return "JSON" if "json" in kind and _is_json(response.body) else "something else, or an incomplete body"
 
 
-def _error_words(body: bytes) -> str:
-    """Return the code and the message of a JSON error body; empty for other bodies."""
-    try:
-        found = as_object(parse_json(body)) or {}
-    except ValueError:
-        return ""
-    return ": ".join(str(found[name]) for name in ("code", "message", "error") if found.get(name))[:300]
+def quoted_words(start: str, body: bytes) -> str:
+    """Return `start` followed by the code and message of a JSON body, if it is one."""
+    words = read_words(body)
+    text = words.quoted("") if words.is_json else ""
+    return f"{start}: {text}" if text else start
 
 
 def _is_json(body: bytes) -> bool:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 from dify_async._http.transport import IncomingResponse, Interrupted
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.sse import EventParser
 from dify_async.errors import DifyError, TooLarge
 from dify_async.events import UnknownEvent
+
+
+_START: Final = 4096
+"""Bytes of a body without events that are kept."""
 
 
 class EventReader:
@@ -24,6 +29,8 @@ class EventReader:
         self._parser = EventParser(max_event_bytes)
         self._deadline: float | None = None  # None while nobody waits.
         self._timer: asyncio.TimerHandle | None = None
+        self.start: bytes | None = b""
+        """The first bytes, as long as they contain no event: a gateway may have rejected the request."""
         self.ended = False
         """Whether the body is over, regularly or not."""
         self.error: DifyError | None = None
@@ -60,7 +67,10 @@ class EventReader:
                 return self._end(b"")
         finally:
             self._deadline = None
-        return self._parser.feed(data)
+        payloads = self._parser.feed(data)
+        if self.start is not None:
+            self.start = None if payloads else (self.start + data)[:_START]
+        return payloads
 
     def take_buffered(self) -> list[bytes]:
         """Return the events that have arrived and were not read; none behind one that is too large."""

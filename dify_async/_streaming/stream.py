@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api
+from dify_async._http.api import Api, quoted_words
 from dify_async._http.auth import AuthHeaders
 from dify_async._http.request import Request
 from dify_async._http.transport import IncomingResponse, LoopState
@@ -455,6 +455,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _context(self) -> dict[str, Any]:
         return self._api.context(self._spec.request.operation)
 
+    def _redacted(self, text: str) -> str:
+        return self._api.redactor(self._spec.request.secrets).text(text)
+
     def _fail(self, error: DifyError) -> None:
         self._failure = error
         if self._state is not _State.CLOSED:
@@ -468,8 +471,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             return
         problem = "the connection broke" if error is not None else "the server closed the stream"
         if self.run_id is None and (self._spec.kind == "workflow" or self.task_id is None):
+            # What came instead of events: a gateway may reject a request with status 200.
+            start = (self._reader.start if self._reader is not None else None) or b""
+            problem = quoted_words(f"{problem} before the run sent its id", start)
             unknown = OutcomeUnknown(
-                f"{problem} before the run sent its id; it may have started, so it was not sent again",
+                self._redacted(f"{problem}; it may have started, so it was not sent again"),
                 may_have_started=True,
                 **self._context(),
             )
@@ -491,8 +497,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _error_of(self, event: ErrorEvent) -> DifyError:
         """Return the error that an `error` event means."""
-        redact = self._api.redactor(self._spec.request.secrets).text
-        event = attrs.evolve(event, message=redact(str(event.message)))
+        event = attrs.evolve(event, message=self._redacted(str(event.message)))
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
         if event.code:
             return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)

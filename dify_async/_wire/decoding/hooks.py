@@ -37,6 +37,7 @@ import attrs
 import cattrs
 import orjson
 
+from dify_async._types import Json
 from dify_async._wire.decoding.codegen import Hook, StructureError, hook_of_class
 from dify_async._wire.error_bodies import words_of
 from dify_async.events import BY_NAME, Event, UnknownEvent
@@ -274,10 +275,29 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
         # A gateway may reject a request with status 200 and JSON of its own.
         words = words_of(data).quoted("") if as_object(data) is not None else ""
         raise StructureError(misfit.expected, misfit.value, misfit.path, words) from None
+    if (rejection := _rejection(kind, data)) is not None:
+        raise rejection
     found: AnswerT = answer
     if isinstance(found, Received):
         answer._payload = payload
     return found
+
+
+def _rejection(kind: Any, data: Json) -> StructureError | None:
+    """Return an error for an object that has a message, and nothing of what the model is made of.
+
+    Otherwise a gateway that rejects a request with status 200 and JSON of its own would be taken for a response
+    in which everything is empty.
+    """
+    fields = as_object(data)
+    if fields is None or not attrs.has(kind := get_origin(kind) or kind):
+        return None
+    known = attrs.fields_dict(kind)
+    for name, value in fields.items():
+        if name in known and value is not None:
+            return None
+    words = words_of(data).quoted("")
+    return StructureError("a response of Dify", data, words=words) if words else None
 
 
 def decode_event(payload: bytes) -> Event | None:
