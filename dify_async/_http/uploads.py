@@ -56,7 +56,7 @@ def json_body(data: bytes, seconds: float) -> bytes | aiohttp.Payload:
 
 
 @asynccontextmanager
-async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormData, None]:
+async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.Payload, None]:
     """Yield the body of a form, which is valid while it is being sent.
 
     Args:
@@ -67,7 +67,7 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormDa
         ConfigurationError: the file cannot be read, or cannot be read a second time.
     """
     # aiohttp would write characters outside ASCII as %XX, and Dify would keep the name like that.
-    body = _TimedForm(seconds)
+    body = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in form.fields.items():
         if len(value) <= _PIECE:
             body.add_field(name, value)
@@ -75,7 +75,7 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormDa
             body.add_field(name, io.BytesIO(value.encode()), content_type="text/plain; charset=utf-8")
     file = form.file
     if file is None:
-        yield body
+        yield _TimedBody(body(), seconds)
         return
     content = await _content(file)
     failures: list[Exception] = []
@@ -87,7 +87,7 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormDa
         part = aiohttp.BufferedReaderPayload(content, filename=None, content_type=file.mime_type)
     try:
         body.add_field("file", part, filename=file.name, content_type=file.mime_type)
-        yield body
+        yield _TimedBody(body(), seconds)
     except Exception:
         if failures:
             raise failures[0] from None
@@ -152,17 +152,6 @@ def _checked_piece(piece: object) -> bytes:
     if not isinstance(piece, (bytes, bytearray)):
         raise ConfigurationError(f"the source of a file must yield bytes, got {type(piece).__name__}")
     return bytes(piece)
-
-
-class _TimedForm(aiohttp.FormData):
-    """A form whose body is sent with a timeout on each write."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(quote_fields=False, default_to_multipart=True)
-        self._seconds = seconds
-
-    def __call__(self) -> aiohttp.Payload:
-        return _TimedBody(super().__call__(), self._seconds)
 
 
 class _TimedBody(aiohttp.Payload):
