@@ -281,6 +281,8 @@ class Transport:
         self.server_version: str | None = None
         """The last `X-Version` that the server sent."""
         self.closed = False
+        self.has_warned_of_buffering = False
+        """Whether a proxy was noticed that buffers streams."""
         self.uploaded: WeakKeyDictionary[InputFile, dict[Hashable, UploadedFile]] = WeakKeyDictionary()
         """Uploaded files, by app and end user."""
         self._states: dict[asyncio.AbstractEventLoop, LoopState] = {}

@@ -18,6 +18,7 @@ from dify_async._http.auth import AuthHeaders
 from dify_async._http.request import Request
 from dify_async._http.transport import IncomingResponse, LoopState
 from dify_async._http.transport_errors import idle_timeout
+from dify_async._streaming.buffering import Arrival, warn_of_buffering
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
@@ -123,6 +124,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._entering: asyncio.Timeout | None = None
         self._opening: asyncio.Task[IncomingResponse] | None = None
         self._reader: EventReader | None = None
+        self._arrival = Arrival()
         self._recovery: Recovery | None = None
         self._searching: asyncio.Task[Any] | None = None
         self._pending: deque[bytes | Event] = deque()  # Events that have arrived and were not taken yet.
@@ -300,11 +302,16 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         return True
 
     async def _read(self, reader: EventReader) -> None:
+        is_first = self._arrival.first_at is None
+        if is_first:
+            self._arrival.wait()
         try:
             payloads = await reader.read(self._deadline())
         except TooLarge as error:
             self._fail(TooLarge(error.limit, **self._context()))
             return
+        if is_first and payloads:
+            self._arrival.data_arrived()
         if reader.expired:
             reader.expired = False
             self._handle_timeout()
@@ -376,6 +383,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
+        seconds, transport = self._progress.seconds, self._api.transport
+        if seconds and self._reader is not None and self._spec.is_ours and not self._is_resumed:
+            if self._arrival.is_burst(seconds) and not transport.has_warned_of_buffering:
+                transport.has_warned_of_buffering = True
+                warn_of_buffering(self._operation, seconds)
         self._pending.clear()
         self._drop_reader()
         self._state = _State.OVER
@@ -579,12 +591,14 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         # is cancelled by then, the run has started and must still be stopped.
         assert self._loop_state is not None
         self._opening = self._loop_state.spawn(self._api.open(self._spec.request, headers))
+        self._arrival.wait()
         try:
             response = await asyncio.shield(self._opening)
         except DifyError:
             self._opening = None
             raise
         self._opening = None
+        self._arrival.response_arrived()
         return response
 
     async def __aexit__(
