@@ -25,7 +25,6 @@ from dify_async._http.redaction import Redactor, Secret
 from dify_async._http.request import Request, Response
 from dify_async._http.retry import decide
 from dify_async._http.transport import (
-    NOT_STREAMS,
     USER_AGENT,
     IncomingResponse,
     LoopState,
@@ -38,6 +37,7 @@ from dify_async._wire.api_errors import error_from_response
 from dify_async._wire.body import written
 from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.error_bodies import read_words
 from dify_async._wire.operation import Operation
 from dify_async.errors import (
     ApiError,
@@ -49,7 +49,7 @@ from dify_async.errors import (
 )
 from dify_async.files import InputFile
 from dify_async.models import UploadedFile
-from dify_async.models._base import as_object, parse_json
+from dify_async.models._base import parse_json
 from dify_async.operations.app import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
@@ -207,7 +207,7 @@ class Api:
         data: bytes | Form | None = None
         files: list[InputFile] = []
         if file is not None or form is not None:
-            data = Form(dict(form or {}), file)
+            data = Form.of(form or {}, file)
         elif json is not None:
             headers = {"Content-Type": "application/json", **headers}
             try:
@@ -287,7 +287,7 @@ class Api:
         )
         if not 200 <= response.status < 300:
             raise await self.error_from(response, request)
-        if response.content_type not in NOT_STREAMS:
+        if response.may_stream:
             return response
         limit = self.transport.settings.max_event_bytes
         # No variable for the body: tracebacks that show local variables would show a secret in it.
@@ -421,10 +421,9 @@ class Api:
             text = f"the response does not have the expected shape: {error}"
         else:
             expected = "JSON" if error is not None else "an event stream"
-            text = f"expected {expected}, got {_described(response)}"
-        words = redactor.text(_error_words(response.body))
+            text = quoted_words(f"expected {expected}, got {_described(response)}", response.body)
         return DecodeError(
-            f"{text}: {words}" if words else text,
+            redactor.text(text),
             raw=redactor.data(response.body),
             **self.context(request.operation),
         )
@@ -495,6 +494,8 @@ def _not_json(exc: TypeError, operation: Operation[Any]) -> ConfigurationError:
 
 
 def _query_text(query: Mapping[str, Any]) -> str:
+    if not isinstance(query, Mapping):
+        raise ConfigurationError(f"`params` must be a mapping of names to values, got {type(query).__name__}")
     pairs: list[tuple[str, Any]] = []
     for name, value in query.items():
         for one in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):
@@ -504,7 +505,12 @@ def _query_text(query: Mapping[str, Any]) -> str:
                 pairs.append((name, one.isoformat()))
             elif one is not None:
                 pairs.append((name, one))
-    return urlencode(pairs)
+    try:
+        return urlencode(pairs)
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"query parameters (params) must be valid Unicode, got {dict(pairs)!r:.200}"
+        ) from None
 
 
 def custom_request(method: str, path: str) -> tuple[Operation[bytes], str]:
@@ -536,13 +542,11 @@ def _described(response: Response) -> str:
     return "JSON" if "json" in kind and _is_json(response.body) else "something else, or an incomplete body"
 
 
-def _error_words(body: bytes) -> str:
-    """Return the code and the message of a JSON error body; empty for other bodies."""
-    try:
-        found = as_object(parse_json(body)) or {}
-    except ValueError:
-        return ""
-    return ": ".join(str(found[name]) for name in ("code", "message", "error") if found.get(name))[:300]
+def quoted_words(start: str, body: bytes) -> str:
+    """Return `start` followed by the code and message of a JSON body, if it is one."""
+    words = read_words(body)
+    text = words.quoted("") if words.is_json else ""
+    return f"{start}: {text}" if text else start
 
 
 def _is_json(body: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, Self
 from urllib.parse import quote, urlsplit
 
 import attrs
+from yarl import URL
 
 from dify_async._http.redaction import Secret
 from dify_async._wire.operation import Credentials, Operation
@@ -221,7 +222,12 @@ def checked_base_url(url: str | None, variable: str, default: str, last: str) ->
         segments.append(last)
     place = f"[{host}]" if ":" in host else host
     place = place if port is None else f"{place}:{port}"
-    return f"{parts.scheme}://{place}/{'/'.join(segments)}"
+    address = f"{parts.scheme}://{place}/{'/'.join(segments)}"
+    try:
+        URL(address)  # aiohttp uses this class, and refuses some that others accept.
+    except ValueError as exc:
+        raise ConfigurationError(f"`base_url` must contain a valid host name: {exc}") from None
+    return address
 
 
 def _ascii_host(host: str) -> str:

@@ -26,6 +26,7 @@ class Proxy:
     secrets: tuple[str, ...] = attrs.field(repr=False)
 
 
+_PORTS: Final = {"http": 80, "https": 443}
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -42,10 +43,11 @@ def proxy_for(base_url: str, proxy: str | None) -> Proxy | None:
     if proxy is not None:
         return proxy_at(proxy, "proxy=")
     parts = urlsplit(base_url)
+    port = parts.port or _PORTS.get(parts.scheme)
     for name in (f"{parts.scheme}_proxy", "all_proxy"):
         value, variable = _variable(name)
         if value:
-            return None if _is_bypassed(parts.hostname or "", parts.port) else proxy_at(value, variable)
+            return None if _is_bypassed(parts.hostname or "", port) else proxy_at(value, variable)
     return None
 
 

@@ -41,9 +41,6 @@ USER_AGENT: Final = (
     f"dify-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 )
 
-NOT_STREAMS: Final = {"application/json", "text/html"}
-"""Media types that are certainly no event streams. A proxy may drop or change the type of a stream."""
-
 LEAVING: Final = 2.0
 """Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
 
@@ -90,6 +87,10 @@ def _session_or_none(_: object, attribute: attrs.Attribute[Any], value: object) 
     if value.auth is not None:
         raise ConfigurationError(
             "`session` must not have auth=: it would replace the Authorization header of Dify"
+        )
+    if "Content-Type" in value.headers:
+        raise ConfigurationError(
+            "`session` must not have a Content-Type header: uploads would be sent with it"
         )
 
 
@@ -201,8 +202,8 @@ class IncomingResponse:
 
     status: int
     headers: Mapping[str, str]
-    content_type: str
-    """The media type without parameters, in lower case."""
+    may_stream: bool
+    """Whether the body may be an event stream."""
     _response: aiohttp.ClientResponse
     _request: Request
 
@@ -276,6 +277,8 @@ class Transport:
         self.server_version: str | None = None
         """The last `X-Version` that the server sent."""
         self.closed = False
+        self.has_warned_of_buffering = False
+        """Whether a proxy was noticed that buffers streams."""
         self.uploaded: WeakKeyDictionary[InputFile, dict[Hashable, UploadedFile]] = WeakKeyDictionary()
         """Uploaded files, by app and end user."""
         self._states: dict[asyncio.AbstractEventLoop, LoopState] = {}
@@ -293,11 +296,30 @@ class Transport:
         return self._proxy_secrets
 
     @property
-    def has_one_connection(self) -> bool:
-        """Whether the session that was passed allows a single connection at a time."""
+    def max_connections(self) -> int | None:
+        """How many connections the session that was passed allows at a time; None means any number."""
         session = self.settings.session
         connector = session.connector if session is not None else None
-        return connector is not None and 1 in {connector.limit, connector.limit_per_host}
+        if connector is None:
+            return None
+        # 0 means no limit.
+        return min(filter(None, (connector.limit, connector.limit_per_host)), default=None)
+
+    @property
+    def has_one_connection(self) -> bool:
+        """Whether the session that was passed allows a single connection at a time."""
+        return self.max_connections == 1
+
+    def slots_of(self, state: LoopState, key: Hashable) -> asyncio.Semaphore:
+        """Return the concurrency slots of an API key or app.
+
+        A session with a limited pool has slots for all keys together, one fewer than it has connections:
+        while runs are streamed, they are stopped and read over the last one.
+        """
+        slots = self.settings.max_concurrent
+        if (connections := self.max_connections) is not None:
+            slots, key = min(slots, max(1, connections - 1)), None
+        return state.slots.setdefault(key, asyncio.Semaphore(slots))
 
     async def loop_state(self) -> LoopState:
         """Return the state in the running event loop; create it at the first call there."""
@@ -314,7 +336,7 @@ class Transport:
         """Hold one of the concurrency slots of an API key or app, and the client's `limiter`."""
         state = self._states.get(asyncio.get_running_loop()) or await self.loop_state()
         settings = self.settings
-        slots = state.slots.setdefault(key, asyncio.Semaphore(settings.max_concurrent))
+        slots = state.slots.get(key) or self.slots_of(state, key)
         async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
             yield state
 
@@ -391,13 +413,15 @@ class Transport:
                 )
                 raise error from error.__cause__
         self.server_version = response.headers.get("X-Version", "")[:50] or self.server_version
-        if is_stream and response.status == 200 and response.content_type not in NOT_STREAMS:
+        # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
+        may_stream = response.content_type != "text/html" and "json" not in response.content_type
+        if is_stream and response.status == 200 and may_stream:
             # From here on whoever reads the stream watches it, and only while it is being read.
             protocol = response.connection.protocol if response.connection is not None else None
             if protocol is not None:
                 protocol.read_timeout = None
                 protocol.start_timeout()  # Stops the timer.
-        return IncomingResponse(response.status, response.headers, response.content_type, response, request)
+        return IncomingResponse(response.status, response.headers, may_stream, response, request)
 
     async def _new_state(self, loop: asyncio.AbstractEventLoop) -> LoopState:
         self.discard_ended_loops()

@@ -73,12 +73,12 @@ def _meaning(exc: Exception, request: Request) -> tuple[type[Any], str, bool]:
             return ConnectionFailed, f"the proxy cannot be reached: {reason_of(exc)}", False
         case aiohttp.ClientConnectorError():
             return ConnectionFailed, f"no connection to {exc.host}:{exc.port}: {reason_of(exc)}", False
-        case aiohttp.ContentTypeError() | aiohttp.ClientResponseError():
-            # Its own words quote the response, which may be long, and may contain what was sent.
-            return ConnectionFailed, "malformed HTTP response", True
-        case aiohttp.ClientPayloadError() if _is_encoding_error(exc):
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError() if _is_encoding_error(exc):
             text = "the response is compressed in a way that cannot be decoded here (Content-Encoding)"
             return ConnectionFailed, text, True
+        case aiohttp.ClientResponseError():
+            # Its own words quote the response, which may be long, and may contain what was sent.
+            return ConnectionFailed, "malformed HTTP response", True
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | UnicodeError():
             return ConfigurationError, f"the address is not valid: {reason_of(exc)}", False
         case aiohttp.ClientError() | OSError():
@@ -89,6 +89,12 @@ def _meaning(exc: Exception, request: Request) -> tuple[type[Any], str, bool]:
             return ReadTimeout, _not_accepted(request), True
         case tls.SSLError():
             return ConnectionFailed, f"TLS failed: {reason_of(exc)}", False
+        case ValueError() if "Cannot combine AUTHORIZATION" in str(exc):
+            text = (
+                "the session passed as session= has trust_env=True and adds a login of the netrc file, which "
+                "would replace the API key: remove either"
+            )
+            return ConfigurationError, text, False
         case RuntimeError() if str(exc) == "Session is closed":
             return ConfigurationError, "the session passed as session= is closed", False
         case RuntimeError():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import IO, Any, Final
 
@@ -35,6 +35,22 @@ class Form:
     fields: dict[str, str]
     file: InputFile | None
 
+    @classmethod
+    def of(cls, fields: object, file: InputFile | None) -> Form:
+        """Return a form; raise `ConfigurationError` for what cannot be in one."""
+        if not isinstance(fields, Mapping) or not all(map(_is_field, fields.items())):
+            raise ConfigurationError("`form` must be a mapping of names to values, all of them valid str")
+        if file is not None and not isinstance(file, InputFile):
+            raise ConfigurationError(f"`file` must be an InputFile, got {type(file).__name__}")
+        return cls(dict(fields), file)
+
+
+def _is_field(field: tuple[object, object]) -> bool:
+    try:
+        return all(isinstance(text, str) and text.encode() is not None for text in field)
+    except UnicodeEncodeError:
+        return False  # Half of a surrogate pair.
+
 
 def json_body(data: bytes, seconds: float) -> aiohttp.Payload:
     """Return the body of a JSON request that is too large to be buffered, with a timeout on each write."""
@@ -42,7 +58,7 @@ def json_body(data: bytes, seconds: float) -> aiohttp.Payload:
 
 
 @asynccontextmanager
-async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormData, None]:
+async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.Payload, None]:
     """Yield the body of a form, which is valid while it is being sent.
 
     Args:
@@ -53,12 +69,15 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormDa
         ConfigurationError: the file cannot be read, or cannot be read a second time.
     """
     # aiohttp would write characters outside ASCII as %XX, and Dify would keep the name like that.
-    body = _TimedForm(seconds)
+    body = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in form.fields.items():
-        body.add_field(name, value)
+        if len(value) <= _PIECE:
+            body.add_field(name, value)
+        else:  # aiohttp warns of long strings, which it would write in one go.
+            body.add_field(name, io.BytesIO(value.encode()), content_type="text/plain; charset=utf-8")
     file = form.file
     if file is None:
-        yield body
+        yield _TimedBody(body(), seconds)
         return
     content = await _content(file)
     failures: list[Exception] = []
@@ -70,7 +89,7 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.FormDa
         part = aiohttp.BufferedReaderPayload(content, filename=None, content_type=file.mime_type)
     try:
         body.add_field("file", part, filename=file.name, content_type=file.mime_type)
-        yield body
+        yield _TimedBody(body(), seconds)
     except Exception:
         if failures:
             raise failures[0] from None
@@ -135,17 +154,6 @@ def _checked_piece(piece: object) -> bytes:
     if not isinstance(piece, (bytes, bytearray)):
         raise ConfigurationError(f"the source of a file must yield bytes, got {type(piece).__name__}")
     return bytes(piece)
-
-
-class _TimedForm(aiohttp.FormData):
-    """A form whose body is sent with a timeout on each write."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(quote_fields=False, default_to_multipart=True)
-        self._seconds = seconds
-
-    def __call__(self) -> aiohttp.Payload:
-        return _TimedBody(super().__call__(), self._seconds)
 
 
 class _TimedBody(aiohttp.Payload):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 import attrs
 
@@ -12,6 +13,9 @@ from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.sse import EventParser
 from dify_async.errors import DifyError, TooLarge
 from dify_async.events import UnknownEvent
+
+_START: Final = 4096
+"""Bytes of a body without events that are kept."""
 
 
 @attrs.define(eq=False)
@@ -33,6 +37,8 @@ class EventReader:
     """Why the body is over, if its connection broke."""
     expired: bool = attrs.field(default=False, init=False)
     """Whether nothing arrived before the deadline."""
+    start: bytes | None = attrs.field(default=b"", init=False)
+    """The first bytes, as long as they contain no event: a gateway may have rejected the request."""
 
     async def read(self, deadline: float) -> list[bytes]:
         """Wait for data, and return the events in it: none for a part of an event, or at the end.
@@ -65,7 +71,10 @@ class EventReader:
                 return self._end(b"")
         finally:
             self._deadline = None
-        return self._parser.feed(data)
+        payloads = self._parser.feed(data)
+        if self.start is not None:
+            self.start = None if payloads else (self.start + data)[:_START]
+        return payloads
 
     def take_buffered(self) -> list[bytes]:
         """Return the events that have arrived and were not read; none behind one that is too large."""

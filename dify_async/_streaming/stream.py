@@ -13,11 +13,12 @@ from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api
+from dify_async._http.api import Api, quoted_words
 from dify_async._http.auth import AuthHeaders
 from dify_async._http.request import Request
 from dify_async._http.transport import IncomingResponse, LoopState
 from dify_async._http.transport_errors import idle_timeout
+from dify_async._streaming.buffering import is_buffered, warn_of_buffering
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
@@ -130,6 +131,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._slot = AsyncExitStack()
         self._opening: asyncio.Task[IncomingResponse] | None = None
         self._reader: EventReader | None = None
+        self._silence = 0.0  # Seconds that somebody waited for the response and its first event.
+        self._first_event_at: float | None = None
         self._recovery: Recovery | None = None
         self._searching: asyncio.Task[Any] | None = None
         self._pending: deque[bytes | Event] = deque()  # Events that have arrived and were not taken yet.
@@ -298,7 +301,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         result = self._accumulator.result(handle)
         error = error_from_result(
             result,
-            redact=self._redact,
+            redact=self._redacted,
             handle=handle,
             node_id=progress.failed_node,
             operation=self._spec.request.operation.name,
@@ -329,6 +332,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._fail(TooLarge(error.limit, **self._context()))
             return
         self._pending.extend(payloads)
+        if self._first_event_at is None and payloads:
+            self._first_event_at = self._loop.time()
+            self._silence += self._first_event_at - now
         if self._total_deadline is not None and now >= self._total_deadline:
             self._late_reads += 1
         if reader.expired or self._late_reads > _LATE_READS:
@@ -340,6 +346,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def _doubt(self, recovery: Recovery, pings: int) -> None:
         """Look at the run's record if its stream brings nothing but pings."""
         if recovery.is_doubtful(self._pings + pings):
+            if self._api.transport.has_one_connection:
+                self._drop_reader()  # The record can be read only while there is no stream.
+                self._state = _State.RECOVERING
             event = await self._cancellable(recovery.poll())
             if event is not None:
                 self._pending.append(event)
@@ -385,6 +394,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
+        seconds, first_at = self._progress.seconds, self._first_event_at
+        if seconds and first_at is not None and self._spec.is_ours and not self._is_resumed:
+            self._check_buffering(seconds, asyncio.get_running_loop().time() - first_at)
         self._pending.clear()
         if self._reader is not None:
             self._reader.close()
@@ -392,6 +404,12 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._state = _State.OVER
         if self._failure is None and self._progress.error is not None:
             self._fail(self._error_of(self._progress.error))
+
+    def _check_buffering(self, seconds: float, spread: float) -> None:
+        transport = self._api.transport
+        if is_buffered(seconds, self._silence, spread) and not transport.has_warned_of_buffering:
+            transport.has_warned_of_buffering = True
+            warn_of_buffering(self._operation, seconds)
 
     # Recovery
 
@@ -471,7 +489,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             "the stream was closed while it was being opened", **self._context()
         )
 
-    def _redact(self, text: str) -> str:
+    def _redacted(self, text: str) -> str:
         return self._api.redactor(self._spec.request.secrets).text(text)
 
     def _fail(self, error: DifyError) -> None:
@@ -487,8 +505,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             return
         problem = "the connection broke" if error is not None else "the server closed the stream"
         if self.run_id is None and (self._spec.kind == "workflow" or self.task_id is None):
+            # What came instead of events: a gateway may reject a request with status 200.
+            start = (self._reader.start if self._reader is not None else None) or b""
+            problem = quoted_words(f"{problem} before the run sent its id", start)
             unknown = OutcomeUnknown(
-                f"{problem} before the run sent its id; it may have started, so it was not sent again",
+                self._redacted(f"{problem}; it may have started, so it was not sent again"),
                 may_have_started=True,
                 **self._context(),
             )
@@ -510,8 +531,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _error_of(self, event: ErrorEvent) -> DifyError:
         """Return the error that an `error` event means."""
-        code = self._redact(event.code) if event.code else None
-        event = attrs.evolve(event, message=self._redact(event.message), code=code)
+        code = self._redacted(event.code) if event.code else None
+        event = attrs.evolve(event, message=self._redacted(event.message), code=code)
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
         if event.code:
             return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
@@ -580,12 +601,15 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         # is cancelled by then, the run has started and must still be stopped.
         assert self._loop_state is not None
         self._opening = self._loop_state.spawn(self._api.open(self._spec.request, headers))
+        assert self._loop is not None
+        sent_at = self._loop.time()
         try:
             response = await asyncio.shield(self._opening)
         except DifyError:
             self._opening = None
             raise
         self._opening = None
+        self._silence += self._loop.time() - sent_at
         return response
 
     async def __aexit__(
@@ -660,9 +684,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         if self._is_reading and self._reader is not None:
             self._reader.interrupt()
 
-    async def _stop(self) -> None:
+    def _stop(self) -> Coroutine[Any, Any, None]:
+        # Not a coroutine function: it takes what is open now, not when its task starts.
         assert self._spec.stop is not None
-        await stop_run(
+        return stop_run(
             self._api,
             self._spec.request,
             self._spec.stop,

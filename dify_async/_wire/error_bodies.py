@@ -18,6 +18,11 @@ _SEARCHED: Final = 4096
 """Bytes of a page that are searched for its title."""
 
 
+_MESSAGES: Final = ("message", "error", "detail", "errmsg", "msg", "error_description", "title")
+"""Where JSON has its message. Creating segments answers {"error": "..."} (recording:
+`err_ds_segment_create_empty`); the others are those of gateways."""
+
+
 @attrs.frozen
 class ServerWords:
     """What an error response says."""
@@ -58,8 +63,9 @@ def words_of(value: Json) -> ServerWords:
     fields = as_object(value)
     if fields is None:
         return ServerWords(is_json=True, message="" if value is None else str(value))
-    # Creating segments answers {"error": "..."} (recording: `err_ds_segment_create_empty`).
-    message = fields.get("message") or fields.get("error") or ""
+    message = next((fields[name] for name in _MESSAGES if fields.get(name)), "")
+    if (inner := as_object(message)) is not None and any(map(inner.get, _MESSAGES)):
+        return words_of(inner)
     code, params = fields.get("code"), fields.get("params")
     return ServerWords(
         is_json=True,

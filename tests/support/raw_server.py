@@ -89,7 +89,7 @@ Handler = Callable[[Call], Awaitable[object]]
 class RawServer:
     """Calls `handler` for each request. A connection stays open if the handler returns True.
 
-    Without being asked it answers what most handlers do not care about: a stop, and the form of an app.
+    With `reads=False`, it reads the heads of requests and not their bodies. Without being asked it answers what most handlers do not care about: a stop, and the form of an app.
     """
 
     def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None, reads: bool = True) -> None:
@@ -135,8 +135,8 @@ class RawServer:
     async def _main(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         self._loop.set_exception_handler(lambda *_: None)  # Connections that a client resets.
-        # A small buffer, so that what is not read is noticed.
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**24, ssl=self._tls)
+        limit = 2**24 if self._reads else 2**16
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=limit, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()
@@ -155,6 +155,8 @@ class RawServer:
                 await writer.drain()
         finally:
             writer.close()
+            await asyncio.sleep(0)  # Until the socket is closed.
+            await asyncio.sleep(0)
             with self._changed:
                 self.open -= 1
                 self._changed.notify_all()

@@ -24,6 +24,7 @@ one generated function per class (`codegen`).
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -31,17 +32,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
 import orjson
 
+from dify_async._types import Json
 from dify_async._wire.decoding.codegen import Hook, StructureError, hook_of_class
 from dify_async._wire.error_bodies import words_of
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import Account, InputField, Page
 from dify_async.models._base import (
+    WIRE_KEYS,
     OpenEnum,
     Received,
     as_object,
@@ -273,8 +276,12 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
         StructureError: The JSON does not have the expected structure.
     """
     try:
-        answer: Any = _checking.get_structure_hook(kind)(orjson.loads(payload), kind)
+        data = orjson.loads(payload)
+        answer: Any = _checking.get_structure_hook(kind)(data, kind)
+        is_foreign = data.__class__ is dict and data.keys().isdisjoint(_keys_of(cast(Any, kind)))
     except (ValueError, StructureError, _Inexact):
+        is_foreign = True
+    if is_foreign:
         answer = _decode_slowly(kind, payload)
     if isinstance(answer, Received):
         answer._payload = payload
@@ -286,11 +293,39 @@ def _decode_slowly(kind: type, payload: bytes) -> Any:
     """Decode what orjson does not read, or what is not exact or not right, with an error that tells why."""
     data = load_json(payload)
     try:
-        return _structured(kind, data, payload)
+        answer = _structured(kind, data, payload)
     except StructureError as misfit:
         # A gateway may reject a request with status 200 and JSON of its own.
         words = words_of(data).quoted("") if as_object(data) is not None else ""
         raise StructureError(misfit.expected, misfit.value, misfit.path, words) from None
+    if (rejection := _rejection(kind, data)) is not None:
+        raise rejection
+    return answer
+
+
+@functools.cache
+def _keys_of(kind: Any) -> frozenset[str]:
+    """Return the keys that a model is made of; empty for other types."""
+    origin = get_origin(kind) or kind
+    if not attrs.has(origin):
+        return frozenset()
+    keys: set[str] = set()
+    for field in attrs.fields(origin):
+        keys.update(field.metadata.get(WIRE_KEYS, (field.name,)))
+    return frozenset(keys)
+
+
+def _rejection(kind: Any, data: Json) -> StructureError | None:
+    """Return an error for an object that has a message, and nothing of what the model is made of.
+
+    Otherwise a gateway that rejects a request with status 200 and JSON of its own would be taken for a
+    response in which everything is empty.
+    """
+    fields = as_object(data)
+    if fields is None or any(fields.get(key) is not None for key in _keys_of(kind)):
+        return None
+    words = words_of(data).quoted("")
+    return StructureError("a response of Dify", data, words=words) if words else None
 
 
 def decode_event(payload: bytes) -> Event | None:

@@ -65,6 +65,8 @@ class Progress:
     """True after the last event: nothing is read after it."""
     complete: bool = False
     """True if the stream may end here: everything that the result needs was received."""
+    seconds: float | None = None
+    """How long the run took, as the server says. None before its end."""
     linger: float | None = None
     """Seconds of silence that end the stream. None: the idle timeout applies."""
     error: ErrorEvent | None = None

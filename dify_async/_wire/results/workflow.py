@@ -182,6 +182,7 @@ class WorkflowAccumulator:
 
     def _end(self, event: WorkflowFinished | WorkflowPaused | None) -> None:
         self._last = event
+        self.progress.seconds = event.data.elapsed_time if event is not None else None
         self.progress.over = self.progress.complete = True
 
     def _failed(self, event: ErrorEvent) -> None:

@@ -1,0 +1,34 @@
+"""`client.request`: what cannot be sent is refused with a sentence, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dify_async import errors
+from dify_async.testing import FakeDify
+from tests.support.clients import app_client
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"form": {"a": 1}}, "`form` must be a mapping"),
+        ({"form": {1: "a"}}, "`form` must be a mapping"),
+        ({"form": {"a": "\ud800"}}, "`form` must be a mapping"),
+        ({"form": ["a"]}, "`form` must be a mapping"),
+        ({"file": b"x"}, "`file` must be an InputFile"),
+        ({"json": {"a": float("nan")}}, "nan"),
+        ({"json": {"a": object()}}, "must be a JSON value"),
+        ({"params": {"a": "\ud800"}}, "params"),
+        ({"params": ["a"]}, "params"),
+        ({"params": "a"}, "params"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_sent(fake_dify: FakeDify, arguments: dict[str, Any], says: str) -> None:
+    async with app_client(fake_dify) as client:
+        with pytest.raises(errors.ConfigurationError, match=says):
+            await client.request("POST", "/x", **arguments)
+    assert fake_dify.requests == []
