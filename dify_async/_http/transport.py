@@ -334,7 +334,8 @@ class Transport:
     @asynccontextmanager
     async def slot(self, key: Hashable) -> AsyncGenerator[LoopState, None]:
         """Hold one of the concurrency slots of an API key or app, and the client's `limiter`."""
-        state = self._states.get(asyncio.get_running_loop()) or await self.loop_state()
+        state = None if self.closed else self._states.get(asyncio.get_running_loop())
+        state = state or await self.loop_state()
         settings = self.settings
         slots = state.slots.get(key) or self.slots_of(state, key)
         async with slots, settings.limiter() if settings.limiter is not None else nullcontext():

@@ -32,7 +32,7 @@ def warn_of_buffering(operation: str, seconds: float) -> None:
     """Log what to change."""
     _log.warning(
         "%s: the events of a run of %.0f s arrived all at once at its end: a proxy in front of Dify buffers "
-        "event streams. Turn that off (nginx: `proxy_buffering off;`), or long runs may be interrupted as idle",
+        "event streams. Turn that off (nginx: `proxy_buffering off;`), or long runs may be cut as idle",
         operation,
         seconds,
     )

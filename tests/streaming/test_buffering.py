@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
 from typing import Any
 
 import pytest
@@ -13,8 +11,7 @@ from dify_async import AppClient
 from tests.support.clients import app_client
 from tests.support.clock import Clock, frozen_time
 from tests.support.families import stream_of
-from tests.support.limits import HANGS_AFTER
-from tests.support.raw_server import PING, SSE, Call, RawServer, event, finished, node, started
+from tests.support.raw_server import PING, SSE, Paced, event, finished, node, started
 
 MORE = {"message_id": "m", "conversation_id": "c"}
 BEGIN = {"workflow": PING + started() + node(), "chatflow": PING + started(**MORE) + node()}
@@ -25,27 +22,6 @@ def end(kind: str, seconds: float) -> bytes:
     if kind == "workflow":
         return finished(elapsed_time=seconds)
     return finished(elapsed_time=seconds, outputs={"answer": ""}) + event("message_end", metadata={}, **MORE)
-
-
-class Paced(RawServer):
-    """A server that sends a stream in parts, when it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__(self._handle)
-        self._parts: deque[bytes] = deque()
-        self._given = threading.Semaphore(0)
-
-    def give(self, part: bytes) -> None:
-        """Send the next part of the stream."""
-        self._parts.append(part)
-        self._given.release()
-
-    async def _handle(self, call: Call) -> None:
-        part = b""
-        while b"workflow_finished" not in part:
-            await asyncio.to_thread(self._given.acquire, timeout=HANGS_AFTER)
-            part = self._parts.popleft()
-            await call.send(part)
 
 
 async def follow(

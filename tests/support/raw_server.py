@@ -8,6 +8,7 @@ import json
 import re
 import ssl
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self
 
@@ -177,3 +178,29 @@ class RawServer:
             writer.write(answer({"user_input_form": []}))
             return True
         return bool(await self._handler(call))
+
+
+class Paced(RawServer):
+    """A server that sends a stream in parts, when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(self._send_parts)
+        self._parts: deque[bytes] = deque()
+        self.given = -1
+        """Number of parts that were sent after the first one."""
+        self._given = threading.Semaphore(0)
+
+    def give(self, part: bytes) -> None:
+        """Send the next part of the stream."""
+        self._parts.append(part)
+        self._given.release()
+
+    async def _send_parts(self, call: Call) -> None:
+        part = b""
+        while b"workflow_finished" not in part:
+            await asyncio.to_thread(self._given.acquire, timeout=HANGS_AFTER)
+            part = self._parts.popleft()
+            await call.send(part)
+            with self._changed:
+                self.given += 1
+                self._changed.notify_all()

@@ -178,6 +178,7 @@ class WorkflowAccumulator:
             event, event.workflow_run_id, event.data.id
         ):
             self._last = event
+            progress.seconds = event.data.elapsed_time
             progress.over = progress.complete = True
 
     def _end(self, event: WorkflowFinished | WorkflowPaused | None) -> None:
