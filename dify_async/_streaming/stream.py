@@ -18,7 +18,7 @@ from dify_async._http.auth import AuthHeaders
 from dify_async._http.request import Request
 from dify_async._http.transport import IncomingResponse, LoopState
 from dify_async._http.transport_errors import idle_timeout
-from dify_async._streaming.buffering import is_buffered, warn_of_buffering
+from dify_async._streaming.buffering import SHORTEST_RUN, is_buffered, warn_of_buffering
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
@@ -394,8 +394,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
-        seconds, first_at = self._progress.seconds, self._first_event_at
-        if seconds and first_at is not None and self._spec.is_ours and not self._is_resumed:
+        seconds, first_at = self._progress.seconds or 0.0, self._first_event_at
+        is_whole = self._spec.is_ours and not self._is_resumed
+        if is_whole and first_at is not None and seconds >= SHORTEST_RUN:
             self._check_buffering(seconds, asyncio.get_running_loop().time() - first_at)
         self._pending.clear()
         if self._reader is not None:
