@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Hashable, Mapping
 from typing import Any, Final, Protocol, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 from yarl import URL
@@ -97,12 +97,12 @@ class Auth(Protocol):
 class NoAuth:
     """No credentials: for questions that any server answers to anybody."""
 
-    user = None
-    sends_user = False
-    key = None
-    secrets: list[str] = attrs.field(factory=list[str], init=False)
+    user: str | None = None
+    sends_user: bool = False
+    key: Hashable = None
+    secrets: list[str] = attrs.field(factory=list[str])
 
-    def for_user(self, _: str) -> Self:
+    def for_user(self, user: str) -> Self:  # noqa: ARG002 - part of the protocol
         """Return itself: there is no end user."""
         return self
 
@@ -121,11 +121,14 @@ class KeyAuth:
 
     key: Secret
     user: str | None
-    _headers: AuthHeaders = attrs.field(init=False, repr=False, eq=False)
-
-    @_headers.default
-    def _authorization(self) -> AuthHeaders:
-        return AuthHeaders({"Authorization": Secret(f"Bearer {self.key}")})
+    _headers: AuthHeaders = attrs.field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=attrs.Factory(
+            lambda self: AuthHeaders({"Authorization": Secret(f"Bearer {self.key}")}), takes_self=True
+        ),
+    )
 
     @classmethod
     def for_app(cls, api_key: str | None, user: str | None) -> Self:
@@ -243,12 +246,3 @@ def _ascii_host(host: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise ConfigurationError("`base_url` must contain a valid host name")
     return name
-
-
-def fill_path(path: str, ids: Mapping[str, str], operation: str) -> str:
-    """Insert ids into a path, percent-encoded. Ids that would change the path are rejected."""
-    for name, value in ids.items():
-        if not is_text(value) or value in {".", ".."}:
-            raise ConfigurationError(f"`{name}` must be an id, got {value!r:.100}", operation=operation)
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    return path

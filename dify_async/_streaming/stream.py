@@ -13,10 +13,12 @@ from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api, quoted_words
+from dify_async._http.api import Api
 from dify_async._http.auth import AuthHeaders
+from dify_async._http.loop_state import LoopState
+from dify_async._http.odd_responses import quoted_words
 from dify_async._http.request import Request
-from dify_async._http.transport import IncomingResponse, LoopState
+from dify_async._http.response import IncomingResponse
 from dify_async._http.transport_errors import idle_timeout
 from dify_async._streaming.buffering import SHORTEST_RUN, is_buffered, warn_of_buffering
 from dify_async._streaming.leaving import abandon, stop_run

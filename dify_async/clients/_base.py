@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, 
 
 import attrs
 
-from dify_async._http.api import Api, CallDefaults, custom_request
+from dify_async._http.api import Api, CallDefaults
 from dify_async._http.auth import Auth
+from dify_async._http.connection_settings import ConnectionSettings
+from dify_async._http.headers import checked_headers
+from dify_async._http.paths import custom_request
 from dify_async._http.request import Response
-from dify_async._http.transport import ConnectionSettings, Transport, checked_headers
+from dify_async._http.transport import Transport
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api, checked_options
+from dify_async._http.api import Api
+from dify_async._http.call_options import checked_options
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.operation import Operation
@@ -39,8 +40,9 @@ def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Jso
         )
     given: dict[str, Json] = {}
     for name, value in inputs.items():
-        if isinstance(value, list) and any(isinstance(item, _FILES) for item in value):
-            given[name] = [item for item in value if item is not None]
+        items: Json = value
+        if isinstance(value, list) and any(isinstance(item, _FILES) for item in items):
+            given[name] = [item for item in items if item is not None]
         elif value is not None:
             given[name] = value
     body: dict[str, Json] = {"inputs": given}
