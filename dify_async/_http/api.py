@@ -21,7 +21,7 @@ import attrs
 from dify_async._http.auth import Auth, AuthHeaders, NoAuth, fill_path, is_text
 from dify_async._http.download import save_body
 from dify_async._http.observer import Observer
-from dify_async._http.redaction import Redactor, Secret
+from dify_async._http.redaction import Redactor, Secret, hidden
 from dify_async._http.request import Request, Response
 from dify_async._http.retry import decide
 from dify_async._http.transport import USER_AGENT, IncomingResponse, LoopState, Transport, checked_headers
@@ -180,6 +180,9 @@ class Api:
         timeouts, retry = defaults.timeouts, defaults.retry
         headers = {"User-Agent": USER_AGENT, **defaults.headers}
         if options:
+            if "extra_headers" in options:
+                # In place: the same dict is a local variable of the methods that called this.
+                options["extra_headers"] = hidden(options["extra_headers"])
             given: AppRunOptions = checked_options(options, operation, takes_user=auth.sends_user)
             user = given.get("user") or user
             timeouts = timeouts_from(given.get("timeout"), timeouts, "`timeout`")

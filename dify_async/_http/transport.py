@@ -28,7 +28,7 @@ from dify_async._http.lifecycle import (
     forget_in_forked_children,
 )
 from dify_async._http.proxy import Proxy, proxy_at, proxy_for
-from dify_async._http.redaction import Secret
+from dify_async._http.redaction import Secret, hidden
 from dify_async._http.request import Request
 from dify_async._http.transport_errors import MAPPED, reason_of, transport_error_from
 from dify_async._http.uploads import Form, form_body, json_body
@@ -196,8 +196,8 @@ class IncomingResponse:
 
     status: int
     headers: Mapping[str, str]
-    _response: aiohttp.ClientResponse
-    _request: Request
+    _response: aiohttp.ClientResponse = attrs.field(repr=False)
+    _request: Request = attrs.field(repr=False)
 
     @property
     def content_type(self) -> str:
@@ -582,7 +582,7 @@ _HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 def checked_headers(headers: object, name: str = "headers") -> dict[str, str]:
     """Return headers as a dict of secrets. Errors show names, never values."""
     try:
-        items = dict(headers or {})  # type: ignore[call-overload]
+        headers = items = hidden(dict(headers or {}))  # type: ignore[call-overload]
     except (TypeError, ValueError):
         raise ConfigurationError(
             f"`{name}` must be a mapping of header names to values, got {type(headers).__name__}"

@@ -48,10 +48,13 @@ def _is_field(field: tuple[object, object]) -> bool:
         return False  # Half of a surrogate pair.
 
 
-def json_body(data: bytes, seconds: float) -> bytes | aiohttp.Payload:
-    """Return the body of a JSON request: with a timeout on writing if it is too large to be buffered."""
+def json_body(data: bytes, seconds: float) -> aiohttp.Payload:
+    """Return the body of a JSON request: with a timeout on writing if it is too large to be buffered.
+
+    Not as bytes, which may contain a password: tools show the local variables of a traceback.
+    """
     if len(data) <= _PIECE:
-        return data
+        return aiohttp.BytesPayload(data, content_type="application/json")
     return _TimedBody(aiohttp.BytesIOPayload(io.BytesIO(data), content_type="application/json"), seconds)
 
 

@@ -13,6 +13,7 @@ import attrs
 
 from dify_async._http.api import Api, CallDefaults, custom_request
 from dify_async._http.auth import Auth
+from dify_async._http.redaction import hidden
 from dify_async._http.request import Response
 from dify_async._http.transport import ConnectionSettings, Transport, checked_headers
 from dify_async._types import Json
@@ -168,6 +169,7 @@ class Client:
         Raises:
             ConfigurationError: an argument is not valid.
         """
+        headers = hidden(headers)
         old = self._api.defaults
         defaults = CallDefaults(
             timeouts=timeouts_from(timeouts, old.timeouts, "`timeouts`"),
