@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import attrs
 from yarl import URL
 
-from dify_async._http.redaction import Secret
+from dify_async._http.redaction import Secret, hidden
 from dify_async._wire.operation import Credentials, Operation
 from dify_async.errors import ConfigurationError, Unauthorized
 from dify_async.options import CallOptions
@@ -162,7 +162,7 @@ def is_text(value: object) -> bool:
 
 def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
     """Return the key, or the one in the environment. The error never shows it."""
-    found = key if key is not None else os.environ.get(variable, "")
+    found = hidden(key if key is not None else os.environ.get(variable, ""))
     other, client = _OTHER_CLIENTS[prefix]
     problem = None
     if not isinstance(found, str):
@@ -196,22 +196,22 @@ def checked_user(user: str | None) -> str | None:
 
 def checked_base_url(url: str | None, variable: str, default: str, last: str) -> str:
     """Return the address that paths are appended to: it ends in `last`, without a slash."""
-    found = url or os.environ.get(variable) or default
+    # The URL is not shown: it may contain a password.
+    found = hidden(url or os.environ.get(variable) or default)
     if not isinstance(found, str):
         raise ConfigurationError(f"`base_url` must be a str, got {type(found).__name__}")
+    if "@" in found:
+        raise ConfigurationError(
+            "`base_url` must not contain a user or password; pass headers= if a proxy asks for them"
+        )
     try:
         parts = urlsplit(found.strip())
         port = parts.port
-    except ValueError as exc:
-        raise ConfigurationError(f"`base_url` must be a URL: {exc}") from None
-    # The URL itself is not shown: it may contain a password.
+    except ValueError:
+        raise ConfigurationError("`base_url` must be a URL with a valid host and port") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
             "`base_url` must start with https:// or http:// and a host, as in https://api.dify.ai/v1"
-        )
-    if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(
-            "`base_url` must not contain a user or password; pass headers= if a proxy asks for them"
         )
     if parts.query or parts.fragment:
         raise ConfigurationError("`base_url` must end with its path, without '?' and '#'")

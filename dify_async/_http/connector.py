@@ -12,7 +12,7 @@ import aiohttp
 
 from dify_async._http.transport_errors import reason_of
 
-_PROBES: Final = {
+_PROBES: Final[dict[int, int]] = {
     getattr(socket, name): value
     for name, value in {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}.items()
     if hasattr(socket, name)  # Windows and macOS lack some; the system's setting applies there.
@@ -29,7 +29,7 @@ class Connector(aiohttp.TCPConnector):
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType]
         self.transports: WeakSet[asyncio.BaseTransport] = WeakSet()
         """Transports that have been used: a connection over one of them is reused."""
 
@@ -39,7 +39,7 @@ class Connector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             transport: Any = connection.transport
             protocol: Any = connection.protocol
-            sock: Any = transport.get_extra_info("socket")
+            sock = transport.get_extra_info("socket")
             if transport not in self.transports:
                 self.transports.add(transport)
                 # A run may be silent for minutes. Probes keep firewalls and address translation from dropping
@@ -49,16 +49,16 @@ class Connector(aiohttp.TCPConnector):
                     for option, value in _PROBES.items():
                         sock.setsockopt(socket.IPPROTO_TCP, option, value)
                 return connection
-            is_usable = not (protocol.should_close or transport.is_closing() or sock is None)
-            # `select` cannot take file descriptors above 1023; Windows has no `poll`.
-            if is_usable and hasattr(select, "poll"):
-                poll = select.poll()
-                poll.register(sock, select.POLLIN)
-                is_usable = not poll.poll(0)
-            elif is_usable:
-                is_usable = not select.select([sock], [], [], 0)[0]
-            if is_usable:
-                return connection
+            if sock is not None and not protocol.should_close and not transport.is_closing():
+                # `select` cannot take file descriptors above 1023; Windows has no `poll`.
+                if hasattr(select, "poll"):
+                    poll = select.poll()
+                    poll.register(sock, select.POLLIN)
+                    has_data = bool(poll.poll(0))
+                else:
+                    has_data = bool(select.select([sock], [], [], 0)[0])
+                if not has_data:
+                    return connection
             connection.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dify_async._http.redaction import Secret
+from dify_async._http.redaction import Secret, hidden
 from dify_async.errors import ConfigurationError
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110: a token
@@ -15,7 +15,7 @@ _HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 def checked_headers(headers: object, name: str = "headers") -> dict[str, str]:
     """Return headers as a dict of secrets. Errors show names, never values."""
     try:
-        items = dict(headers or {})  # type: ignore[call-overload]
+        headers = items = hidden(dict(headers or {}))  # type: ignore[call-overload]
     except (TypeError, ValueError):
         raise ConfigurationError(
             f"`{name}` must be a mapping of header names to values, got {type(headers).__name__}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote, urlencode
 
 from dify_async._http.auth import is_text
@@ -14,6 +14,9 @@ from dify_async.errors import ConfigurationError
 
 _PATH: Final = re.compile(r"/(?!/)[!-~]*")
 """A path as it stands in a request line. Two slashes at its start would make it an address."""
+
+
+_LISTS: Final = (list, tuple, set, frozenset)
 
 
 def fill_path(path: str, ids: Mapping[str, str], operation: str) -> str:
@@ -30,7 +33,8 @@ def query_text(query: Mapping[str, Any]) -> str:
         raise ConfigurationError(f"`params` must be a mapping of names to values, got {type(query).__name__}")
     pairs: list[tuple[str, Any]] = []
     for name, value in query.items():
-        for one in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):
+        several = cast(Iterable[Any], value if isinstance(value, _LISTS) else (value,))
+        for one in several:
             if isinstance(one, bool):
                 pairs.append((name, str(one).lower()))
             elif isinstance(one, datetime):

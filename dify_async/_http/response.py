@@ -20,8 +20,8 @@ class IncomingResponse:
     headers: Mapping[str, str]
     may_stream: bool
     """Whether the body may be an event stream."""
-    _response: aiohttp.ClientResponse
-    _request: Request
+    _response: aiohttp.ClientResponse = attrs.field(repr=False)
+    _request: Request = attrs.field(repr=False)
 
     async def read_chunk(self) -> bytes:
         """Return what has arrived, or wait for more. Empty at the end of the body.

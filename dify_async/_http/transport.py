@@ -10,7 +10,7 @@ import platform
 import ssl as tls
 import weakref
 from collections.abc import AsyncGenerator, Hashable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -166,15 +166,17 @@ class Transport:
         headers = {**credentials, **request.headers}
         if proxy is not None and not is_tunnelled:
             headers |= proxy.headers
-        async with (
-            form_body(request.data, seconds)
-            if isinstance(request.data, Form)
-            else nullcontext(
-                json_body(request.data, seconds)
-                if request.data is not None and len(request.data) > LARGE
-                else request.data
-            ) as data
-        ):
+        body: AbstractAsyncContextManager[aiohttp.Payload | None]
+        if isinstance(request.data, Form):
+            body = form_body(request.data, seconds)
+        elif request.data is None:
+            body = nullcontext(None)
+        elif len(request.data) > LARGE:
+            body = nullcontext(json_body(request.data, seconds))
+        else:
+            # Not plain bytes, which would be a local variable of aiohttp: they may contain a password.
+            body = nullcontext(aiohttp.BytesPayload(request.data, content_type="application/json"))
+        async with body as data:
             try:
                 response = await state.session.request(
                     request.operation.method,

@@ -36,7 +36,7 @@ class Form:
     file: InputFile | None
 
     @classmethod
-    def of(cls, fields: object, file: InputFile | None) -> Form:
+    def of(cls, fields: Mapping[Any, Any], file: InputFile | None) -> Form:
         """Return a form; raise `ConfigurationError` for what cannot be in one."""
         if not isinstance(fields, Mapping) or not all(map(_is_field, fields.items())):
             raise ConfigurationError("`form` must be a mapping of names to values, all of them valid str")
@@ -47,9 +47,13 @@ class Form:
 
 def _is_field(field: tuple[object, object]) -> bool:
     try:
-        return all(isinstance(text, str) and text.encode() is not None for text in field)
+        for text in field:
+            if not isinstance(text, str):
+                return False
+            text.encode()
     except UnicodeEncodeError:
         return False  # Half of a surrogate pair.
+    return True
 
 
 def json_body(data: bytes, seconds: float) -> aiohttp.Payload:

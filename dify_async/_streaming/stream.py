@@ -581,7 +581,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 if request.files:
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
-                if self._state is _State.CLOSED:
+                # By `aclose`, meanwhile.
+                if self._state is _State.CLOSED:  # pyright: ignore[reportUnnecessaryComparison]
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 limit = transport.settings.max_event_bytes
                 self._reader = EventReader(response, EventParser(limit))
@@ -589,7 +590,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                     await submit()
                 self._state = _State.OPEN
         except BaseException as exc:
-            was_closed = self._state is _State.CLOSED
+            was_closed = self._state is _State.CLOSED  # pyright: ignore[reportUnnecessaryComparison]
             if not was_closed:
                 self._state = _State.OPEN  # Nothing waits any more that `aclose` would have to end.
             await self.aclose()
