@@ -347,11 +347,22 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """Look at the run's record if its stream brings nothing but pings."""
         if recovery.is_doubtful(self._pings + pings):
             if self._api.transport.has_one_connection:
-                self._drop_reader()  # The record can be read only while there is no stream.
-                self._state = _State.RECOVERING
-            event = await self._cancellable(recovery.poll())
+                self._search_for(recovery.run_id)  # The record can be read only while there is no stream.
+            event = await self._ask_for_record(recovery)
             if event is not None:
                 self._pending.append(event)
+
+    async def _ask_for_record(self, recovery: Recovery) -> Event | None:
+        """Return the run's last event if its record tells one; None if no connection is to be had."""
+        assert self._loop is not None
+        latest = self._loop.time() + recovery.read_timeout
+        if self._total_deadline is not None:
+            latest = min(latest, self._total_deadline)
+        try:
+            async with asyncio.timeout_at(latest):
+                return await self._cancellable(recovery.poll())
+        except TimeoutError:
+            return None
 
     def _handle_timeout(self) -> None:
         """Handle a wait that ended at its deadline, before any data arrived."""
