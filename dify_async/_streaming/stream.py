@@ -144,6 +144,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._is_reading = False
         self._is_resumed = False  # Whether the stream is one that follows an interrupted one.
         self._is_paused = False  # Whether the run waits for a person.
+        self._has_opened = False  # Whether the server has answered the request.
         self._has_progressed = False
         self._pings = 0  # Since the last event.
 
@@ -589,6 +590,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 if request.files:
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
+                self._has_opened = True
                 if self._state is _State.CLOSED:
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 limit = transport.settings.max_event_bytes
@@ -653,7 +655,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._loop_state.streams.discard(self)
             await self._slot.aclose()
             return
-        is_started = self._state is _State.RECOVERING or self._reader is not None or self._opening is not None
+        is_started = self._has_opened or self._opening is not None
         self._state = _State.CLOSED
         try:
             self._accumulate_rest()
