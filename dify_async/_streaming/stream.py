@@ -664,7 +664,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 self._wake_reader()
                 if is_started and self._stops_run and not self._progress.complete:
                     # In a task of its own: a second cancellation ends the wait for it, but not the stopping.
-                    await asyncio.shield(self._loop_state.spawn(self._stop()))
+                    stopping = self._loop_state.spawn(self._stop())
+                    # The end of the event loop may cancel it before it begins.
+                    stopping.add_done_callback(lambda _: self._release())
+                    await asyncio.shield(stopping)
                 else:
                     self._release()
             finally:
