@@ -6,7 +6,7 @@ import asyncio
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, Self, TypeVar
@@ -332,7 +332,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         except TooLarge as error:
             self._fail(TooLarge(error.limit, **self._context()))
             return
-        self._pending.extend(payloads)
+        self._receive(payloads)
         if self._first_event_at is None and payloads:
             self._first_event_at = self._loop.time()
             self._silence += self._first_event_at - now
@@ -351,7 +351,14 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 self._search_for(recovery.run_id)  # The record can be read only while there is no stream.
             event = await self._ask_for_record(recovery)
             if event is not None:
-                self._pending.append(event)
+                self._receive([event])
+
+    def _receive(self, items: Sequence[bytes | Event]) -> None:
+        """Keep what has arrived for `take`. After `aclose` nothing is delivered, but the run may have ended."""
+        if self._state is _State.CLOSED:
+            self._accumulate([item for item in items if isinstance(item, bytes)])
+        else:
+            self._pending.extend(items)
 
     async def _ask_for_record(self, recovery: Recovery) -> Event | None:
         """Return the run's last event if its record tells one; None if no connection is to be had."""
