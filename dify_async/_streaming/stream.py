@@ -354,7 +354,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 self._receive([event])
 
     def _receive(self, items: Sequence[bytes | Event]) -> None:
-        """Keep what has arrived for `take`. After `aclose` nothing is delivered, but the run may have ended."""
+        """Keep what has arrived for `take`. After `aclose` it is not delivered: it may tell the run's end."""
         if self._state is _State.CLOSED:
             self._accumulate([item for item in items if isinstance(item, bytes)])
         else:
@@ -508,6 +508,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             "the stream was closed while it was being opened", **self._context()
         )
 
+    def _check_not_closed(self) -> None:
+        """Raise the error of a stream that was closed while it was being opened."""
+        if self._state is _State.CLOSED:
+            raise self._closed_early()
+
     def _redacted(self, text: str) -> str:
         return self._api.redactor(self._spec.request.secrets).text(text)
 
@@ -581,6 +586,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             async with asyncio.timeout(None) as entering:
                 self._entering = entering
                 self._loop_state = await self._slot.enter_async_context(transport.slot(self._api.auth.key))
+                self._check_not_closed()
                 self._loop_state.streams.add(self)
                 if request.timeouts.total is not None:
                     self._total_deadline = self._loop.time() + request.timeouts.total
@@ -598,8 +604,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
                 self._has_opened = True
-                if self._state is _State.CLOSED:
-                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
+                self._check_not_closed()
                 limit = transport.settings.max_event_bytes
                 self._reader = EventReader(response, EventParser(limit))
                 if submit is not None:
@@ -619,6 +624,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
         # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
         # is cancelled by then, the run has started and must still be stopped.
+        self._check_not_closed()
         assert self._loop_state is not None
         self._opening = self._loop_state.spawn(self._api.open(self._spec.request, headers))
         assert self._loop is not None
