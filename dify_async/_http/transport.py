@@ -357,9 +357,9 @@ class Transport:
         try:
             await state.finish()
         finally:
-            self._states.pop(loop, None)
-            state.dropped.detach()
-            await state.closing.aclose()
+            if self._states.pop(loop, None) is not None:  # Otherwise another task closes it too.
+                state.dropped.detach()
+                await state.closing.aclose()
 
     async def send(
         self,
