@@ -124,8 +124,7 @@ class Recovery:
         """Return a stream that follows the run, or its last event; None if there is no way back."""
         loop = asyncio.get_running_loop()
         attached_at, self._attached_at = self._attached_at, None
-        has_brought_events = attached_at is not None and attached_at <= self.progress_at
-        if has_brought_events and loop.time() - attached_at >= _LONGEST_DELAY:
+        if attached_at is not None and attached_at <= min(self.progress_at, loop.time() - _LONGEST_DELAY):
             self._attempts = 0
         while loop.time() < self.until:
             if self._attempts > 0:

@@ -12,6 +12,7 @@ from typing import Final
 from dify_async import errors, events
 from tests.simulation.callers import Own, Story
 from tests.simulation.life import Life
+from tests.simulation.plans import Delivery
 from tests.simulation.server import Logged, Run
 
 _SLACK: Final = 0.02
@@ -129,7 +130,7 @@ def _must_know_the_end(life: Life, story: Story) -> bool:
         or plan.ping_raises
         or plan.run.end in {"never", "foreign"}
         # A pause is told by a stream alone: its record may be older than the form that was just submitted.
-        or (plan.run.end == "paused" and plan.run.then_followed[0] != "stream")
+        or (plan.run.end == "paused" and plan.run.then_followed != ("stream", Delivery()))
         or life.plan.limiter not in {"none", "counts"}
         or any(other.plan.interruption not in {None, "cancel", "timeout", "close"} for other in life.stories)
     ):
