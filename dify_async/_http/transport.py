@@ -105,10 +105,7 @@ class Transport:
     async def loop_state(self) -> LoopState:
         """Return the state in the running event loop; create it at the first call there."""
         if self.closed:
-            raise ConfigurationError(
-                "the client is closed: create another, or open it again with `async with`",
-                about_client=True,
-            )
+            raise _client_closed()
         state = self._states.get(asyncio.get_running_loop())
         return state if state is not None else await self._new_state(asyncio.get_running_loop())
 
@@ -120,6 +117,8 @@ class Transport:
         settings = self.settings
         slots = state.slots.get(key) or self.slots_of(state, key)
         async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
+            if self.closed:  # By another task, while this one waited.
+                raise _client_closed()
             yield state
 
     def forget(self) -> dict[asyncio.AbstractEventLoop, LoopState]:
@@ -139,9 +138,9 @@ class Transport:
         try:
             await state.finish()
         finally:
-            self._states.pop(loop, None)
-            state.dropped.detach()
-            await state.closing.aclose()
+            if self._states.pop(loop, None) is not None:  # Otherwise another task closes it too.
+                state.dropped.detach()
+                await state.closing.aclose()
 
     async def send(
         self,
@@ -260,6 +259,12 @@ class Transport:
             # aiohttp reads them once, when it is imported.
             return tls.create_default_context()
         return True
+
+
+def _client_closed() -> ConfigurationError:
+    return ConfigurationError(
+        "the client is closed: create another, or open it again with `async with`", about_client=True
+    )
 
 
 _transports: Final[WeakSet[Transport]] = WeakSet()

@@ -85,12 +85,15 @@ async def stop_run(
         )
 
 
-def abandon(opening: asyncio.Task[IncomingResponse]) -> None:
-    """Cancel a request whose response nobody waits for, and close the response if it arrives anyway."""
-    opening.cancel()
-    opening.add_done_callback(_close_response)
+def abandon(task: asyncio.Task[Any]) -> None:
+    """Cancel a task whose result nobody waits for. If it ends with a response anyway, that is closed."""
+    task.cancel()
+    task.add_done_callback(_close_response)
 
 
-def _close_response(opening: asyncio.Task[IncomingResponse]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+def _close_response(task: asyncio.Task[Any]) -> None:
+    if task.cancelled() or task.exception() is not None:
+        return
+    result = task.result()
+    if isinstance(result, IncomingResponse):
+        result.close()

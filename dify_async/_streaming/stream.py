@@ -146,6 +146,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._is_reading = False
         self._is_resumed = False  # Whether the stream is one that follows an interrupted one.
         self._is_paused = False  # Whether the run waits for a person.
+        self._has_opened = False  # Whether the server has answered the request.
         self._has_progressed = False
         self._pings = 0  # Since the last event.
 
@@ -333,7 +334,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         except TooLarge as error:
             self._fail(TooLarge(error.limit, **self._context()))
             return
-        self._pending.extend(payloads)
+        if self._state is _State.CLOSED:
+            self._accumulate(payloads)  # Not delivered: they may tell the end of a run that was stopped.
+        else:
+            self._pending.extend(payloads)
         if self._first_event_at is None and payloads:
             self._first_event_at = self._loop.time()
             self._silence += self._first_event_at - now
@@ -349,11 +353,22 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """Look at the run's record if its stream brings nothing but pings."""
         if recovery.is_doubtful(self._pings + pings):
             if self._api.transport.has_one_connection:
-                self._drop_reader()  # The record can be read only while there is no stream.
-                self._state = _State.RECOVERING
-            event = await self._cancellable(recovery.poll())
-            if event is not None:
+                self._search_for(recovery.run_id)  # The record can be read only while there is no stream.
+            event = await self._ask_for_record(recovery)
+            if event is not None and self._state is not _State.CLOSED:
                 self._pending.append(event)
+
+    async def _ask_for_record(self, recovery: Recovery) -> Event | None:
+        """Return the run's last event if its record tells one; None if no connection is to be had."""
+        assert self._loop is not None
+        latest = self._loop.time() + recovery.read_timeout
+        if self._total_deadline is not None:
+            latest = min(latest, self._total_deadline)
+        try:
+            async with asyncio.timeout_at(latest):
+                return await self._cancellable(recovery.poll())
+        except TimeoutError:
+            return None
 
     def _handle_timeout(self) -> None:
         """Handle a wait that ended at its deadline, before any data arrived."""
@@ -565,6 +580,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             async with asyncio.timeout(None) as entering:
                 self._entering = entering
                 self._loop_state = await self._slot.enter_async_context(transport.slot(self._api.auth.key))
+                # `aclose` may have closed the stream, meanwhile.
+                if self._state in {_State.CLOSED}:
+                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 self._loop_state.streams.add(self)
                 if request.timeouts.total is not None:
                     self._total_deadline = self._loop.time() + request.timeouts.total
@@ -581,8 +599,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 if request.files:
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
-                # By `aclose`, meanwhile.
-                if self._state is _State.CLOSED:  # pyright: ignore[reportUnnecessaryComparison]
+                self._has_opened = True
+                if self._state in {_State.CLOSED}:
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 limit = transport.settings.max_event_bytes
                 self._reader = EventReader(response, EventParser(limit))
@@ -590,7 +608,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                     await submit()
                 self._state = _State.OPEN
         except BaseException as exc:
-            was_closed = self._state is _State.CLOSED  # pyright: ignore[reportUnnecessaryComparison]
+            was_closed = self._state in {_State.CLOSED}
             if not was_closed:
                 self._state = _State.OPEN  # Nothing waits any more that `aclose` would have to end.
             await self.aclose()
@@ -603,6 +621,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
         # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
         # is cancelled by then, the run has started and must still be stopped.
+        if self._state is _State.CLOSED:
+            raise self._closed_early()
         assert self._loop_state is not None
         self._opening = self._loop_state.spawn(self._api.open(self._spec.request, headers))
         assert self._loop is not None
@@ -646,7 +666,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._loop_state.streams.discard(self)
             await self._slot.aclose()
             return
-        is_started = self._state is _State.RECOVERING or self._reader is not None or self._opening is not None
+        is_started = self._has_opened or self._opening is not None
         self._state = _State.CLOSED
         try:
             self._accumulate_rest()
@@ -655,7 +675,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 self._wake_reader()
                 if is_started and self._stops_run and not self._progress.complete:
                     # In a task of its own: a second cancellation ends the wait for it, but not the stopping.
-                    await asyncio.shield(self._loop_state.spawn(self._stop()))
+                    stopping = self._loop_state.spawn(self._stop())
+                    # The end of the event loop may cancel it before it begins.
+                    stopping.add_done_callback(lambda _: self._release())
+                    await asyncio.shield(stopping)
                 else:
                     self._release()
             finally:

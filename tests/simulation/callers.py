@@ -38,12 +38,15 @@ class Story:
     result: Any = None
     handle: RunHandle | None = None
     error: BaseException | None = None
+    inside: BaseException | None = None
+    """What was raised inside of the block; leaving it may raise something else."""
     left: tuple[float, int] | None = None
     """Time and step at which the caller left the block."""
     interrupted: tuple[float, int] | None = None
     closing: tuple[float, int] | None = None
     """When another task called `aclose`."""
     closed_step: int | None = None
+    detached_step: int | None = None
     ended: tuple[float, int] | None = None
 
 
@@ -71,13 +74,16 @@ class Bridge:
         return result
 
     def post(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._loop.create_task(function())
+        if not self._loop.is_closed():
+            self._loop.create_task(function())
 
-    def interrupt(self) -> None:
-        """Interrupt the call in progress, as Ctrl-C does."""
-        if self._task is not None:
-            self._is_interrupted = True
-            self._task.cancel()
+    def interrupt(self) -> bool:
+        """Interrupt the call in progress, as Ctrl-C does; return False if there is none."""
+        if self._task is None:
+            return False
+        self._is_interrupted = True
+        self._task.cancel()
+        return True
 
     @contextmanager
     def installed(self) -> Any:
@@ -129,7 +135,7 @@ async def make_call(client: AppClient, story: Story) -> None:
     try:
         await asyncio.sleep(plan.after)
         story.started_at = loop.time()
-        async with asyncio.timeout(plan.seconds if plan.interruption == "timeout" else None):
+        async with _timeout(story):
             if plan.call == "wait":
                 assert story.followed is not None
                 story.result = await client.workflows.wait(story.followed.run_id, timeout=plan.total)
@@ -144,6 +150,23 @@ async def make_call(client: AppClient, story: Story) -> None:
         story.ended = (loop.time(), loop.steps)
 
 
+@asynccontextmanager
+async def _timeout(story: Story) -> AsyncGenerator[None, None]:
+    loop: Any = asyncio.get_running_loop()
+    seconds = story.plan.seconds if story.plan.interruption == "timeout" else None
+
+    def note() -> None:
+        story.interrupted = (loop.time(), loop.steps)
+
+    timer = loop.call_later(seconds, note) if seconds is not None else None
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
 async def _read(stream: EventStream[Any, Any], story: Story) -> None:
     loop: Any = asyncio.get_running_loop()
     plan = story.plan
@@ -152,6 +175,7 @@ async def _read(stream: EventStream[Any, Any], story: Story) -> None:
         try:
             if plan.detaches:
                 run.detach()
+                story.detached_step = loop.steps
             if plan.call == "text":
                 async for _ in run.text:
                     await asyncio.sleep(plan.pause)
@@ -165,6 +189,9 @@ async def _read(stream: EventStream[Any, Any], story: Story) -> None:
                             raise Own("caller")
                         return
             story.result = await run.result()
+        except BaseException as error:
+            story.inside = error
+            raise
         finally:
             story.left = (loop.time(), loop.steps)
 
@@ -179,6 +206,7 @@ def make_blocking_call(client: AppClient, story: Story, bridge: Bridge, loop: Vi
             try:
                 if plan.detaches:
                     run.detach()
+                    story.detached_step = loop.steps
                 for event in run:
                     story.events.append((loop.steps, event))
                     if plan.pause:
@@ -188,9 +216,13 @@ def make_blocking_call(client: AppClient, story: Story, bridge: Bridge, loop: Vi
                             raise Own("caller")
                         return
                 story.result = run.result()
+            except BaseException as error:
+                story.inside = error
+                raise
             finally:
                 story.left = (loop.time(), loop.steps)
     except BaseException as error:
-        story.error = error
+        error.__context__ = None  # Its frames would keep the stream.
+        story.error = error.with_traceback(None)
     finally:
         story.ended = (loop.time(), loop.steps)

@@ -150,6 +150,7 @@ class Session:
         self._server = server
         self._pool = asyncio.Semaphore(limit or 10**6)
         self.connector = SimpleNamespace(limit=limit, limit_per_host=0)
+        self.headers: dict[str, str] = {}
         self.closed = False
         self.open: set[object] = set()
         """Connections that are in use."""

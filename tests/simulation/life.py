@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
+from typing import Any
 
 import attrs
 
 from dify_async import AppClient, Retry, Timeouts
-from tests.simulation.callers import Bridge, Limiter, Story, make_blocking_call, make_call
+from tests.simulation.callers import Bridge, Limiter, Own, Story, make_blocking_call, make_call
 from tests.simulation.connection import Session
 from tests.simulation.loop import Stuck, VirtualLoop
-from tests.simulation.plans import LifePlan, RunPlan
+from tests.simulation.plans import CallPlan, LifePlan, RunPlan
 from tests.simulation.server import ScriptedServer
 
 _PROBE = RunPlan(gaps=(0.0,), end_after=5.0)
@@ -45,29 +47,27 @@ def simulate(plan: LifePlan) -> Life:
     plans = dict(enumerate(call.run for call in plan.calls))
     server = ScriptedServer(lambda call: plans.get(call, _PROBE))
     limiter = Limiter(plan)
+    session = Session(server, 1 if plan.one_connection else 0)
+    client = AppClient(
+        "app-simulated",
+        user="ada",
+        base_url="https://dify.test/v1",
+        ssl=False,
+        session=session,  # type: ignore[arg-type]
+        limiter=None if plan.limiter == "none" else limiter,
+        max_concurrent=plan.slots,
+        on_abandon=plan.on_abandon,
+        timeouts=Timeouts(idle=plan.idle, read=plan.read, connect=5),
+        retry=Retry(attempts=plan.attempts),
+    )
+    stories = [Story(number, call) for number, call in enumerate(plan.calls)]
+    life = Life(plan, server, loop, stories, limiter, session, client)
     try:
-        session = Session(server, 1 if plan.one_connection else 0)
-        client = AppClient(
-            "app-simulated",
-            user="ada",
-            base_url="https://dify.test/v1",
-            ssl=False,
-            session=session,  # type: ignore[arg-type]
-            limiter=None if plan.limiter == "none" else limiter,
-            max_concurrent=plan.slots,
-            on_abandon=plan.on_abandon,
-            timeouts=Timeouts(idle=plan.idle, read=plan.read, connect=5),
-            retry=Retry(attempts=plan.attempts),
-        )
-        stories = [Story(number, call) for number, call in enumerate(plan.calls)]
-        life = Life(plan, server, loop, stories, limiter, session, client)
-        try:
-            _live(life)
-        except Stuck as stuck:
-            life.stuck = str(stuck)
+        _live(life)
+    except Stuck as stuck:
+        life.stuck = str(stuck)
+        _drop_tasks(loop)
     finally:
-        if life.stuck is not None:
-            _drop_tasks(loop)
         loop.close()
     return life
 
@@ -107,21 +107,23 @@ def _schedule_interruption(life: Life, story: Story, bridge: Bridge) -> None:
     async def close_stream() -> None:
         if story.stream is not None:
             story.closing = (loop.time(), loop.steps)
-            await story.stream.aclose()
+            with suppress(Own):
+                await story.stream.aclose()
             story.closed_step = loop.steps
 
     async def close_client() -> None:
-        await life.client.close()
+        with suppress(Own):
+            await life.client.close()
 
     def interrupt() -> None:
         if story.ended is not None:
+            return
+        if plan.interruption == "cancel" and story.task is None and not bridge.interrupt():
             return
         story.interrupted = (loop.time(), loop.steps)
         match plan.interruption:
             case "cancel" if story.task is not None:
                 story.task.cancel()
-            case "cancel":
-                bridge.interrupt()
             case "close":
                 loop.create_task(close_stream())
             case "close client":
@@ -135,7 +137,7 @@ def _schedule_interruption(life: Life, story: Story, bridge: Bridge) -> None:
     if plan.seconds is not None:
         loop.call_later(plan.seconds, interrupt)
     else:
-        loop.at_step(loop.steps + 1 + plan.step, interrupt)
+        loop.at_step(loop.steps + 3 + plan.step, interrupt)
 
 
 async def _finish(life: Life) -> None:
@@ -150,7 +152,8 @@ async def _finish(life: Life) -> None:
 
 async def _probe(life: Life, client: AppClient) -> None:
     """Open as many runs as there are slots, all at the same time."""
-    streams = [client.workflows.stream({"call": 1000 + number}) for number in range(life.plan.slots)]
+    count = 1 if life.plan.one_connection else life.plan.slots
+    streams = [client.workflows.stream({"call": 1000 + number}) for number in range(count)]
     probing = asyncio.gather(*(stream.__aenter__() for stream in streams))
     done, _ = await asyncio.wait([probing], timeout=1)
     life.free_slots = bool(done)

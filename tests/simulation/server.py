@@ -16,6 +16,8 @@ _PING: Final = b"event: ping\n\n"
 _EVERY: Final = 10.0
 _TAIL: Final = 1.0
 """Seconds that a stream stays open after the end of its run."""
+_LONGEST: Final = 600.0
+"""Seconds after which a stream is closed in any case."""
 _TERMINAL: Final = {"workflow_finished", "workflow_paused", "error"}
 _ERROR: Final = {"event": "error", "code": "internal_server_error", "message": "boom", "status": 500}
 
@@ -44,8 +46,8 @@ class Run:
     id_arrived: bool = False
     end_arrived: tuple[float, int] | None = None
     """Time and step at which the last event had arrived at the client."""
-    foreign_arrived: bool = False
-    """Whether the client was sent an event of another run in place of this one's."""
+    is_unclear: bool = False
+    """Whether the client was told of another run in place of this one, or of a pause by a record alone."""
     last_byte_at: float = 0.0
 
     @property
@@ -130,6 +132,7 @@ class Broadcast:
         self._waiting = b""
         self._timer: asyncio.TimerHandle | None = None
         self._ping_at = self._loop.time() + _EVERY
+        self._closes_at = self._loop.time() + _LONGEST
         run.streams.append(self)
         self._send(self._snapshot() if attached else b"")
         self.wake()
@@ -170,6 +173,8 @@ class Broadcast:
         self._send(data)
         if is_over:
             self._timer = self._loop.call_at(moments[-1].at + _TAIL, self._response.finish)
+        elif now >= self._closes_at:
+            self._response.finish()
         else:
             due = moments[self._position].at if self._position < len(moments) else self._ping_at
             self._timer = self._loop.call_at(min(due, self._ping_at), self.wake)
@@ -304,7 +309,7 @@ class ScriptedServer:
         if how == "pings":
             return self._stream(run, delivery, attached=True, only_pings=True)
         if how == "foreign":
-            run.foreign_arrived = True
+            run.is_unclear = True
             other = new_run(90_000_000 + run.number, -1, RunPlan(), self._loop.time() - 100)
             return self._stream(other, delivery, attached=True)
         return _trouble(how) or self._stream(run, delivery, attached=True)
@@ -318,7 +323,12 @@ class ScriptedServer:
         self.note("record", run.call, run, how)
         status = run.status(self._loop.time())
         record: dict[str, Any] = {"id": run.run_id, "workflow_id": "w", "status": status, "error": None}
-        record |= {"outputs": run.outputs() if status in {"succeeded", "failed"} else {}}
+        if how == "true" and status == "paused":
+            run.is_unclear = True
+        elif how == "true" and status != "running" and run.end_arrived is None:
+            run.end_arrived = (self._loop.time(), self._loop.steps)
+        has_outputs = status in {"succeeded", "failed"} and run.plan.end != "error"
+        record |= {"outputs": run.outputs() if has_outputs else {}}
         if how == "foreign":
             record |= {"id": "another-run", "status": "succeeded", "outputs": {"run": -1}}
         if how == "empty":
