@@ -91,6 +91,10 @@ class _State(enum.Enum):
     CLOSED = enum.auto()
 
 
+_NOT_OPEN: Final = frozenset({_State.NEW, _State.CLOSED})
+"""States in which there is nothing to read or to close."""
+
+
 class EventStream(Generic[EventT_co, ResultT_co]):
     """The events of a run as they arrive, and its result at the end.
 
@@ -581,7 +585,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 self._entering = entering
                 self._loop_state = await self._slot.enter_async_context(transport.slot(self._api.auth.key))
                 # `aclose` may have closed the stream, meanwhile.
-                if self._state in {_State.CLOSED}:
+                if self._state in _NOT_OPEN:
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 self._loop_state.streams.add(self)
                 if request.timeouts.total is not None:
@@ -600,7 +604,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
                 self._has_opened = True
-                if self._state in {_State.CLOSED}:
+                if self._state in _NOT_OPEN:
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 limit = transport.settings.max_event_bytes
                 self._reader = EventReader(response, EventParser(limit))
@@ -608,7 +612,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                     await submit()
                 self._state = _State.OPEN
         except BaseException as exc:
-            was_closed = self._state in {_State.CLOSED}
+            was_closed = self._state in _NOT_OPEN
             if not was_closed:
                 self._state = _State.OPEN  # Nothing waits any more that `aclose` would have to end.
             await self.aclose()
@@ -646,7 +650,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
         May be called by another task: a reader that waits ends at once.
         """
-        if self._state in {_State.NEW, _State.CLOSED}:
+        if self._state in _NOT_OPEN:
             return
         assert self._loop is not None
         if asyncio.get_running_loop() is not self._loop:
@@ -687,7 +691,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     async def close_with_client(self) -> None:
         """Leave the stream because its client is being closed: its reader gets an error."""
-        if self._state not in {_State.NEW, _State.CLOSED} and not self._progress.complete:
+        if self._state not in _NOT_OPEN and not self._progress.complete:
             self._failure = self._interrupted("the client was closed while the stream was open", None)
         await self.aclose()
 
