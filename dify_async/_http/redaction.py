@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 _SHORTEST: Final = 6
 """Shorter secrets are not masked: they occur in ordinary words."""
 
+_SECRET_SETTINGS: Final = {"api_key", "passport", "login_token", "base_url", "headers", "proxy"}
 _MASK: Final = "***"
 _ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 
@@ -40,6 +41,11 @@ def hidden(value: T) -> T:
         items = cast(Mapping[Any, Any], value)
         found = {name: hidden(one) for name, one in items.items()}
     return found  # type: ignore[no-any-return]
+
+
+def hidden_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a client, those that may contain secrets as `Secret`."""
+    return {name: hidden(value) if name in _SECRET_SETTINGS else value for name, value in settings.items()}
 
 
 class Redactor:
