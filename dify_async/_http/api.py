@@ -507,9 +507,7 @@ def _json_data(
 
 def _query_text(query: Mapping[str, Any]) -> str:
     if not isinstance(query, Mapping):
-        raise ConfigurationError(
-            f"`params` must be a mapping of names to values, got {type(query).__name__}"
-        )
+        raise ConfigurationError(f"`params` must be a mapping of names to values, got {type(query).__name__}")
     pairs: list[tuple[str, Any]] = []
     for name, value in query.items():
         values: Iterable[Any] = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)

@@ -85,7 +85,9 @@ def _session_or_none(_: object, attribute: attrs.Attribute[Any], value: object) 
             "`session` must not have auth=: it would replace the Authorization header of Dify"
         )
     if "Content-Type" in value.headers:
-        raise ConfigurationError("`session` must not have a Content-Type header: uploads would be sent with it")
+        raise ConfigurationError(
+            "`session` must not have a Content-Type header: uploads would be sent with it"
+        )
 
 
 def _context_or_bool(_: object, attribute: attrs.Attribute[Any], value: object) -> None:

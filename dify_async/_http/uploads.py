@@ -13,6 +13,7 @@ import aiohttp
 import attrs
 from aiohttp.abc import AbstractStreamWriter
 
+from dify_async._text import is_unicode
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
 
@@ -42,10 +43,7 @@ class Form:
 
 
 def _is_field(field: tuple[object, object]) -> bool:
-    try:
-        return all(isinstance(text, str) and text.encode() is not None for text in field)
-    except UnicodeEncodeError:
-        return False  # Half of a surrogate pair.
+    return all(map(is_unicode, field))
 
 
 def json_body(data: bytes, seconds: float) -> aiohttp.Payload:

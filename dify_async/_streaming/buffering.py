@@ -56,8 +56,8 @@ class Arrival:
 def warn_of_buffering(operation: str, seconds: float) -> None:
     """Log what to change."""
     _log.warning(
-        "%s: the events of a run of %.0f s arrived all at once at its end: a proxy in front of Dify buffers event "
-        "streams. Switch that off, in nginx by `proxy_buffering off;`, or long runs may be interrupted as idle",
+        "%s: the events of a run of %.0f s arrived all at once at its end: a proxy in front of Dify buffers "
+        "event streams. Switch that off (in nginx: `proxy_buffering off;`), or long runs end as idle",
         operation,
         seconds,
     )

@@ -12,7 +12,6 @@ from dify_async._wire.sse import EventParser
 from dify_async.errors import DifyError, TooLarge
 from dify_async.events import UnknownEvent
 
-
 _START: Final = 4096
 """Bytes of a body without events that are kept."""
 

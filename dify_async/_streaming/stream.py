@@ -383,16 +383,22 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
-        seconds, transport = self._progress.seconds, self._api.transport
-        if seconds and self._reader is not None and self._spec.is_ours and not self._is_resumed:
-            if self._arrival.is_burst(seconds) and not transport.has_warned_of_buffering:
-                transport.has_warned_of_buffering = True
-                warn_of_buffering(self._operation, seconds)
+        self._check_buffering()
         self._pending.clear()
         self._drop_reader()
         self._state = _State.OVER
         if self._failure is None and self._progress.error is not None:
             self._fail(self._error_of(self._progress.error))
+
+    def _check_buffering(self) -> None:
+        """Warn once per client if the stream was buffered by a proxy."""
+        seconds, transport = self._progress.seconds, self._api.transport
+        is_whole = self._spec.is_ours and self._reader is not None and not self._is_resumed
+        if seconds is None or not is_whole or transport.has_warned_of_buffering:
+            return
+        if self._arrival.is_burst(seconds):
+            transport.has_warned_of_buffering = True
+            warn_of_buffering(self._operation, seconds)
 
     # Recovery
 
@@ -545,9 +551,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait for a slot, and open the stream; `aclose` in another task ends the wait."""
         request = self._spec.request
+        self._entering = entering = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as entering:
-                self._entering = entering
+            async with entering:
                 await self._slot.enter_async_context(self._api.slot())
                 if request.timeouts.total is not None:
                     self._total_deadline = loop.time() + request.timeouts.total

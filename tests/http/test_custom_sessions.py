@@ -31,7 +31,9 @@ async def session(request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.Clien
         yield session
 
 
-async def test_leaving_stops_the_run_while_others_wait_for_the_connection(session: aiohttp.ClientSession) -> None:
+async def test_leaving_stops_the_run_while_others_wait_for_the_connection(
+    session: aiohttp.ClientSession,
+) -> None:
     with RawServer(silent) as server:
         async with app_client(server.base_url, session=session) as client:
 
@@ -139,7 +141,7 @@ async def test_a_session_that_raises_for_statuses(status: int) -> None:
                 aiohttp.ClientSession(raise_for_status=setting) as session,
                 app_client(server.base_url, session=session) as client,
             ):
-                for call in (client.app.info, lambda: client.workflows.run({})):  # noqa: B023
+                for call in (client.app.info, lambda: client.workflows.run({})):
                     with pytest.raises(errors.ApiError, match="words") as caught:
                         await call()
                     assert caught.value.status == status
@@ -159,7 +161,7 @@ async def test_a_session_that_reads_a_netrc_file(
         app_client(fake_dify, session=session) as client,
     ):
         for call in (client.app.info, lambda: client.workflows.run({})):
-            with pytest.raises(errors.ConfigurationError, match="trust_env=True.*netrc") as caught:
+            with pytest.raises(errors.ConfigurationError, match=r"trust_env=True.*netrc") as caught:
                 await call()
             assert "hunter2" not in str(caught.value)
     assert fake_dify.requests == []

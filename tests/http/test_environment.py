@@ -78,9 +78,7 @@ async def asked_by_proxy(base_url: str, monkeypatch: pytest.MonkeyPatch, **envir
         ("http://[fd00::1]:9", "fd00::/8x, not an address", True),
     ],
 )
-async def test_no_proxy(
-    base_url: str, no_proxy: str, is_used: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_proxy(base_url: str, no_proxy: str, is_used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", refuse_to_resolve)
     monkeypatch.setattr(aiohttp.TCPConnector, "_wrap_create_connection", only_this_machine)
     environment = {"http_proxy": "http://PROXY", "no_proxy": no_proxy}
@@ -106,7 +104,17 @@ async def test_the_proxy_of_the_environment(name: str, value: str, monkeypatch: 
     assert await asked_by_proxy("http://dify.test", monkeypatch, **{name: value})
 
 
-@pytest.mark.parametrize("value", ["socks5://127.0.0.1:1080", "socks5h://u:hunter2@127.0.0.1:1080", "http://", "http://a..b:1", ":", "http://[::1"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "socks5://127.0.0.1:1080",
+        "socks5h://u:hunter2@127.0.0.1:1080",
+        "http://",
+        "http://a..b:1",
+        ":",
+        "http://[::1",
+    ],
+)
 @pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
 async def test_a_proxy_that_cannot_be_used_is_not_skipped(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
@@ -115,7 +123,9 @@ async def test_a_proxy_that_cannot_be_used_is_not_skipped(
     with RawServer(name_of) as server:
         async with app_client(server.base_url) as client:
             for call in (client.app.info, lambda: client.workflows.run({})):
-                with pytest.raises(errors.ConfigurationError, match=f"(?i){name}.*nothing was sent") as caught:
+                with pytest.raises(
+                    errors.ConfigurationError, match=f"(?i){name}.*nothing was sent"
+                ) as caught:
                     await call()
                 assert "hunter2" not in str(caught.value)
         assert server.calls == []
@@ -144,7 +154,9 @@ def test_a_certificate_authority_that_is_set_after_the_import(
 
 
 @pytest.mark.parametrize("value", ["/does/not/exist.pem", "."])
-async def test_a_certificate_authority_that_cannot_be_read(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_certificate_authority_that_cannot_be_read(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", value)
     async with app_client("https://127.0.0.1:9", retry=NO_RETRY) as client:
         with pytest.raises(errors.DifyError):
@@ -234,7 +246,13 @@ print(names)
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 @pytest.mark.parametrize("seconds", [0.0, 0.001, 0.01])
 def test_a_signal_handler_that_calls_during_the_first_call(fake_dify: FakeDify, seconds: float) -> None:
-    line = [sys.executable, "-c", SIGNAL.replace("app-x", fake_dify.api_key), fake_dify.base_url, str(seconds)]
+    line = [
+        sys.executable,
+        "-c",
+        SIGNAL.replace("app-x", fake_dify.api_key),
+        fake_dify.base_url,
+        str(seconds),
+    ]
     done = subprocess.run(line, capture_output=True, text=True, timeout=HANGS_AFTER, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -46,7 +46,7 @@ REJECTIONS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("body", REJECTIONS, ids=lambda body: "-".join(body))
+@pytest.mark.parametrize("body", REJECTIONS, ids="-".join)
 @pytest.mark.parametrize("kind", ["application/json", "application/problem+json", "text/event-stream"])
 async def test_a_gateway_that_rejects_with_status_200(kind: str, body: Any) -> None:
     with server_of(closing(body, kind)) as server:
@@ -83,9 +83,9 @@ async def test_a_response_that_cannot_be_decompressed(encoding: str) -> None:
     )
     with server_of(body) as server:
         async with app_client(server.base_url, retry=NO_RETRY) as client:
-            with pytest.raises(errors.ConnectionFailed, match="compressed.*Content-Encoding"):
+            with pytest.raises(errors.ConnectionFailed, match=r"compressed.*Content-Encoding"):
                 await client.app.info()
-            with pytest.raises(errors.OutcomeUnknown, match="compressed.*Content-Encoding"):
+            with pytest.raises(errors.OutcomeUnknown, match=r"compressed.*Content-Encoding"):
                 await client.workflows.run({})
 
 
@@ -132,7 +132,9 @@ async def test_a_retry_after_that_is_not_a_time(retry_after: str) -> None:
 
 @pytest.mark.parametrize("status", [101, 199, 302, 418, 599, 999])
 async def test_a_status_that_dify_does_not_use(status: int) -> None:
-    with server_of(answer({"code": "x", "message": "words"}, f"{status} X", "Connection: close\r\n")) as server:
+    with server_of(
+        answer({"code": "x", "message": "words"}, f"{status} X", "Connection: close\r\n")
+    ) as server:
         async with app_client(server.base_url, retry=NO_RETRY) as client:
             for name in ("info", "run"):
                 with pytest.raises(errors.DifyError) as caught:

@@ -53,7 +53,9 @@ async def test_a_server_that_does_not_read_the_body(call: str, path: Path) -> No
     end = threading.Event()
     with deaf(end) as server:
         async with app_client(server.base_url, timeouts=Timeouts(read=0.2), retry=NO_RETRY) as client:
-            with pytest.raises(errors.ReadTimeout, match=r"accepted no data for 0\.2 s .*Timeouts\.read") as caught:
+            with pytest.raises(
+                errors.ReadTimeout, match=r"accepted no data for 0\.2 s .*Timeouts\.read"
+            ) as caught:
                 await CALLS[call](client, path)
         end.set()
     assert caught.value.may_have_started
@@ -77,7 +79,10 @@ def test_the_blocking_client_too(call: str, path: Path) -> None:
     end = threading.Event()
     with deaf(end) as server:
         settings = settings_for("app", server.base_url, timeouts=Timeouts(read=0.2), retry=NO_RETRY)
-        with sync.AppClient(**settings) as client, pytest.raises(errors.ReadTimeout, match="accepted no data"):
+        with (
+            sync.AppClient(**settings) as client,
+            pytest.raises(errors.ReadTimeout, match="accepted no data"),
+        ):
             CALLS[call](client, path)
         end.set()
 

@@ -24,7 +24,9 @@ def end(kind: str, seconds: float) -> bytes:
     return finished(elapsed_time=seconds, outputs={"answer": ""}) + event("message_end", metadata={}, **MORE)
 
 
-async def follow(client: AppClient, server: Paced, clock: Clock, kind: str, *parts: tuple[float, bytes]) -> None:
+async def follow(
+    client: AppClient, server: Paced, clock: Clock, kind: str, *parts: tuple[float, bytes]
+) -> None:
     """Follow a run; before each part of its stream arrives, time passes while the caller waits."""
     stream: Any = stream_of(client, kind)
     waiting = asyncio.create_task(stream.__aenter__())

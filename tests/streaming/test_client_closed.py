@@ -121,7 +121,9 @@ def test_a_run_that_cannot_be_stopped_at_the_end_of_the_loop_is_logged(
 
 
 @pytest.mark.parametrize("at", ["reading", "recovering"])
-async def test_a_session_that_its_owner_closes_ends_streams(at: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_session_that_its_owner_closes_ends_streams(
+    at: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def handler(call: Call) -> None:
         if call.method == "POST" and at == "reading":
             await silent(call)
@@ -155,14 +157,18 @@ async def test_a_session_that_is_closed_is_told(when: str) -> None:
         session = aiohttp.ClientSession()
         if when == "before the client is made":
             await session.close()
-            with pytest.raises(errors.ConfigurationError, match="session.*closed"):
+            with pytest.raises(errors.ConfigurationError, match=r"session.*closed"):
                 app_client(server.base_url, session=session)
             return
         client = app_client(server.base_url, session=session)
         if when == "after a call":
             await client.app.info()
         await session.close()
-        for call in (client.app.info, lambda: client.workflows.run({}), lambda: client.files.upload(b"x", name="x")):
-            with pytest.raises(errors.ConfigurationError, match="session.*closed"):
+        for call in (
+            client.app.info,
+            lambda: client.workflows.run({}),
+            lambda: client.files.upload(b"x", name="x"),
+        ):
+            with pytest.raises(errors.ConfigurationError, match=r"session.*closed"):
                 await call()
         await client.close()

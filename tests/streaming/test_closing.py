@@ -39,7 +39,11 @@ async def test_a_reader_ends_when_another_task_closes_its_stream() -> None:
             assert await asyncio.wait_for(reader, HANGS_AFTER) == []
             with pytest.raises(errors.ConfigurationError, match="closed before its end"):
                 await run.result()
-            assert (server.count("POST /v1/workflows/run"), server.count("/stop"), len(server.calls)) == (1, 1, 2)
+            assert (server.count("POST /v1/workflows/run"), server.count("/stop"), len(server.calls)) == (
+                1,
+                1,
+                2,
+            )
         assert await asyncio.to_thread(server.wait_for, lambda: server.open == 0)
 
 
@@ -102,7 +106,9 @@ async def test_a_reader_ends_when_its_stream_is_closed_during_recovery(at: str) 
         assert await asyncio.to_thread(server.wait_for, lambda: server.open == 0)
 
 
-@pytest.mark.parametrize("while_waiting", ["for a slot", "for the response", "for the next attempt", "for an upload"])
+@pytest.mark.parametrize(
+    "while_waiting", ["for a slot", "for the response", "for the next attempt", "for an upload"]
+)
 async def test_a_stream_that_is_closed_while_it_opens_starts_no_run(while_waiting: str) -> None:
     async def handler(call: Call) -> bool:
         if while_waiting == "for the next attempt":
@@ -115,7 +121,9 @@ async def test_a_stream_that_is_closed_while_it_opens_starts_no_run(while_waitin
     retry = Retry(attempts=3, total=5000)
     with RawServer(handler) as server:
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(app_client(server.base_url, max_concurrent=1, retry=retry))
+            client = await stack.enter_async_context(
+                app_client(server.base_url, max_concurrent=1, retry=retry)
+            )
             if while_waiting == "for a slot":
                 await stack.enter_async_context(client._api.slot())
             inputs: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import pytest
 from dify_async import errors, sync
 from tests.support import families
 from tests.support.clients import app_client, web_client
-from tests.support.clock import Clock, frozen_time
+from tests.support.clock import frozen_time
 from tests.support.families import settings_for, stream_of
 from tests.support.raw_server import (
     PING,
@@ -63,7 +63,8 @@ def test_content_that_was_delivered_is_not_delivered_again(family: str, kind: st
     if kind == "chatflow":
         end += event("message_end", metadata={}, **MORE)
     node_end = event(
-        "node_finished", {"id": "n1", "node_id": "n1", "title": "T", "node_type": "llm", "status": "succeeded"}
+        "node_finished",
+        {"id": "n1", "node_id": "n1", "title": "T", "node_type": "llm", "status": "succeeded"},
     )
 
     async def handler(call: Call) -> bool:
@@ -96,7 +97,9 @@ def test_the_events_of_another_run_are_never_this_runs_result(family: str, app: 
         if call.method == "POST":
             await call.send(SSE + started(**MORE) + finished(OTHER, outputs={"answer": "wrong"}))
         else:
-            await call.send(answer({"code": "not_found", "message": "no"}, "404 Not Found", "Connection: close\r\n"))
+            await call.send(
+                answer({"code": "not_found", "message": "no"}, "404 Not Found", "Connection: close\r\n")
+            )
 
     with RawServer(handler) as server:
         with pytest.raises(errors.DifyError) as caught:
@@ -165,7 +168,10 @@ async def test_ids_that_are_none_end_as_interrupted_runs(api: str, run_id: Any) 
         async with (web_client if api == "web" else app_client)(server.base_url, **settings) as client:
             with pytest.raises((errors.OutcomeUnknown, errors.StreamInterrupted)):
                 await client.workflows.run({})
-        assert server.count("POST /v1/workflows/run") + server.count("POST /api/workflows/run") == 1 or api == "web"
+        assert (
+            server.count("POST /v1/workflows/run") + server.count("POST /api/workflows/run") == 1
+            or api == "web"
+        )
 
 
 async def test_an_id_with_special_characters_is_quoted() -> None:
@@ -245,7 +251,9 @@ async def test_a_run_that_is_polled_more_than_a_thousand_times(kind: str) -> Non
             return True
         polls += 1
         is_over = polls > 1100
-        body = record(status="succeeded" if is_over else "running", total_steps=polls, outputs={"answer": "x"})
+        body = record(
+            status="succeeded" if is_over else "running", total_steps=polls, outputs={"answer": "x"}
+        )
         await call.send(answer(body))
         return True
 

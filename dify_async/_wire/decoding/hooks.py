@@ -286,8 +286,8 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
 def _rejection(kind: Any, data: Json) -> StructureError | None:
     """Return an error for an object that has a message, and nothing of what the model is made of.
 
-    Otherwise a gateway that rejects a request with status 200 and JSON of its own would be taken for a response
-    in which everything is empty.
+    Otherwise a gateway that rejects a request with status 200 and JSON of its own would be taken for a
+    response in which everything is empty.
     """
     fields = as_object(data)
     if fields is None or not attrs.has(kind := get_origin(kind) or kind):
