@@ -35,10 +35,21 @@ def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Jso
         )
     body: dict[str, Json] = {"inputs": without_none(inputs)}
     if files is not None:
-        if isinstance(files, str | bytes) or not isinstance(files, Iterable):
+        if isinstance(files, str | bytes | Mapping) or not isinstance(files, Iterable):
             raise ConfigurationError(f"`files` must be a list of files, got {type(files).__name__}")
-        body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
+        body["files"] = [_checked_file(file) for file in files if file is not None]
     return body | {name: value for name, value in fields.items() if value is not None}
+
+
+def _checked_file(file: object) -> Any:
+    if isinstance(file, Mapping):
+        return dict(file)
+    if not isinstance(file, (InputFile, UploadedFile, RemoteFile)):
+        raise ConfigurationError(
+            f"`files` must contain InputFiles, uploaded files or objects in Dify's form, got "
+            f"{type(file).__name__}: pass a path as InputFile(...)"
+        )
+    return file
 
 
 def without_none(inputs: Mapping[str, Json]) -> dict[str, Json]:
