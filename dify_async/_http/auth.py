@@ -12,11 +12,11 @@ import attrs
 from yarl import URL
 
 from dify_async._http.redaction import Secret, hidden
+from dify_async._text import is_unicode
 from dify_async._wire.operation import Credentials, Operation
 from dify_async.errors import ConfigurationError, Unauthorized
 from dify_async.options import CallOptions
 
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
 _OTHER_CLIENTS: Final = {
     "app-": ("dataset-", "KnowledgeClient"),
@@ -157,7 +157,7 @@ class KeyAuth:
 
 def is_text(value: object) -> bool:
     """Return True for a non-empty str without lone surrogates."""
-    return isinstance(value, str) and value != "" and not _SURROGATES.search(value)
+    return is_unicode(value) and value != ""
 
 
 def checked_key(key: str | None, variable: str, prefix: str) -> Secret:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -50,10 +50,21 @@ def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Jso
         if value is not None:
             body[name] = value  # noqa: PERF403 - a comprehension is one more function in each call
     if files is not None:
-        if isinstance(files, str | bytes) or not isinstance(files, Iterable):
+        if isinstance(files, str | bytes | Mapping) or not isinstance(files, Iterable):
             raise ConfigurationError(f"`files` must be a list of files, got {type(files).__name__}")
-        body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
+        body["files"] = [_checked_file(file) for file in files if file is not None]
     return body
+
+
+def _checked_file(file: Any) -> Any:
+    if isinstance(file, Mapping):
+        return dict(cast(Mapping[str, Json], file))
+    if not isinstance(file, _FILES):
+        raise ConfigurationError(
+            f"`files` must contain InputFiles, uploaded files or objects in Dify's form, got "
+            f"{type(file).__name__}: pass a path as InputFile(...)"
+        )
+    return file
 
 
 def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | None) -> InputFile:

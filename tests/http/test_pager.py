@@ -26,7 +26,9 @@ def server_of(*pages: list[dict[str, Any]], more: Any = True) -> RawServer:
     rest = itertools.cycle(pages)
 
     async def handler(call: Call) -> bool:
-        await call.send(answer({"data": next(rest), "has_more": more, "limit": 20, "page": 1, "total": 10**9}))
+        await call.send(
+            answer({"data": next(rest), "has_more": more, "limit": 20, "page": 1, "total": 10**9})
+        )
         return True
 
     return RawServer(handler)

@@ -19,7 +19,11 @@ from tests.support.raw_server import Call, RawServer, answer
 
 SECRET = "S3cret/pass+word=x"
 KEY = "app-S3cretS3cret"
-HIDDEN = ["S3cret", base64.b64encode(SECRET.encode()).decode(), base64.b64encode(f"u:{SECRET}".encode()).decode()]
+HIDDEN = [
+    "S3cret",
+    base64.b64encode(SECRET.encode()).decode(),
+    base64.b64encode(f"u:{SECRET}".encode()).decode(),
+]
 OURS = dify_async.__path__[0]
 EXTRA = {"X-B": SECRET}
 
@@ -33,7 +37,8 @@ def shown(error: BaseException) -> list[str]:
         for frame, _ in traceback.walk_tb(link.__traceback__):
             if frame.f_code.co_filename.startswith(OURS):
                 texts |= {
-                    f"{frame.f_code.co_qualname}: {name}": repr(value) for name, value in frame.f_locals.items()
+                    f"{frame.f_code.co_qualname}: {name}": repr(value)
+                    for name, value in frame.f_locals.items()
                 }
         found += [place for place, text in texts.items() if any(secret in text for secret in HIDDEN)]
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
@@ -107,10 +112,12 @@ def test_calls_of_the_blocking_client(handler: Any) -> None:
         settings = settings_for("app", server.base_url, api_key=KEY, headers={"X-A": SECRET}, retry=0)
         with sync.AppClient(**settings) as client:
             for name, call in CALLS.items():
+                found: list[str] = []
                 try:
                     call(client)
                 except errors.DifyError as error:
-                    assert shown(error) == [], name
+                    found = shown(error)
+                assert found == [], name
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -140,7 +147,12 @@ async def test_calls_through_a_proxy(handler: Any, scheme: str) -> None:
 )
 @pytest.mark.parametrize("kind", [AppClient, sync.AppClient])
 def test_settings_that_are_refused(kind: Any, wrong: dict[str, Any]) -> None:
-    settings = {"headers": {"X-A": SECRET}, "proxy": "http://u:S3cretS3cret@x:1", "base_url": "http://x", **wrong}
+    settings = {
+        "headers": {"X-A": SECRET},
+        "proxy": "http://u:S3cretS3cret@x:1",
+        "base_url": "http://x",
+        **wrong,
+    }
     key = settings.pop("api_key", KEY)
     with pytest.raises(errors.ConfigurationError) as caught:
         kind(key, **settings)

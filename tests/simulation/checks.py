@@ -197,9 +197,9 @@ def _interruption(life: Life, story: Story) -> tuple[float, int] | None:
         found.append(story.interrupted)
     posts = requests(life, story, "start")
     total = story.plan.total
-    if total is not None and story.left is None and posts and story.ended is not None:
-        if posts[0].at + total <= story.ended[0]:
-            found.append((posts[0].at + total, posts[-1].step))
+    has_ended = story.left is None and posts and story.ended is not None
+    if total is not None and has_ended and posts[0].at + total <= story.ended[0]:
+        found.append((posts[0].at + total, posts[-1].step))
     moments = [moment for moment in found if moment is not None]
     moments = [moment for moment in moments if story.ended is None or moment[1] <= story.ended[1]]
     return min(moments, key=lambda one: one[1], default=None)
