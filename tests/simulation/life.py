@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
-from typing import Any
 
 import attrs
 
@@ -13,7 +12,7 @@ from dify_async import AppClient, Retry, Timeouts
 from tests.simulation.callers import Bridge, Limiter, Own, Story, make_blocking_call, make_call
 from tests.simulation.connection import Session
 from tests.simulation.loop import Stuck, VirtualLoop
-from tests.simulation.plans import CallPlan, LifePlan, RunPlan
+from tests.simulation.plans import LifePlan, RunPlan
 from tests.simulation.server import ScriptedServer
 
 _PROBE = RunPlan(gaps=(0.0,), end_after=5.0)
