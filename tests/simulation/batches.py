@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -243,8 +244,8 @@ def _runs_are_not_doubled(life: BatchLife) -> Iterator[str]:
 def _told_before(life: BatchLife, attempt: Attempt) -> set[int]:
     """Return the rows whose run had told its id before the life that started it was killed."""
     rows: set[int] = set()
-    lives = life.attempts[: life.attempts.index(attempt)]
-    for earlier, following in zip(lives, [*lives[1:], attempt], strict=True):
+    lives = life.attempts[: life.attempts.index(attempt) + 1]
+    for earlier, following in pairwise(lives):
         for run in life.server.runs[earlier.started_before : following.started_before]:
             is_good = run.plan.end == "succeeded" and not run.plan.records and not run.plan.followed
             at, killed_at = run.task_arrived_at, earlier.killed_at

@@ -29,7 +29,12 @@ from tests.simulation.life import simulate
 from tests.simulation.passports import passport_violations, simulate_passports
 from tests.simulation.strategies import batches, lives, passports
 
-pytestmark = pytest.mark.extended
+pytestmark = [
+    pytest.mark.extended,
+    # What a stuck event loop leaves behind.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+]
 
 PlanT = TypeVar("PlanT")
 Patch = pytest.MonkeyPatch
