@@ -7,6 +7,7 @@ import ssl as tls
 import attrs
 
 from dify_async._http.auth import NoAuth, checked_base_url
+from dify_async._http.redaction import hidden
 from dify_async.clients._base import make_api
 from dify_async.clients.app import CLOUD
 from dify_async.errors import ApiError, DecodeError
@@ -46,6 +47,7 @@ async def probe(
     Raises:
         TransportError: nothing answers at the address.
     """
+    base_url, proxy = hidden(base_url), hidden(proxy)
     address = checked_base_url(base_url, "DIFY_BASE_URL", CLOUD, "v1")
     api = make_api(
         NoAuth(),

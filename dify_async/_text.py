@@ -1,12 +1,14 @@
-"""Words of the server in our texts: on one line, short, and JSON types by name."""
+"""Text: words of the server on one line, what can be encoded, and JSON types by name."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line breaks, characters that reverse text, and halves of surrogate pairs."""
+
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 _JSON_TYPES: Final[dict[type, str]] = {
     dict: "an object",
@@ -17,6 +19,11 @@ _JSON_TYPES: Final[dict[type, str]] = {
     float: "a number",
     type(None): "null",
 }
+
+
+def is_unicode(value: object) -> TypeGuard[str]:
+    """Return True for a str that can be encoded: one without halves of surrogate pairs."""
+    return isinstance(value, str) and not _SURROGATES.search(value)
 
 
 def printable(text: str) -> str:

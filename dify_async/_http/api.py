@@ -5,39 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from pathlib import Path
-from types import FrameType, NoneType
+from types import NoneType
 from typing import Any, Final, Literal, TypeVar
-from urllib.parse import urlencode
 
 import attrs
 
-from dify_async._http.auth import Auth, AuthHeaders, NoAuth, fill_path, is_text
+from dify_async._http.auth import Auth, AuthHeaders, NoAuth
+from dify_async._http.call_options import checked_options, header_secrets, missing_user
 from dify_async._http.download import save_body
+from dify_async._http.headers import checked_headers
+from dify_async._http.loop_state import LoopState
 from dify_async._http.observer import Observer
-from dify_async._http.redaction import Redactor, Secret
+from dify_async._http.odd_responses import described, quoted_words
+from dify_async._http.paths import fill_path, query_text
+from dify_async._http.redaction import Redactor, hidden
 from dify_async._http.request import Request, Response
+from dify_async._http.response import IncomingResponse
 from dify_async._http.retry import decide
-from dify_async._http.transport import (
-    USER_AGENT,
-    IncomingResponse,
-    LoopState,
-    Transport,
-    checked_headers,
-)
+from dify_async._http.transport import USER_AGENT, Transport
 from dify_async._http.uploads import Form
 from dify_async._types import Json
 from dify_async._wire.api_errors import error_from_response
 from dify_async._wire.body import written
 from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
-from dify_async._wire.error_bodies import read_words
 from dify_async._wire.operation import Operation
 from dify_async.errors import (
     ApiError,
@@ -49,7 +44,6 @@ from dify_async.errors import (
 )
 from dify_async.files import InputFile
 from dify_async.models import UploadedFile
-from dify_async.models._base import parse_json
 from dify_async.operations.app import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
@@ -59,11 +53,6 @@ T = TypeVar("T")
 
 _log: Final = logging.getLogger("dify_async")
 
-_PATH: Final = re.compile(r"/(?!/)[!-~]*")
-"""A path as it stands in a request line. Two slashes at its start would make it an address."""
-
-_PUBLIC_METHODS: Final = ("dify_async.resources.", "dify_async.clients.")
-"""Modules whose methods users call."""
 
 _STREAM_HEADERS: Final = {
     "Accept": "text/event-stream",
@@ -186,6 +175,9 @@ class Api:
         timeouts, retry = defaults.timeouts, defaults.retry
         headers = {"User-Agent": USER_AGENT, **defaults.headers}
         if options:
+            if "extra_headers" in options:
+                # In place: the same dict is a local variable of the methods that called this.
+                options["extra_headers"] = hidden(options["extra_headers"])
             given: AppRunOptions = checked_options(options, operation, takes_user=auth.sends_user)
             user = given.get("user") or user
             timeouts = timeouts_from(given.get("timeout"), timeouts, "`timeout`")
@@ -218,7 +210,7 @@ class Api:
         if ids:
             place = fill_path(place, ids, operation.name)
         url = self.transport.settings.base_url + place
-        if query and (text := _query_text(query)):
+        if query and (text := query_text(query)):
             url += f"&{text}" if "?" in place else f"?{text}"
         return Request(
             operation=operation,
@@ -421,7 +413,7 @@ class Api:
             text = f"the response does not have the expected shape: {error}"
         else:
             expected = "JSON" if error is not None else "an event stream"
-            text = quoted_words(f"expected {expected}, got {_described(response)}", response.body)
+            text = quoted_words(f"expected {expected}, got {described(response)}", response.body)
         return DecodeError(
             redactor.text(text),
             raw=redactor.data(response.body),
@@ -429,129 +421,5 @@ class Api:
         )
 
 
-def checked_options(
-    options: Mapping[str, Any], operation: Operation[Any], *, takes_user: bool, method: str | None = None
-) -> AppRunOptions:
-    """Return the options of a call. `method` names it in errors; None means the resource's method that runs.
-
-    Raises:
-        TypeError: an option is unknown.
-        ConfigurationError: an option has a value of the wrong type.
-    """
-    known = {"timeout", "retry", "extra_headers"}
-    if takes_user:
-        known.add("user")
-    if operation.starts_run:
-        known.add("extra_body")
-    if unknown := options.keys() - known:
-        raise TypeError(
-            f"{method or _calling_method()}() got an unexpected keyword argument {min(unknown)!r}; "
-            f"its options are {', '.join(sorted(known))}"
-        )
-    user, body = options.get("user"), options.get("extra_body")
-    if user is not None and not is_text(user):
-        raise ConfigurationError(
-            f"`user` must be a non-empty str, got {user!r:.100}", operation=operation.name
-        )
-    if body is not None and not isinstance(body, Mapping):
-        raise ConfigurationError(
-            f"`extra_body` must be a mapping, got {type(body).__name__}", operation=operation.name
-        )
-    return options  # type: ignore[return-value]
-
-
-def missing_user(operation: Operation[Any]) -> ConfigurationError:
-    """Return the error of a call that needs an end user."""
-    return ConfigurationError(
-        "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
-        "client.for_user(...) or DIFY_USER",
-        operation=operation.name,
-        about_client=True,
-    )
-
-
-def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the values of a call's `extra_headers` that no error shows: all but those of trace headers."""
-    headers = dict(options.get("extra_headers") or {})
-    return tuple(Secret(value) for name, value in headers.items() if not name.lower().startswith("x-trace-"))
-
-
-def _calling_method() -> str:
-    """Return the method that the user called, for an error: the outermost one of a resource or client."""
-    name = ""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and (module := frame.f_globals.get("__name__", "")).startswith("dify_async."):
-        method = frame.f_code.co_name
-        is_public = module.startswith(_PUBLIC_METHODS) and not method.startswith("_")
-        if is_public and "self" in frame.f_locals:
-            name = f"{type(frame.f_locals['self']).__name__}.{method}"
-        frame = frame.f_back
-    return name
-
-
 def _not_json(exc: TypeError, operation: Operation[Any]) -> ConfigurationError:
     return ConfigurationError(f"the body cannot be sent as JSON: {exc}", operation=operation.name)
-
-
-def _query_text(query: Mapping[str, Any]) -> str:
-    if not isinstance(query, Mapping):
-        raise ConfigurationError(f"`params` must be a mapping of names to values, got {type(query).__name__}")
-    pairs: list[tuple[str, Any]] = []
-    for name, value in query.items():
-        for one in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):
-            if isinstance(one, bool):
-                pairs.append((name, str(one).lower()))
-            elif isinstance(one, datetime):
-                pairs.append((name, one.isoformat()))
-            elif one is not None:
-                pairs.append((name, one))
-    try:
-        return urlencode(pairs)
-    except UnicodeEncodeError:
-        raise ConfigurationError(
-            f"query parameters (params) must be valid Unicode, got {dict(pairs)!r:.200}"
-        ) from None
-
-
-def custom_request(method: str, path: str) -> tuple[Operation[bytes], str]:
-    """Return the operation and the path of a request to an endpoint without a method.
-
-    Raises:
-        ConfigurationError: the method or the path is not valid.
-    """
-    if not isinstance(method, str) or not method.isalpha() or not method.isascii():
-        raise ConfigurationError(f"`method` must be an HTTP method such as 'GET', got {method!r:.100}")
-    if not isinstance(path, str) or "://" in path.partition("?")[0]:
-        raise ConfigurationError(f"`path` must be relative to base_url, such as '/info', got {path!r:.100}")
-    path = path if path.startswith("/") else f"/{path}"
-    if not _PATH.fullmatch(path):
-        raise ConfigurationError(
-            f"`path` must be ASCII without spaces, got {path!r:.100}: pass query parameters by params=, and "
-            "escape other characters by urllib.parse.quote"
-        )
-    method = method.upper()
-    return Operation(method, path.partition("?")[0], bytes, method not in {"POST", "PATCH"}), path
-
-
-def _described(response: Response) -> str:
-    kind = response.headers.get("Content-Type", "")
-    if "html" in kind or response.body.lstrip()[:1] == b"<":
-        return "a web page; base_url probably points to Dify's web app or a proxy instead of its API"
-    if not response.body:
-        return "an empty body"
-    return "JSON" if "json" in kind and _is_json(response.body) else "something else, or an incomplete body"
-
-
-def quoted_words(start: str, body: bytes) -> str:
-    """Return `start` followed by the code and message of a JSON body, if it is one."""
-    words = read_words(body)
-    text = words.quoted("") if words.is_json else ""
-    return f"{start}: {text}" if text else start
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        parse_json(body)
-    except ValueError:
-        return False
-    return True

@@ -6,17 +6,17 @@ import os
 import re
 from collections.abc import Hashable, Mapping
 from typing import Any, Final, Protocol, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 from yarl import URL
 
-from dify_async._http.redaction import Secret
+from dify_async._http.redaction import Secret, hidden
+from dify_async._text import is_unicode
 from dify_async._wire.operation import Credentials, Operation
 from dify_async.errors import ConfigurationError, Unauthorized
 from dify_async.options import CallOptions
 
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
 _OTHER_CLIENTS: Final = {
     "app-": ("dataset-", "KnowledgeClient"),
@@ -97,12 +97,12 @@ class Auth(Protocol):
 class NoAuth:
     """No credentials: for questions that any server answers to anybody."""
 
-    user = None
-    sends_user = False
-    key = None
-    secrets: list[str] = attrs.field(factory=list[str], init=False)
+    user: str | None = None
+    sends_user: bool = False
+    key: Hashable = None
+    secrets: list[str] = attrs.field(factory=list[str])
 
-    def for_user(self, _: str) -> Self:
+    def for_user(self, user: str) -> Self:  # noqa: ARG002 - part of the protocol
         """Return itself: there is no end user."""
         return self
 
@@ -121,11 +121,14 @@ class KeyAuth:
 
     key: Secret
     user: str | None
-    _headers: AuthHeaders = attrs.field(init=False, repr=False, eq=False)
-
-    @_headers.default
-    def _authorization(self) -> AuthHeaders:
-        return AuthHeaders({"Authorization": Secret(f"Bearer {self.key}")})
+    _headers: AuthHeaders = attrs.field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=attrs.Factory(
+            lambda self: AuthHeaders({"Authorization": Secret(f"Bearer {self.key}")}), takes_self=True
+        ),
+    )
 
     @classmethod
     def for_app(cls, api_key: str | None, user: str | None) -> Self:
@@ -154,12 +157,12 @@ class KeyAuth:
 
 def is_text(value: object) -> bool:
     """Return True for a non-empty str without lone surrogates."""
-    return isinstance(value, str) and value != "" and not _SURROGATES.search(value)
+    return is_unicode(value) and value != ""
 
 
 def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
     """Return the key, or the one in the environment. The error never shows it."""
-    found = key if key is not None else os.environ.get(variable, "")
+    found = hidden(key if key is not None else os.environ.get(variable, ""))
     other, client = _OTHER_CLIENTS[prefix]
     problem = None
     if not isinstance(found, str):
@@ -193,22 +196,22 @@ def checked_user(user: str | None) -> str | None:
 
 def checked_base_url(url: str | None, variable: str, default: str, last: str) -> str:
     """Return the address that paths are appended to: it ends in `last`, without a slash."""
-    found = url or os.environ.get(variable) or default
+    # The URL is not shown: it may contain a password.
+    found = hidden(url or os.environ.get(variable) or default)
     if not isinstance(found, str):
         raise ConfigurationError(f"`base_url` must be a str, got {type(found).__name__}")
+    if "@" in found:
+        raise ConfigurationError(
+            "`base_url` must not contain a user or password; pass headers= if a proxy asks for them"
+        )
     try:
         parts = urlsplit(found.strip())
         port = parts.port
-    except ValueError as exc:
-        raise ConfigurationError(f"`base_url` must be a URL: {exc}") from None
-    # The URL itself is not shown: it may contain a password.
+    except ValueError:
+        raise ConfigurationError("`base_url` must be a URL with a valid host and port") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
             "`base_url` must start with https:// or http:// and a host, as in https://api.dify.ai/v1"
-        )
-    if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(
-            "`base_url` must not contain a user or password; pass headers= if a proxy asks for them"
         )
     if parts.query or parts.fragment:
         raise ConfigurationError("`base_url` must end with its path, without '?' and '#'")
@@ -243,12 +246,3 @@ def _ascii_host(host: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise ConfigurationError("`base_url` must contain a valid host name")
     return name
-
-
-def fill_path(path: str, ids: Mapping[str, str], operation: str) -> str:
-    """Insert ids into a path, percent-encoded. Ids that would change the path are rejected."""
-    for name, value in ids.items():
-        if not is_text(value) or value in {".", ".."}:
-            raise ConfigurationError(f"`{name}` must be an id, got {value!r:.100}", operation=operation)
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    return path

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
 from multidict import CIMultiDict
@@ -12,7 +13,11 @@ from multidict import CIMultiDict
 _SHORTEST: Final = 6
 """Shorter secrets are not masked: they occur in ordinary words."""
 
+_SECRET_SETTINGS: Final = {"api_key", "passport", "login_token", "base_url", "headers", "proxy"}
 _MASK: Final = "***"
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
+
+T = TypeVar("T")
 
 
 class Secret(str):
@@ -24,6 +29,25 @@ class Secret(str):
         return "'***'"
 
 
+def hidden(value: T) -> T:
+    """Return a str as a `Secret`, a mapping with such values; anything else as it is.
+
+    For arguments: tools that print the local variables of a traceback show them, too.
+    """
+    found: Any = value
+    if isinstance(value, str):
+        found = Secret(value)
+    elif isinstance(value, Mapping):
+        items = cast(Mapping[Any, Any], value)
+        found = {name: hidden(one) for name, one in items.items()}
+    return found  # type: ignore[no-any-return]
+
+
+def hidden_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a client, those that may contain secrets as `Secret`."""
+    return {name: hidden(value) if name in _SECRET_SETTINGS else value for name, value in settings.items()}
+
+
 class Redactor:
     """Mask secrets in what a server sent back: as they are, percent-encoded, or escaped as JSON."""
 
@@ -32,8 +56,10 @@ class Redactor:
         for secret in secrets:
             if len(secret) >= _SHORTEST:
                 plain = str(secret)
-                spellings |= {plain, quote(plain), quote(plain, safe=""), quote_plus(plain)}
-                spellings |= {json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+                encoded = {quote(plain), quote(plain, safe=""), quote_plus(plain)}
+                spellings |= {plain, *encoded, *(_ESCAPE.sub(_lower, text) for text in encoded)}
+                escaped = {json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+                spellings |= {*escaped, *(text.replace("/", "\\/") for text in escaped)}
         # The longest first, for one may be a part of another.
         self._spellings = sorted(map(Secret, spellings), key=len, reverse=True)
 
@@ -52,3 +78,7 @@ class Redactor:
     def headers(self, headers: Mapping[str, str]) -> CIMultiDict[str]:
         """Return the headers with each secret masked."""
         return CIMultiDict((name, self.text(value)) for name, value in headers.items())
+
+
+def _lower(found: re.Match[str]) -> str:
+    return found[0].lower()

@@ -13,6 +13,7 @@ import aiohttp
 import attrs
 from aiohttp.abc import AbstractStreamWriter
 
+from dify_async._text import is_unicode
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
 
@@ -36,20 +37,13 @@ class Form:
     file: InputFile | None
 
     @classmethod
-    def of(cls, fields: object, file: InputFile | None) -> Form:
+    def of(cls, fields: Mapping[Any, Any], file: InputFile | None) -> Form:
         """Return a form; raise `ConfigurationError` for what cannot be in one."""
-        if not isinstance(fields, Mapping) or not all(map(_is_field, fields.items())):
+        if not isinstance(fields, Mapping) or not all(map(is_unicode, (*fields, *fields.values()))):
             raise ConfigurationError("`form` must be a mapping of names to values, all of them valid str")
         if file is not None and not isinstance(file, InputFile):
             raise ConfigurationError(f"`file` must be an InputFile, got {type(file).__name__}")
         return cls(dict(fields), file)
-
-
-def _is_field(field: tuple[object, object]) -> bool:
-    try:
-        return all(isinstance(text, str) and text.encode() is not None for text in field)
-    except UnicodeEncodeError:
-        return False  # Half of a surrogate pair.
 
 
 def json_body(data: bytes, seconds: float) -> aiohttp.Payload:

@@ -7,7 +7,7 @@ from typing import Final
 
 _log: Final = logging.getLogger("dify_async")
 
-_SHORTEST_RUN: Final = 5.0
+SHORTEST_RUN: Final = 5.0
 """Seconds that a run must have taken to be judged."""
 
 _BURST: Final = 1.5
@@ -25,7 +25,7 @@ def is_buffered(seconds: float, silence: float, spread: float) -> bool:
         silence: Seconds that somebody waited for the response and its first event.
         spread: Seconds from the first event to the last.
     """
-    return seconds >= _SHORTEST_RUN and spread <= max(_BURST, seconds / 10) and silence >= seconds / 2
+    return seconds >= SHORTEST_RUN and spread <= max(_BURST, seconds / 10) and silence >= seconds / 2
 
 
 def warn_of_buffering(operation: str, seconds: float) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dify_async._http.api import Api
+from dify_async._http.loop_state import LEAVING
 from dify_async._http.request import Request
-from dify_async._http.transport import LEAVING, IncomingResponse
+from dify_async._http.response import IncomingResponse
 from dify_async._streaming.reader import EventReader
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import Progress

@@ -12,7 +12,7 @@ import attrs
 from dify_async._http.api import Api
 from dify_async._http.auth import AuthHeaders
 from dify_async._http.request import Request
-from dify_async._http.transport import IncomingResponse
+from dify_async._http.response import IncomingResponse
 from dify_async.errors import ApiError, DecodeError, DifyError, NotFound, TooLarge, TransportError
 from dify_async.events import (
     Event,

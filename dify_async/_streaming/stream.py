@@ -6,19 +6,21 @@ import asyncio
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api, quoted_words
+from dify_async._http.api import Api
 from dify_async._http.auth import AuthHeaders
+from dify_async._http.loop_state import LoopState
+from dify_async._http.odd_responses import quoted_words
 from dify_async._http.request import Request
-from dify_async._http.transport import IncomingResponse, LoopState
+from dify_async._http.response import IncomingResponse
 from dify_async._http.transport_errors import idle_timeout
-from dify_async._streaming.buffering import is_buffered, warn_of_buffering
+from dify_async._streaming.buffering import SHORTEST_RUN, is_buffered, warn_of_buffering
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
@@ -87,6 +89,10 @@ class _State(enum.Enum):
     """There is no stream of the run at the moment, and one is looked for."""
     OVER = enum.auto()
     CLOSED = enum.auto()
+
+
+_NOT_OPEN: Final = frozenset({_State.NEW, _State.CLOSED})
+"""States in which there is nothing to read or to close."""
 
 
 class EventStream(Generic[EventT_co, ResultT_co]):
@@ -332,7 +338,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         except TooLarge as error:
             self._fail(TooLarge(error.limit, **self._context()))
             return
-        self._receive(payloads)
+        if self._state is _State.CLOSED:
+            self._accumulate(payloads)  # Not delivered: they may tell the end of a run that was stopped.
+        else:
+            self._pending.extend(payloads)
         if self._first_event_at is None and payloads:
             self._first_event_at = self._loop.time()
             self._silence += self._first_event_at - now
@@ -350,15 +359,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             if self._api.transport.has_one_connection:
                 self._search_for(recovery.run_id)  # The record can be read only while there is no stream.
             event = await self._ask_for_record(recovery)
-            if event is not None:
-                self._receive([event])
-
-    def _receive(self, items: Sequence[bytes | Event]) -> None:
-        """Keep what has arrived for `take`. After `aclose` it is not delivered: it may tell the run's end."""
-        if self._state is _State.CLOSED:
-            self._accumulate([item for item in items if isinstance(item, bytes)])
-        else:
-            self._pending.extend(items)
+            if event is not None and self._state is not _State.CLOSED:
+                self._pending.append(event)
 
     async def _ask_for_record(self, recovery: Recovery) -> Event | None:
         """Return the run's last event if its record tells one; None if no connection is to be had."""
@@ -413,8 +415,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
-        seconds, first_at = self._progress.seconds, self._first_event_at
-        if seconds and first_at is not None and self._spec.is_ours and not self._is_resumed:
+        seconds, first_at = self._progress.seconds or 0.0, self._first_event_at
+        is_whole = self._spec.is_ours and not self._is_resumed
+        if is_whole and first_at is not None and seconds >= SHORTEST_RUN:
             self._check_buffering(seconds, asyncio.get_running_loop().time() - first_at)
         self._pending.clear()
         if self._reader is not None:
@@ -508,11 +511,6 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             "the stream was closed while it was being opened", **self._context()
         )
 
-    def _check_not_closed(self) -> None:
-        """Raise the error of a stream that was closed while it was being opened."""
-        if self._state is _State.CLOSED:
-            raise self._closed_early()
-
     def _redacted(self, text: str) -> str:
         return self._api.redactor(self._spec.request.secrets).text(text)
 
@@ -586,7 +584,9 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             async with asyncio.timeout(None) as entering:
                 self._entering = entering
                 self._loop_state = await self._slot.enter_async_context(transport.slot(self._api.auth.key))
-                self._check_not_closed()
+                # `aclose` may have closed the stream, meanwhile.
+                if self._state in _NOT_OPEN:
+                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 self._loop_state.streams.add(self)
                 if request.timeouts.total is not None:
                     self._total_deadline = self._loop.time() + request.timeouts.total
@@ -604,14 +604,15 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                     await self._api.upload_files(request)
                 response = await self._api.with_retries(request, self._open_once)
                 self._has_opened = True
-                self._check_not_closed()
+                if self._state in _NOT_OPEN:
+                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 limit = transport.settings.max_event_bytes
                 self._reader = EventReader(response, EventParser(limit))
                 if submit is not None:
                     await submit()
                 self._state = _State.OPEN
         except BaseException as exc:
-            was_closed = self._state is _State.CLOSED
+            was_closed = self._state in _NOT_OPEN
             if not was_closed:
                 self._state = _State.OPEN  # Nothing waits any more that `aclose` would have to end.
             await self.aclose()
@@ -624,7 +625,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
         # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
         # is cancelled by then, the run has started and must still be stopped.
-        self._check_not_closed()
+        if self._state is _State.CLOSED:
+            raise self._closed_early()
         assert self._loop_state is not None
         self._opening = self._loop_state.spawn(self._api.open(self._spec.request, headers))
         assert self._loop is not None
@@ -648,7 +650,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
         May be called by another task: a reader that waits ends at once.
         """
-        if self._state in {_State.NEW, _State.CLOSED}:
+        if self._state in _NOT_OPEN:
             return
         assert self._loop is not None
         if asyncio.get_running_loop() is not self._loop:
@@ -689,7 +691,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     async def close_with_client(self) -> None:
         """Leave the stream because its client is being closed: its reader gets an error."""
-        if self._state not in {_State.NEW, _State.CLOSED} and not self._progress.complete:
+        if self._state not in _NOT_OPEN and not self._progress.complete:
             self._failure = self._interrupted("the client was closed while the stream was open", None)
         await self.aclose()
 

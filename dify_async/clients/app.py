@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import attrs
 
 from dify_async._http.auth import KeyAuth, checked_base_url
+from dify_async._http.redaction import hidden
 from dify_async.clients._base import Client, make_api, resource
 from dify_async.resources.app.app import App
 from dify_async.resources.app.audio import Audio
@@ -92,6 +93,8 @@ class AppClient(Client):
         limiter: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
         max_event_bytes: int = 64 * 2**20,
     ) -> None:
+        api_key, base_url = hidden(api_key), hidden(base_url)
+        headers, proxy = hidden(headers), hidden(proxy)
         self._api = make_api(
             KeyAuth.for_app(api_key, user),
             base_url=checked_base_url(base_url, "DIFY_BASE_URL", CLOUD, "v1"),
@@ -118,5 +121,6 @@ class AppClient(Client):
         Raises:
             ConfigurationError: the key or the user is not valid.
         """
+        api_key = hidden(api_key)
         auth = KeyAuth.for_app(api_key, user if user is not None else self.user)
         return self._view(attrs.evolve(self._api, auth=auth))

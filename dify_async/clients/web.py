@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dify_async._http.auth import checked_base_url
 from dify_async._http.passport import PassportAuth, server_of
+from dify_async._http.redaction import hidden
 from dify_async.clients._base import Client, make_api, resource
 from dify_async.resources.app.audio import Audio
 from dify_async.resources.app.completions import Completions
@@ -104,6 +105,8 @@ class WebAppClient(Client):
         limiter: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
         max_event_bytes: int = 64 * 2**20,
     ) -> None:
+        passport, login_token, base_url = hidden(passport), hidden(login_token), hidden(base_url)
+        headers, proxy = hidden(headers), hidden(proxy)
         self._api = make_api(
             PassportAuth.of(app_code, user, passport, login_token),
             base_url=checked_base_url(base_url, "DIFY_WEB_BASE_URL", server_of(app_code) or WEB_CLOUD, "api"),

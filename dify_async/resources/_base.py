@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api, checked_options
+from dify_async._http.api import Api
+from dify_async._http.call_options import checked_options
 from dify_async._http.pager import Pager
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError

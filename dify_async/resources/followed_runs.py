@@ -8,6 +8,7 @@ from typing import Unpack
 import attrs
 
 from dify_async._http.api import Api
+from dify_async._http.redaction import hidden
 from dify_async._streaming.recovery import follow_request
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
@@ -119,6 +120,7 @@ class FollowedRuns(Resource):
             NotFound: there is no such run, or no such form.
             RateLimited: too many submissions within a minute (Web API, by address).
         """
+        form_token = hidden(form_token)
         api = self._api_of(run)
 
         async def submit() -> None:

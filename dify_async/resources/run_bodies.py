@@ -6,11 +6,12 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
-from dify_async._http.api import Api, checked_options
+from dify_async._http.api import Api
+from dify_async._http.call_options import checked_options
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.operation import Operation
@@ -39,8 +40,9 @@ def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Jso
         )
     given: dict[str, Json] = {}
     for name, value in inputs.items():
-        if isinstance(value, list) and any(isinstance(item, _FILES) for item in value):
-            given[name] = [item for item in value if item is not None]
+        items: Json = value
+        if isinstance(value, list) and any(isinstance(item, _FILES) for item in items):
+            given[name] = [item for item in items if item is not None]
         elif value is not None:
             given[name] = value
     body: dict[str, Json] = {"inputs": given}
@@ -48,10 +50,21 @@ def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Jso
         if value is not None:
             body[name] = value  # noqa: PERF403 - a comprehension is one more function in each call
     if files is not None:
-        if isinstance(files, str | bytes) or not isinstance(files, Iterable):
+        if isinstance(files, str | bytes | Mapping) or not isinstance(files, Iterable):
             raise ConfigurationError(f"`files` must be a list of files, got {type(files).__name__}")
-        body["files"] = [dict(file) if isinstance(file, Mapping) else file for file in files]
+        body["files"] = [_checked_file(file) for file in files if file is not None]
     return body
+
+
+def _checked_file(file: Any) -> Any:
+    if isinstance(file, Mapping):
+        return dict(cast(Mapping[str, Json], file))
+    if not isinstance(file, _FILES):
+        raise ConfigurationError(
+            f"`files` must contain InputFiles, uploaded files or objects in Dify's form, got "
+            f"{type(file).__name__}: pass a path as InputFile(...)"
+        )
+    return file
 
 
 def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | None) -> InputFile:

@@ -23,7 +23,7 @@ def client_view(
 
     @functools.wraps(method)
     def view(self: ClientT, /, *args: P.args, **kwargs: P.kwargs) -> ClientT:
-        return self._made_of(method(self.async_client, *args, **kwargs))
+        return self._made_of(method(self.async_client, *args, **kwargs))  # pyright: ignore[reportPrivateUsage]
 
     return view
 

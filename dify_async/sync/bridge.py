@@ -46,17 +46,19 @@ class Bridge:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a coroutine function in the event loop, and wait for its result.
+        """Run a coroutine function in the event loop, and wait for its result."""
+        return self.run(function(*args, **kwargs))
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop, and wait for its result.
 
         If the wait is interrupted, as by Ctrl-C, the coroutine is cancelled and has time to clean up.
         """
-        if threading.current_thread() is self._thread:
-            raise ConfigurationError(
-                "a blocking call in the event loop of the blocking clients would wait for itself: code that "
-                "runs there, such as a limiter, must use the clients of dify_async"
-            )
-        loop = self._running_loop()
-        coroutine = function(*args, **kwargs)
+        try:
+            loop = self._loop_for_call()
+        except BaseException:
+            coroutine.close()
+            raise
         done = threading.Event()
         tasks: list[asyncio.Task[T]] = []
 
@@ -98,6 +100,14 @@ class Bridge:
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(2 * _CLEAN_UP)
+
+    def _loop_for_call(self) -> asyncio.AbstractEventLoop:
+        if threading.current_thread() is self._thread:
+            raise ConfigurationError(
+                "a blocking call in the event loop of the blocking clients would wait for itself: code that "
+                "runs there, such as a limiter, must use the clients of dify_async"
+            )
+        return self._running_loop()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._is_ending:

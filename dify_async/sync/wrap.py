@@ -58,7 +58,9 @@ def blocking(
 
     @functools.wraps(method)
     def wait(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return current().call(method, self._wrapped, *args, **kwargs)
+        coroutine = method(self._wrapped, *args, **kwargs)
+        del args, kwargs  # They may contain secrets, and tools show the local variables of a traceback.
+        return current().run(coroutine)
 
     return wait
 

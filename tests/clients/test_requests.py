@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dify_async import errors
+from dify_async import InputFile, errors
 from dify_async.testing import FakeDify
-from tests.support.clients import app_client
+from tests.support.clients import app_client, web_client
 
 
 @pytest.mark.parametrize(
@@ -31,4 +32,23 @@ async def test_what_cannot_be_sent(fake_dify: FakeDify, arguments: dict[str, Any
     async with app_client(fake_dify) as client:
         with pytest.raises(errors.ConfigurationError, match=says):
             await client.request("POST", "/x", **arguments)
+    assert fake_dify.requests == []
+
+
+@pytest.mark.parametrize(
+    "files",
+    ["a.txt", b"x", 5, {"type": "image"}, ["a.txt"], [b"x"], [5], [Path("a.txt")], [[InputFile("a.txt")]]],
+    ids=repr,
+)
+@pytest.mark.parametrize("api", ["app", "web"])
+async def test_files_that_are_none(fake_dify: FakeDify, api: str, files: Any) -> None:
+    async with (app_client if api == "app" else web_client)(fake_dify) as client:
+        for call in (
+            lambda: client.workflows.run({}, files=files),
+            lambda: client.workflows.submit({}, files=files),
+            lambda: client.chat.send("hi", files=files),
+            lambda: client.completions.create({}, files=files),
+        ):
+            with pytest.raises(errors.ConfigurationError, match=r"`files` must .*got"):
+                await call()
     assert fake_dify.requests == []

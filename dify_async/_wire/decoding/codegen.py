@@ -25,6 +25,7 @@ For `TextChunk`, shortened:
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -144,7 +145,7 @@ def _lines(
         value = careful
         if slot.kind is datetime:
             value = f"second(v) if v.__class__ is int else {careful}"
-        elif isinstance(slot.kind, type) and issubclass(slot.kind, OpenEnum):
+        elif inspect.isclass(slot.kind) and issubclass(slot.kind, OpenEnum):
             members = _name(scope, slot.kind._value2member_map_)
             value = f"({members}.get(v) if v.__class__ is str else None) or {careful}"
         if not slot.nullable:

@@ -275,15 +275,16 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
         ValueError: The body is not valid JSON.
         StructureError: The JSON does not have the expected structure.
     """
+    answer: Any = None
     try:
         data = orjson.loads(payload)
-        answer: Any = _checking.get_structure_hook(kind)(data, kind)
-        is_foreign = data.__class__ is dict and data.keys().isdisjoint(_keys_of(cast(Any, kind)))
+        answer = _checking.get_structure_hook(kind)(data, kind)
+        is_right = data.__class__ is not dict or not data.keys().isdisjoint(_keys_of(cast(Any, kind)))
     except (ValueError, StructureError, _Inexact):
-        is_foreign = True
-    if is_foreign:
+        is_right = False
+    if not is_right:
         answer = _decode_slowly(kind, payload)
-    if isinstance(answer, Received):
+    if issubclass(get_origin(kind) or kind, Received):
         answer._payload = payload
     found: AnswerT = answer
     return found

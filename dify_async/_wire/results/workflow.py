@@ -30,7 +30,7 @@ class WorkflowAccumulator:
     """Accumulates the events of a workflow run; of a chatflow, those of its run."""
 
     progress: Progress = attrs.Factory(Progress)
-    _continue_on_pause: bool = attrs.field(default=False, kw_only=True)
+    _continue_on_pause: bool = attrs.field(default=False, kw_only=True, alias="continue_on_pause")
     _workflow_id: str | None = attrs.field(default=None, init=False)
     _price: Decimal | None = attrs.field(default=None, init=False)
     _has_task: bool = attrs.field(default=True, init=False)

@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack
 
 import attrs
 
-from dify_async._http.api import checked_options, header_secrets
+from dify_async._http.call_options import checked_options, header_secrets
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
@@ -217,11 +217,12 @@ class Chat(ChatOfBothApis):
         checked_options(options, operations.SEND_CHAT_MESSAGE, takes_user=api.auth.sends_user)
 
         async def run_row(row: str | Mapping[str, Any], _: str, attempts: AttemptCounter) -> ChatResult:
-            given = (
+            given: dict[str, Any] = (
                 {"query": row}
                 if isinstance(row, str)
                 else row_arguments(self.send, row, operations.SEND_CHAT_MESSAGE)
             )
-            return await Chat(api.observed_by(attempts)).send(**{**options, **given})
+            arguments: dict[str, Any] = {**options, **given}
+            return await Chat(api.observed_by(attempts)).send(**arguments)
 
         return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive)

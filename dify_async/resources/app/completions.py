@@ -7,7 +7,7 @@ from typing import Literal, Unpack
 
 import attrs
 
-from dify_async._http.api import checked_options
+from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json

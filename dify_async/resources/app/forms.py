@@ -8,6 +8,7 @@ from typing import Unpack
 import attrs
 
 from dify_async._http.api import Api
+from dify_async._http.redaction import hidden
 from dify_async._types import Json
 from dify_async.models import HumanInputForm
 from dify_async.operations import app as operations
@@ -20,6 +21,7 @@ async def submit_form(
     api: Api, form_token: str, inputs: Mapping[str, Json], action: str, options: AppCallOptions
 ) -> None:
     """Submit a form."""
+    form_token = hidden(form_token)
     await api.call(
         operations.SUBMIT_FORM,
         options,
@@ -44,6 +46,7 @@ class Forms(Resource):
             NotFound: there is no such form.
             FormClosed: the form was submitted already, or has expired (412).
         """
+        form_token = hidden(form_token)
         return await self._api.call(
             operations.GET_FORM, options, ids={"form_token": form_token}, secrets=(form_token,)
         )
@@ -67,4 +70,5 @@ class Forms(Resource):
             NotFound: there is no such form.
             RateLimited: too many submissions within a minute (Web API, by address).
         """
+        form_token = hidden(form_token)
         await submit_form(self._api, form_token, inputs, action, options)

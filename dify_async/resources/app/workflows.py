@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack
 
 import attrs
 
-from dify_async._http.api import checked_options, header_secrets, missing_user
+from dify_async._http.call_options import checked_options, header_secrets, missing_user
 from dify_async._http.observer import AttemptCounter
 from dify_async._http.pager import Pager
 from dify_async._streaming.recovery import fetch_record

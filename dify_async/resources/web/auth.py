@@ -9,6 +9,7 @@ import attrs
 
 from dify_async._http.auth import is_text
 from dify_async._http.passport import PassportAuth, received_token
+from dify_async._http.redaction import Secret, hidden
 from dify_async._types import Json
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError
@@ -26,10 +27,8 @@ class Auth(Resource):
     `login_with_code` return is kept by the client and used from the next call on.
     """
 
-    _auth: PassportAuth = attrs.field(init=False, repr=False)
-
-    @_auth.default
-    def _auth_of_api(self) -> PassportAuth:
+    @property
+    def _auth(self) -> PassportAuth:
         assert isinstance(self._api.auth, PassportAuth)
         return self._api.auth
 
@@ -57,6 +56,7 @@ class Auth(Resource):
             AuthenticationFailed: the password is wrong, or there is no such account.
             NotSupportedByServer: the server is not of the enterprise edition.
         """
+        password = hidden(password)
         encoded = _encoded(password, "password")
         body = {"email": email, "password": encoded}
         return await self._log_in(operations.LOGIN, options, body, (password, encoded))
@@ -96,6 +96,7 @@ class Auth(Resource):
             ServerError: the token is unknown or older than five minutes (server 1.14).
             NotSupportedByServer: the server is not of the enterprise edition.
         """
+        code, token = hidden(code), hidden(token)
         encoded = _encoded(code, "code")
         body = {"email": email, "code": encoded, "token": token}
         return await self._log_in(operations.LOGIN_WITH_CODE, options, body, (code, encoded, token))
@@ -137,6 +138,7 @@ class Auth(Resource):
             BadRequest: the code or the token is wrong.
             NotSupportedByServer: the server is not of the enterprise edition.
         """
+        code, token = hidden(code), hidden(token)
         body = {"email": email, "code": code, "token": token}
         return await self._api.call(
             operations.CHECK_PASSWORD_RESET, options, json=body, secrets=(code, token)
@@ -154,6 +156,7 @@ class Auth(Resource):
             BadRequest: the token is wrong, or the password too weak.
             NotSupportedByServer: the server is not of the enterprise edition.
         """
+        token, new_password = hidden(token), hidden(new_password)
         body = {"token": token, "new_password": new_password, "password_confirm": new_password}
         await self._api.call(operations.RESET_PASSWORD, options, json=body, secrets=(token, new_password))
 
@@ -191,10 +194,10 @@ class Auth(Resource):
         return login
 
 
-def _encoded(text: str, name: str) -> str:
+def _encoded(text: str, name: str) -> Secret:
     if not is_text(text):  # The value is not shown.
         raise ConfigurationError(f"`{name}` must be a non-empty str")
-    return base64.b64encode(text.encode()).decode()
+    return Secret(base64.b64encode(text.encode()).decode())
 
 
 def _mail(email: str, language: str | None) -> dict[str, Json]:

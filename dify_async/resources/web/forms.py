@@ -7,7 +7,7 @@ from typing import Unpack
 import attrs
 
 from dify_async._http.passport import checked_token
-from dify_async._http.redaction import Secret
+from dify_async._http.redaction import Secret, hidden
 from dify_async.files import FileSource, InputFile
 from dify_async.models import UploadedFile, UploadToken
 from dify_async.operations import web as operations
@@ -31,6 +31,7 @@ class WebForms(Forms):
             NotFound: there is no such form.
             FormClosed: the form was submitted already, or has expired (412).
         """
+        form_token = hidden(form_token)
         return await self._api.call(
             operations.CREATE_FORM_UPLOAD_TOKEN,
             options,
@@ -61,6 +62,7 @@ class WebForms(Forms):
             Forbidden: the token is unknown or expired: request another.
             FileTooLarge: the file is larger than the server's limit.
         """
+        upload_token = hidden(upload_token)
         token = checked_token(upload_token, "upload_token")
         headers = {"Authorization": Secret(f"Bearer {token}"), **(options.get("extra_headers") or {})}
         given = input_file(file, name, mime_type)

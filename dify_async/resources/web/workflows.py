@@ -48,7 +48,9 @@ class WebWorkflows(FollowedRuns):
             StreamInterrupted: the stream was interrupted, and the run was not found again.
             TransportError: no connection, or a timeout expired.
         """
-        async with self.stream(inputs, files=files, **options) as run:
+        stream = self.stream(inputs, files=files, **options)
+        del options  # Its headers may be secrets, and tools show the local variables of a traceback.
+        async with stream as run:
             return await run.result()
 
     def stream(
@@ -98,4 +100,6 @@ class WebWorkflows(FollowedRuns):
             OutcomeUnknown: the connection broke before the run sent its id.
             TransportError: no connection, or a timeout expired.
         """
-        return await start(self.stream(inputs, files=files, **options))
+        stream = self.stream(inputs, files=files, **options)
+        del options
+        return await start(stream)
