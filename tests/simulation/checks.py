@@ -197,15 +197,17 @@ def _interruption(life: Life, story: Story) -> tuple[float, int] | None:
         found.append(story.interrupted)
     posts = requests(life, story, "start")
     total = story.plan.total
-    has_ended = story.left is None and posts and story.ended is not None
-    if total is not None and has_ended and posts[0].at + total <= story.ended[0]:
-        found.append((posts[0].at + total, posts[-1].step))
+    if total is not None and posts and story.left is None and story.ended is not None:
+        expires = posts[0].at + total
+        found += [(expires, posts[-1].step)] if expires <= story.ended[0] else []
     moments = [moment for moment in found if moment is not None]
     moments = [moment for moment in moments if story.ended is None or moment[1] <= story.ended[1]]
     return min(moments, key=lambda one: one[1], default=None)
 
 
 def _may_stop(life: Life, story: Story, run: Run, left: tuple[float, int] | None, stop: Logged) -> bool:
+    # The client takes a few steps to look at a record, or at a stream that it has attached to.
+    slack = 4 if requests(life, story, "follow", "record") else 0
     return (
         story.plan.call not in {"wait", "attach"}
         and life.plan.on_abandon == "stop"
@@ -213,8 +215,7 @@ def _may_stop(life: Life, story: Story, run: Run, left: tuple[float, int] | None
         and story.handle is None
         and left is not None
         and left[1] <= stop.step
-        # The client takes three steps to look at a stream that it has attached to.
-        and (run.end_arrived is None or run.end_arrived[1] >= left[1] - 3 * (len(run.streams) > 1))
+        and (run.end_arrived is None or run.end_arrived[1] >= left[1] - slack)
         and not (_gave_up(story) and _interruption(life, story) is None)
     )
 

@@ -160,7 +160,7 @@ class Session:
         method: str,
         url: URL,
         *,
-        data: bytes | None,
+        data: bytes | aiohttp.Payload | None,
         headers: dict[str, str],
         timeout: aiohttp.ClientTimeout,
         **_: object,
@@ -172,7 +172,7 @@ class Session:
         try:
             if self.closed:
                 raise RuntimeError("Session is closed")
-            body = json.loads(data) if data else None
+            body = json.loads(data.decode()) if data is not None else None
             reply = self._server.handle(Sent(method, url.path, dict(url.query), body, headers))
             if reply.refused:
                 key: Any = SimpleNamespace(host="dify", port=443, ssl=True, is_ssl=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
-_MOST_STEPS: Final = 100_000
+_MOST_STEPS: Final = 30_000
 """Steps of one simulated life; more are an endless loop."""
 
 
@@ -18,11 +19,11 @@ class Stuck(Exception):
 class VirtualLoop(asyncio.BaseEventLoop):
     """Deterministic: the same program takes the same steps, and an hour takes no time."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: float = 1000.0) -> None:
         super().__init__()
         self._selector = self  # `select` is called once in each step.
         self._clock_resolution = 1e-9
-        self._now = 1000.0
+        self._now = now
         self._at_step: dict[int, list[Callable[[], object]]] = defaultdict(list)
         self.steps = 0
         """Steps so far: orders what happens at the same time."""
@@ -63,6 +64,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def end(self) -> None:
         """End the loop as `asyncio.run` does: cancel all tasks, wait for them, and close all generators."""
+        with suppress(RuntimeError):  # A stop may be left from a task that ended when the loop was stopped.
+            self.run_until_complete(asyncio.sleep(0))
         tasks = asyncio.all_tasks(self)
         for task in tasks:
             task.cancel()

@@ -172,7 +172,7 @@ class Broadcast:
                 data = self._note(_PING, Moment(now, "ping", {}))
         self._send(data)
         if is_over:
-            self._timer = self._loop.call_at(moments[-1].at + _TAIL, self._response.finish)
+            self._timer = self._loop.call_at(max(now, moments[-1].at) + _TAIL, self._response.finish)
         elif now >= self._closes_at:
             self._response.finish()
         else:
@@ -263,6 +263,11 @@ class ScriptedServer:
             case "POST", ["workflows", "tasks", task_id, "stop"]:
                 return self._stop(task_id)
         raise AssertionError(f"unexpected request: {request}")
+
+    def lose_client(self) -> None:
+        """Forget the connections of a client whose process was killed; a new one may come."""
+        for run in self.runs:
+            run.streams.clear()
 
     def start(self, call: int) -> Run:
         """Start a run."""

@@ -7,6 +7,8 @@ from typing import Any, Final
 import attrs
 from hypothesis import strategies as st
 
+from tests.simulation.batches import BatchPlan
+from tests.simulation.passports import PassportPlan
 from tests.simulation.plans import CallPlan, Delivery, LifePlan, RunPlan
 
 SECONDS: Final = st.sampled_from([0.0, 0.0, 0.5, 1.0, 3.0, 9.0, 12.0, 20.0, 40.0])
@@ -101,3 +103,46 @@ lives = st.builds(
     attempts=st.integers(1, 3),
     seed=st.integers(0, 3),
 ).map(_alone)
+
+_SHORT: Final = st.sampled_from([0.0, 0.0, 1.0, 5.0])
+rows = st.builds(
+    RunPlan,
+    gaps=st.lists(_SHORT, max_size=2).map(tuple),
+    end=st.sampled_from(["succeeded", "succeeded", "succeeded", "failed", "error"]),
+    end_after=_SHORT,
+    reactions=_rarely((), st.sampled_from([("busy",), ("refused",), ("vanishes",), ("unavailable",)])),
+    headers_after=_SHORT,
+    delivery=deliveries,
+    followed=_rarely((), st.lists(followings, max_size=2).map(tuple)),
+    records=_rarely((), st.lists(_RECORDS, max_size=2).map(tuple)),
+)
+batches = st.builds(
+    BatchPlan,
+    rows=st.lists(rows, min_size=1, max_size=5).map(tuple),
+    concurrency=st.integers(1, 3),
+    ordered=st.booleans(),
+    kills=st.lists(st.integers(0, 60), max_size=3).map(tuple),
+    torn=_rarely(0, st.integers(1, 80)),
+    seconds=_SHORT,
+    rows_end=_rarely(None, st.tuples(st.integers(0, 4), st.sampled_from(["cancelled", "exception"]))),
+    limiter_cancels=_rarely(None, st.integers(0, 4)),
+    seed=st.integers(0, 3),
+)
+
+passports = st.builds(
+    PassportPlan,
+    starts=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.2, 1.0, 3.0]), min_size=1, max_size=6).map(tuple),
+    issues=_rarely(
+        (),
+        st.lists(
+            st.sampled_from(["valid", "invalid", "refused", "500", "503", "429", "404", "vanishes", "empty"]),
+            max_size=5,
+        ).map(tuple),
+    ),
+    after=st.sampled_from([0.0, 0.5, 4.0, 20.0]),
+    expire=_rarely((), st.lists(st.sampled_from([0.1, 0.5, 1.0, 4.5]), max_size=2).map(tuple)),
+    cancelled=_rarely(None, st.integers(0, 5)),
+    cancelled_after=st.sampled_from([0.0, 0.1, 0.5, 0.6]),
+    attempts=st.integers(1, 3),
+    seed=st.integers(0, 3),
+)
