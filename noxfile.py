@@ -16,7 +16,7 @@ def _install(session: nox.Session, *groups: str) -> None:
     session.install("--upgrade", "pip>=25.1")
     session.install("--editable", ".[cli]")
     for group in groups:
-        session.run("python", "-m", "pip", "install", "--quiet", "--group", group)
+        session.install("--group", group)
 
 
 @nox.session

@@ -19,8 +19,8 @@ from dify_async.models.files import extension_of
 FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | AsyncIterable[bytes]"
 """A path, bytes, a file opened in binary mode, or an async iterable of bytes."""
 
-FileInputs: TypeAlias = Sequence["InputFile | UploadedFile | RemoteFile | Mapping[str, Json]"]
-"""The `files` of a run."""
+FileInputs: TypeAlias = Sequence["InputFile | UploadedFile | RemoteFile | Mapping[str, Json] | None"]
+"""The `files` of a run. None in it is left out."""
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _MIME_TYPES: Final = mimetypes.MimeTypes()

@@ -5,59 +5,54 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
-import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, nullcontext
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, Literal, TypeAlias, TypeVar
-from urllib.parse import urlencode
+from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from dify_async._http.auth import Auth, AuthHeaders, NoAuth, fill_path, is_text
+from dify_async._http.auth import Auth, AuthHeaders, NoAuth
+from dify_async._http.call_options import checked_options, header_secrets, missing_user
 from dify_async._http.download import save_body
+from dify_async._http.headers import checked_headers
+from dify_async._http.loop_state import LoopState
 from dify_async._http.observer import Observer
-from dify_async._http.redaction import Redactor, Secret, hidden
+from dify_async._http.odd_responses import described, quoted_words
+from dify_async._http.paths import fill_path, query_text
+from dify_async._http.redaction import Redactor, hidden
 from dify_async._http.request import Request, Response
+from dify_async._http.response import IncomingResponse
 from dify_async._http.retry import decide
-from dify_async._http.transport import USER_AGENT, IncomingResponse, LoopState, Transport, checked_headers
+from dify_async._http.transport import USER_AGENT, Transport
 from dify_async._http.uploads import Form
 from dify_async._types import Json
 from dify_async._wire.api_errors import error_from_response
 from dify_async._wire.body import written
 from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
-from dify_async._wire.error_bodies import read_words
 from dify_async._wire.operation import Operation
-from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import (
     ApiError,
     ConfigurationError,
     DecodeError,
     DifyError,
-    RunFailed,
     TotalTimeout,
     Unauthorized,
 )
 from dify_async.files import InputFile
-from dify_async.models import ChatResult, CompletionResult, UploadedFile, WorkflowResult
-from dify_async.models._base import parse_json
+from dify_async.models import UploadedFile
 from dify_async.operations.app import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
 
 AnswerT = TypeVar("AnswerT")
 T = TypeVar("T")
-AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
 _log: Final = logging.getLogger("dify_async")
 
-_PATH: Final = re.compile(r"/(?!/)[!-~]*")
-"""A path as it stands in a request line. Two slashes at its start would make it an address."""
 
 _STREAM_HEADERS: Final = {
     "Accept": "text/event-stream",
@@ -207,12 +202,15 @@ class Api:
             data = Form.of(form or {}, file)
         elif json is not None:
             headers = {"Content-Type": "application/json", **headers}
-            data, files = _json_data(json, {}, operation)
+            try:
+                data, files = written(json, {})
+            except TypeError as exc:
+                raise _not_json(exc, operation) from None
         place = path if path is not None else operation.path
         if ids:
             place = fill_path(place, ids, operation.name)
         url = self.transport.settings.base_url + place
-        if query and (text := _query_text(query)):
+        if query and (text := query_text(query)):
             url += f"&{text}" if "?" in place else f"?{text}"
         return Request(
             operation=operation,
@@ -242,9 +240,9 @@ class Api:
             response = await self.transport.send(request, headers.values, read_timeout=read_timeout)
             if not 200 <= response.status < 300:
                 error = await self.error_from(response, request)
-                is_repeated_delete = request.operation.method == "DELETE" and request.attempts > 1
-                if error.status == 404 and is_repeated_delete:
-                    return Response(204, response.headers, b"")  # The previous attempt succeeded after all.
+                if error.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
+                    # A previous attempt has deleted it, only its response was lost.
+                    return Response(204, response.headers, b"")
                 raise error
             if save_to is not None:
                 await save_body(response, save_to)
@@ -254,7 +252,8 @@ class Api:
 
         try:
             async with asyncio.timeout(request.timeouts.total):
-                await self.upload_files(request)
+                if request.files:
+                    await self.upload_files(request)
                 return await self.with_retries(request, send)
         except TimeoutError:
             raise self.total_timeout(request) from None
@@ -280,13 +279,12 @@ class Api:
         )
         if not 200 <= response.status < 300:
             raise await self.error_from(response, request)
-        # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
-        if response.content_type != "text/html" and "json" not in response.content_type:
-            response.disable_read_timeout()
+        if response.may_stream:
             return response
         limit = self.transport.settings.max_event_bytes
-        complete = Response(response.status, response.headers, await response.read(limit))
-        raise self._decode_error(None, complete, request)
+        # No variable for the body: tracebacks that show local variables would show a secret in it.
+        received = Response(response.status, response.headers, await response.read(limit))
+        raise self._decode_error(None, received, request)
 
     async def with_retries(self, request: Request, send: Callable[[AuthHeaders], Awaitable[T]]) -> T:
         """Call `send` with credentials until it succeeds, or must not be repeated: the only retry loop.
@@ -336,10 +334,12 @@ class Api:
 
     async def upload_files(self, request: Request) -> None:
         """Upload the files in a request's body as its end user, and write the body with their ids."""
-        if request.files:
-            uploaded = {file: await self._upload(file, request) for file in request.files}
-            request.data, _ = _json_data(request.body, uploaded, request.operation)
-            request.body, request.files = None, []
+        uploaded = {file: await self._upload(file, request) for file in request.files}
+        try:
+            request.data, _ = written(request.body, uploaded)
+        except TypeError as exc:
+            raise _not_json(exc, request.operation) from None
+        request.body, request.files = None, []
 
     async def _upload(self, file: InputFile, request: Request) -> UploadedFile:
         # A new passport may belong to another end user, so credentials come before what is remembered.
@@ -369,14 +369,9 @@ class Api:
         state = await self.transport.loop_state()
         return state.locks.setdefault(key, asyncio.Lock())
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncGenerator[LoopState, None]:
+    def slot(self) -> AbstractAsyncContextManager[LoopState]:
         """Hold one of the concurrency slots for runs, and the client's `limiter`."""
-        state = await self.transport.loop_state()
-        settings = self.transport.settings
-        slots = self.transport.slots_of(state, self.auth.key)
-        async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
-            yield state
+        return self.transport.slot(self.auth.key)
 
     # Errors
 
@@ -388,15 +383,6 @@ class Api:
         """Return what masks the secrets of a call and of its client."""
         headers = self.defaults.headers.values()
         return Redactor([*self.auth.secrets, *headers, *self.transport.secrets, *secrets])
-
-    def run_error(
-        self, result: AnyResult, operation: Operation[Any], *, secrets: tuple[str, ...] = (), **known: Any
-    ) -> RunFailed | None:
-        """Return the error of a run that did not succeed, or None."""
-        error = error_from_result(result, **known, **self.context(operation))
-        if error is not None:
-            error.args = tuple(map(self.redactor(secrets).text, error.args))
-        return error
 
     async def error_from(self, response: IncomingResponse, request: Request) -> ApiError:
         """Return the error that a response means, and close its connection."""
@@ -427,7 +413,7 @@ class Api:
             text = f"the response does not have the expected shape: {error}"
         else:
             expected = "JSON" if error is not None else "an event stream"
-            text = quoted_words(f"expected {expected}, got {_described(response)}", response.body)
+            text = quoted_words(f"expected {expected}, got {described(response)}", response.body)
         return DecodeError(
             redactor.text(text),
             raw=redactor.data(response.body),
@@ -435,136 +421,5 @@ class Api:
         )
 
 
-def checked_options(
-    options: Mapping[str, Any], operation: Operation[Any], *, takes_user: bool, method: str | None = None
-) -> AppRunOptions:
-    """Return the options of a call. `method` names it in errors; None means the resource's method that runs.
-
-    Raises:
-        TypeError: an option is unknown.
-        ConfigurationError: an option has a value of the wrong type.
-    """
-    known = {"timeout", "retry", "extra_headers"}
-    if takes_user:
-        known.add("user")
-    if operation.starts_run:
-        known.add("extra_body")
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise TypeError(
-            f"{method or _calling_method()}() got an unexpected keyword argument {unknown[0]!r}; "
-            f"its options are {', '.join(sorted(known))}"
-        )
-    user, body = options.get("user"), options.get("extra_body")
-    if user is not None and not is_text(user):
-        raise ConfigurationError(
-            f"`user` must be a non-empty str, got {user!r:.100}", operation=operation.name
-        )
-    if body is not None and not isinstance(body, Mapping):
-        raise ConfigurationError(
-            f"`extra_body` must be a mapping, got {type(body).__name__}", operation=operation.name
-        )
-    return options  # type: ignore[return-value]
-
-
-def missing_user(operation: Operation[Any]) -> ConfigurationError:
-    """Return the error of a call that needs an end user."""
-    return ConfigurationError(
-        "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
-        "client.for_user(...) or DIFY_USER",
-        operation=operation.name,
-        about_client=True,
-    )
-
-
-def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the values of a call's `extra_headers` that no error shows: all but those of trace headers."""
-    headers = dict(options.get("extra_headers") or {})
-    return tuple(Secret(value) for name, value in headers.items() if not name.lower().startswith("x-trace-"))
-
-
-def _calling_method() -> str:
-    """Return the name of the resource's method that is being called, for an error."""
-    frame = sys._getframe()
-    while frame.f_back is not None and not (
-        frame.f_globals.get("__name__", "").startswith("dify_async.resources.")
-        and frame.f_code.co_qualname.count(".") == 1
-    ):
-        frame = frame.f_back
-    return frame.f_code.co_qualname
-
-
-def _json_data(
-    json: Json, uploaded: Mapping[InputFile, UploadedFile], operation: Operation[Any]
-) -> tuple[bytes, list[InputFile]]:
-    try:
-        return written(json, uploaded)
-    except TypeError as exc:
-        raise ConfigurationError(
-            f"the body cannot be sent as JSON: {exc}", operation=operation.name
-        ) from None
-
-
-def _query_text(query: Mapping[str, Any]) -> str:
-    if not isinstance(query, Mapping):
-        raise ConfigurationError(f"`params` must be a mapping of names to values, got {type(query).__name__}")
-    pairs: list[tuple[str, Any]] = []
-    for name, value in query.items():
-        values: Iterable[Any] = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
-        pairs += [(name, _query_value(one)) for one in values if one is not None]
-    try:
-        return urlencode(pairs)
-    except UnicodeEncodeError:
-        raise ConfigurationError(
-            f"query parameters (params) must be valid Unicode, got {dict(pairs)!r:.200}"
-        ) from None
-
-
-def _query_value(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def custom_request(method: str, path: str) -> tuple[Operation[bytes], str]:
-    """Return the operation and the path of a request to an endpoint without a method.
-
-    Raises:
-        ConfigurationError: the method or the path is not valid.
-    """
-    if not isinstance(method, str) or not method.isalpha() or not method.isascii():
-        raise ConfigurationError(f"`method` must be an HTTP method such as 'GET', got {method!r:.100}")
-    if not isinstance(path, str) or "://" in path.partition("?")[0]:
-        raise ConfigurationError(f"`path` must be relative to base_url, such as '/info', got {path!r:.100}")
-    path = path if path.startswith("/") else f"/{path}"
-    if not _PATH.fullmatch(path):
-        raise ConfigurationError(
-            f"`path` must be ASCII without spaces, got {path!r:.100}: pass query parameters by params=, and "
-            "escape other characters by urllib.parse.quote"
-        )
-    method = method.upper()
-    return Operation(method, path.partition("?")[0], bytes, method not in {"POST", "PATCH"}), path
-
-
-def _described(response: Response) -> str:
-    kind = response.headers.get("Content-Type", "")
-    if "html" in kind or response.body.lstrip()[:1] == b"<":
-        return "a web page; base_url probably points to Dify's web app or a proxy instead of its API"
-    if not response.body:
-        return "an empty body"
-    return "JSON" if "json" in kind and _is_json(response.body) else "something else, or an incomplete body"
-
-
-def quoted_words(start: str, body: bytes) -> str:
-    """Return `start` followed by the code and message of a JSON body, if it is one."""
-    words = read_words(body)
-    text = words.quoted("") if words.is_json else ""
-    return f"{start}: {text}" if text else start
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        parse_json(body)
-    except ValueError:
-        return False
-    return True
+def _not_json(exc: TypeError, operation: Operation[Any]) -> ConfigurationError:
+    return ConfigurationError(f"the body cannot be sent as JSON: {exc}", operation=operation.name)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Hashable, Mapping
 from typing import Any, Final, Protocol, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 from yarl import URL
@@ -97,12 +97,12 @@ class Auth(Protocol):
 class NoAuth:
     """No credentials: for questions that any server answers to anybody."""
 
-    user = None
-    sends_user = False
-    key = None
-    secrets: list[str] = attrs.field(factory=list[str], init=False)
+    user: str | None = None
+    sends_user: bool = False
+    key: Hashable = None
+    secrets: list[str] = attrs.field(factory=list[str])
 
-    def for_user(self, _: str) -> Self:
+    def for_user(self, user: str) -> Self:  # noqa: ARG002 - part of the protocol
         """Return itself: there is no end user."""
         return self
 
@@ -119,33 +119,28 @@ class NoAuth:
 class KeyAuth:
     """An API key, and for apps the end user it is used for."""
 
-    api_key: Secret
+    key: Secret
     user: str | None
-    _headers: AuthHeaders = attrs.field(init=False, repr=False, eq=False)
-
-    @_headers.default
-    def _authorization(self) -> AuthHeaders:
-        return AuthHeaders({"Authorization": Secret(f"Bearer {self.api_key}")})
+    _headers: AuthHeaders = attrs.field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=attrs.Factory(
+            lambda self: AuthHeaders({"Authorization": Secret(f"Bearer {self.key}")}), takes_self=True
+        ),
+    )
 
     @classmethod
     def for_app(cls, api_key: str | None, user: str | None) -> Self:
         """Return credentials from the arguments, or from `DIFY_API_KEY` and `DIFY_USER`."""
         return cls(checked_key(api_key, "DIFY_API_KEY", "app-"), checked_user(user))
 
-    @property
-    def sends_user(self) -> bool:
-        """Return True: the Service API expects the end user in its requests."""
-        return True
-
-    @property
-    def key(self) -> Hashable:
-        """Return the API key."""
-        return self.api_key
+    sends_user = True
 
     @property
     def secrets(self) -> list[str]:
         """Return the API key."""
-        return [self.api_key]
+        return [self.key]
 
     def for_user(self, user: str) -> Self:
         """Return the same key for another end user."""
@@ -251,12 +246,3 @@ def _ascii_host(host: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise ConfigurationError("`base_url` must contain a valid host name")
     return name
-
-
-def fill_path(path: str, ids: Mapping[str, str], operation: str) -> str:
-    """Insert ids into a path, percent-encoded. Ids that would change the path are rejected."""
-    for name, value in ids.items():
-        if not is_text(value) or value in {".", ".."}:
-            raise ConfigurationError(f"`{name}` must be an id, got {value!r:.100}", operation=operation)
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    return path

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
-from dify_async._http.transport import IncomingResponse
+from dify_async._http.response import IncomingResponse
 from dify_async.errors import ConfigurationError
 
 P = ParamSpec("P")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
 from multidict import CIMultiDict
@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 _SHORTEST: Final = 6
 """Shorter secrets are not masked: they occur in ordinary words."""
 
+_SECRET_SETTINGS: Final = {"api_key", "passport", "login_token", "base_url", "headers", "proxy"}
 _MASK: Final = "***"
 _ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 
@@ -34,11 +35,17 @@ def hidden(value: T) -> T:
     For arguments: tools that print the local variables of a traceback show them, too.
     """
     found: Any = value
-    if isinstance(found, str):
-        found = Secret(found)
-    elif isinstance(found, Mapping):
-        found = {name: hidden(one) for name, one in found.items()}
+    if isinstance(value, str):
+        found = Secret(value)
+    elif isinstance(value, Mapping):
+        items = cast(Mapping[Any, Any], value)
+        found = {name: hidden(one) for name, one in items.items()}
     return found  # type: ignore[no-any-return]
+
+
+def hidden_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a client, those that may contain secrets as `Secret`."""
+    return {name: hidden(value) if name in _SECRET_SETTINGS else value for name, value in settings.items()}
 
 
 class Redactor:

@@ -7,33 +7,32 @@ import atexit
 import functools
 import os
 import platform
-import re
-import select
-import socket
 import ssl as tls
 import weakref
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import AsyncGenerator, Hashable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Final
 from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
-import attrs
 from yarl import URL
 
+from dify_async._http.connection_settings import ConnectionSettings
+from dify_async._http.connector import Connector, send_once
 from dify_async._http.lifecycle import (
     close_soon,
     close_with_loop,
     discard_session,
     forget_in_forked_children,
 )
-from dify_async._http.proxy import Proxy, proxy_at, proxy_for
-from dify_async._http.redaction import Secret, hidden
+from dify_async._http.loop_state import LoopState
+from dify_async._http.proxy import proxy_for
 from dify_async._http.request import Request
-from dify_async._http.transport_errors import MAPPED, reason_of, transport_error_from
-from dify_async._http.uploads import Form, form_body, json_body
+from dify_async._http.response import IncomingResponse
+from dify_async._http.transport_errors import MAPPED, transport_error_from
+from dify_async._http.uploads import LARGE, Form, form_body, json_body
 from dify_async._version import __version__
-from dify_async.errors import ConfigurationError, TooLarge
+from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
 from dify_async.models import UploadedFile
 
@@ -41,237 +40,13 @@ USER_AGENT: Final = (
     f"dify-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 )
 
-LEAVING: Final = 2.0
-"""Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
-
 _KEEP_ALIVE: Final = 1.5
 """Seconds that an idle connection is kept. A stock server closes it at 2.0 (recording:
 `_connection_level`).
 """
 
-_PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 5}
-"""TCP keep-alive: seconds until the first probe, seconds between two, and the number of unanswered probes
-after which the connection is lost."""
-
 _READ_BUFFER: Final = 2**16
 _LONGEST_HEADER: Final = 2**16
-
-Limiter: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
-
-
-def _positive_int(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"`{attribute.name}` must be an int of 1 or more, got {value!r:.100}")
-
-
-def _callable_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not callable(value):
-        raise ConfigurationError(
-            f"`{attribute.name}` must be a callable that returns an async context manager, got {value!r:.100}"
-        )
-
-
-def _session_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, aiohttp.ClientSession):
-        raise ConfigurationError(
-            f"`{attribute.name}` must be an aiohttp.ClientSession, got {type(value).__name__}"
-        )
-    if value.closed:
-        raise ConfigurationError("`session` is closed: pass one that is open")
-    if value.auth is not None:
-        raise ConfigurationError(
-            "`session` must not have auth=: it would replace the Authorization header of Dify"
-        )
-    if "Content-Type" in value.headers:
-        raise ConfigurationError(
-            "`session` must not have a Content-Type header: uploads would be sent with it"
-        )
-
-
-def _context_or_bool(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not isinstance(value, (bool, tls.SSLContext)):
-        raise ConfigurationError(
-            f"`{attribute.name}` must be an ssl.SSLContext or a bool, got {type(value).__name__}"
-        )
-
-
-def _trace_configs(value: object) -> tuple[aiohttp.TraceConfig, ...]:
-    found = tuple(value) if isinstance(value, Iterable) else (value,)
-    if not all(isinstance(one, aiohttp.TraceConfig) for one in found):
-        raise ConfigurationError("`trace_configs` must be a list of aiohttp.TraceConfig")
-    return found
-
-
-def _proxy_setting(value: object) -> Secret | None:
-    if value is None:
-        return None
-    proxy_at(value, "proxy=")
-    return Secret(value)
-
-
-@attrs.frozen(kw_only=True)
-class ConnectionSettings:
-    """How a client connects to its server."""
-
-    base_url: str
-    max_concurrent: int = attrs.field(default=100, validator=_positive_int)
-    session: aiohttp.ClientSession | None = attrs.field(default=None, validator=_session_or_none)
-    proxy: str | None = attrs.field(default=None, converter=_proxy_setting)
-    ssl: tls.SSLContext | bool | None = attrs.field(default=None, validator=_context_or_bool)
-    trace_configs: Sequence[aiohttp.TraceConfig] = attrs.field(default=(), converter=_trace_configs)
-    limiter: Limiter | None = attrs.field(default=None, validator=_callable_or_none)
-    max_event_bytes: int = attrs.field(default=64 * 2**20, validator=_positive_int)
-
-    def __getstate__(self) -> dict[str, Any]:
-        unpicklable = {
-            "session": self.session is not None,
-            "ssl": isinstance(self.ssl, tls.SSLContext),
-            "trace_configs": bool(self.trace_configs),
-            "limiter": self.limiter is not None,
-        }
-        for name, is_set in unpicklable.items():
-            if is_set:
-                raise ConfigurationError(
-                    f"a client with {name}= cannot be pickled: create it in the process that uses it"
-                )
-        return {field.name: getattr(self, field.name) for field in attrs.fields(ConnectionSettings)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-
-
-class OpenStream(Protocol):
-    """A stream that must be closed before the session is."""
-
-    async def close_with_client(self) -> None:
-        """Stop the run, and let its reader end with an error."""
-        ...
-
-
-@attrs.define(eq=False)
-class LoopState:
-    """The state of a client in one event loop."""
-
-    session: aiohttp.ClientSession
-    proxy: Proxy | None
-    ssl: tls.SSLContext | bool
-    closing: AsyncGenerator[None, None]
-    """Closes the session; the event loop does so at its end."""
-    dropped: weakref.finalize[Any, Any]
-    """Closes the session when nothing refers to the client any more."""
-    slots: dict[Hashable, asyncio.Semaphore] = attrs.Factory(dict[Hashable, asyncio.Semaphore])
-    """Concurrency slots, by API key or app."""
-    locks: WeakKeyDictionary[object, asyncio.Lock] = attrs.Factory(WeakKeyDictionary[object, asyncio.Lock])
-    """Held while something is fetched that many may share: the upload of a file, the passport of a user."""
-    tasks: set[asyncio.Task[Any]] = attrs.Factory(set[asyncio.Task[Any]])
-    """Background tasks."""
-    streams: set[OpenStream] = attrs.Factory(set[OpenStream])
-    """Streams that are open."""
-
-    def spawn(self, work: Any) -> asyncio.Task[Any]:
-        """Start a task and keep it until it ends: an event loop keeps only weak references to its tasks."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
-
-    async def finish(self) -> None:
-        """Close open streams, and wait for background tasks: at most as long as leaving a run may take.
-
-        What a custom limiter raises hinders no other stream, and is raised at the end.
-        """
-        closing = (stream.close_with_client() for stream in list(self.streams))
-        ends = await asyncio.gather(*closing, return_exceptions=True)
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=LEAVING)
-        for end in ends:
-            if end is not None:
-                raise end
-
-
-@attrs.frozen(eq=False)
-class IncomingResponse:
-    """A response whose headers have arrived, and whose body is read in chunks."""
-
-    status: int
-    headers: Mapping[str, str]
-    _response: aiohttp.ClientResponse = attrs.field(repr=False)
-    _request: Request = attrs.field(repr=False)
-
-    @property
-    def content_type(self) -> str:
-        """The media type without parameters, in lower case."""
-        return self._response.content_type
-
-    async def read_chunk(self) -> bytes:
-        """Return what has arrived, or wait for more. Empty at the end of the body.
-
-        Raises:
-            Interrupted: `interrupt` was called.
-            TransportError: the connection broke, or `Timeouts.read` expired.
-        """
-        try:
-            return await self._response.content.readany()
-        except Interrupted:
-            raise
-        except MAPPED as exc:
-            error = transport_error_from(exc, self._request)
-            raise error from error.__cause__
-
-    async def read(self, limit: int) -> bytes:
-        """Return the whole body.
-
-        Raises:
-            TransportError: the connection broke, or `Timeouts.read` expired.
-            TooLarge: the body has more bytes than `limit`.
-        """
-        chunks: list[bytes] = []
-        size = 0
-        content = self._response.content
-        try:
-            while chunk := await content.readany():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    raise TooLarge(limit, operation=self._request.operation.name)  # noqa: TRY301 - closed below
-        except MAPPED as exc:
-            self._response.close()
-            error = transport_error_from(exc, self._request)
-            raise error from error.__cause__
-        except BaseException:
-            self._response.close()
-            raise
-        return b"".join(chunks)
-
-    def disable_read_timeout(self) -> None:
-        """Read the body without the timeout under which the headers were awaited."""
-        connection = self._response.connection
-        if connection is not None and connection.protocol is not None:
-            connection.protocol.read_timeout = None
-            connection.protocol.start_timeout()  # Stops the timer that runs.
-
-    def interrupt(self) -> None:
-        """Let the task that waits in `read_chunk` raise `Interrupted`."""
-        self._response.content.set_exception(Interrupted())
-
-    def take_buffered(self) -> bytes:
-        """Return what has arrived and was not read, also behind an error."""
-        # aiohttp raises a stored error before it hands out its buffer, so the error is removed first.
-        content = self._response.content
-        if content.exception() is not None:
-            content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-        return content.read_nowait()
-
-    def close(self) -> None:
-        """Close the connection. It is not drained: the server may keep a stream open for minutes."""
-        self._response.close()
-
-
-class Interrupted(RuntimeError):
-    """Waiting for a chunk was ended by `IncomingResponse.interrupt`."""
 
 
 class Transport:
@@ -330,12 +105,21 @@ class Transport:
     async def loop_state(self) -> LoopState:
         """Return the state in the running event loop; create it at the first call there."""
         if self.closed:
-            raise ConfigurationError(
-                "the client is closed: create another, or open it again with `async with`",
-                about_client=True,
-            )
+            raise _client_closed()
         state = self._states.get(asyncio.get_running_loop())
         return state if state is not None else await self._new_state(asyncio.get_running_loop())
+
+    @asynccontextmanager
+    async def slot(self, key: Hashable) -> AsyncGenerator[LoopState, None]:
+        """Hold one of the concurrency slots of an API key or app, and the client's `limiter`."""
+        state = None if self.closed else self._states.get(asyncio.get_running_loop())
+        state = state or await self.loop_state()
+        settings = self.settings
+        slots = state.slots.get(key) or self.slots_of(state, key)
+        async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
+            if self.closed:  # By another task, while this one waited.
+                raise _client_closed()
+            yield state
 
     def forget(self) -> dict[asyncio.AbstractEventLoop, LoopState]:
         """Drop all state without closing it, and return it."""
@@ -354,9 +138,9 @@ class Transport:
         try:
             await state.finish()
         finally:
-            self._states.pop(loop, None)
-            state.dropped.detach()
-            await state.closing.aclose()
+            if self._states.pop(loop, None) is not None:  # Otherwise another task closes it too.
+                state.dropped.detach()
+                await state.closing.aclose()
 
     async def send(
         self,
@@ -378,26 +162,27 @@ class Transport:
         proxy = state.proxy
         is_tunnelled = request.url.startswith("https:")
         seconds = request.timeouts.read
-        async with (
-            form_body(request.data, seconds)
-            if isinstance(request.data, Form)
-            else nullcontext(request.data and json_body(request.data, seconds)) as data
-        ):
+        headers = {**credentials, **request.headers}
+        if proxy is not None and not is_tunnelled:
+            headers |= proxy.headers
+        body: AbstractAsyncContextManager[aiohttp.Payload | None]
+        if isinstance(request.data, Form):
+            body = form_body(request.data, seconds)
+        elif request.data is None:
+            body = nullcontext(None)
+        elif len(request.data) > LARGE:
+            body = nullcontext(json_body(request.data, seconds))
+        else:
+            # Not plain bytes, which would be a local variable of aiohttp: they may contain a password.
+            body = nullcontext(aiohttp.BytesPayload(request.data, content_type="application/json"))
+        async with body as data:
             try:
                 response = await state.session.request(
                     request.operation.method,
                     URL(request.url, encoded=True),
                     data=data,
                     # Plain strings: those who record requests do not know subclasses of str.
-                    headers={
-                        name: str(value)
-                        for headers in (
-                            credentials,
-                            request.headers,
-                            proxy.headers if proxy is not None and not is_tunnelled else {},
-                        )
-                        for name, value in headers.items()
-                    },
+                    headers=dict(zip(headers, map(str, headers.values()), strict=True)),
                     allow_redirects=False,
                     raise_for_status=False,
                     proxy=proxy.url if proxy is not None else None,
@@ -411,7 +196,15 @@ class Transport:
                 )
                 raise error from error.__cause__
         self.server_version = response.headers.get("X-Version", "")[:50] or self.server_version
-        return IncomingResponse(response.status, response.headers, response, request)
+        # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
+        may_stream = response.content_type != "text/html" and "json" not in response.content_type
+        if is_stream and response.status == 200 and may_stream:
+            # From here on whoever reads the stream watches it, and only while it is being read.
+            protocol = response.connection.protocol if response.connection is not None else None
+            if protocol is not None:
+                protocol.read_timeout = None
+                protocol.start_timeout()  # Stops the timer.
+        return IncomingResponse(response.status, response.headers, may_stream, response, request)
 
     async def _new_state(self, loop: asyncio.AbstractEventLoop) -> LoopState:
         self.discard_ended_loops()
@@ -421,16 +214,14 @@ class Transport:
         session = settings.session
         if session is None:
             session = aiohttp.ClientSession(
-                connector=_Connector(
-                    limit=0, keepalive_timeout=_KEEP_ALIVE, socket_factory=_keep_alive_socket
-                ),
+                connector=Connector(limit=0, keepalive_timeout=_KEEP_ALIVE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 read_bufsize=_READ_BUFFER,
                 max_line_size=_LONGEST_HEADER,
                 max_field_size=_LONGEST_HEADER,
                 trace_configs=list(settings.trace_configs),
-                middlewares=[_send_once],
+                middlewares=[send_once],
             )
         state: LoopState | None = None
 
@@ -444,7 +235,7 @@ class Transport:
         await anext(closing)
         ours = session if settings.session is None else None
         dropped = weakref.finalize(self, _close_dropped, loop, closing, ours)
-        dropped.atexit = False
+        dropped.atexit = False  # A loop that still runs then closes its streams first, and the session last.
         state = LoopState(session, proxy, self._ssl(), closing, dropped)
         # Another task may have been faster while this one waited.
         found = self._states.setdefault(loop, state)
@@ -470,6 +261,12 @@ class Transport:
         return True
 
 
+def _client_closed() -> ConfigurationError:
+    return ConfigurationError(
+        "the client is closed: create another, or open it again with `async with`", about_client=True
+    )
+
+
 _transports: Final[WeakSet[Transport]] = WeakSet()
 
 
@@ -481,7 +278,7 @@ forget_in_forked_children(_forget_all)
 
 
 @atexit.register
-def _discard_all() -> None:
+def _discard_all_ended_loops() -> None:
     for transport in list(_transports):
         transport.discard_ended_loops()
 
@@ -491,7 +288,7 @@ def _close_dropped(
     closing: AsyncGenerator[None, None],
     session: aiohttp.ClientSession | None,
 ) -> None:
-    """Close the session of a client that was dropped without being closed."""
+    """Close the session of a client that was dropped."""
     if loop.is_closed():
         _discard(session)
     else:
@@ -502,7 +299,7 @@ def _discard(session: aiohttp.ClientSession | None) -> None:
     """Discard a session of ours whose event loop was closed by hand."""
     if session is not None and not session.closed:
         connector = session.connector
-        discard_session(session, list(connector.transports) if isinstance(connector, _Connector) else ())
+        discard_session(session, list(connector.transports) if isinstance(connector, Connector) else ())
 
 
 @functools.lru_cache(maxsize=64)
@@ -511,92 +308,3 @@ def _timeout(connect: float, read: float | None, is_ours: bool) -> aiohttp.Clien
         return aiohttp.ClientTimeout(total=None, connect=connect, sock_read=read)
     # In aiohttp `connect` includes waiting for the pool, which our sessions do not limit.
     return aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read)
-
-
-class _Connector(aiohttp.TCPConnector):
-    """A connector that does not reuse a connection which the server has closed, or sent data to, while idle.
-
-    The event loop may not have noticed either if it was busy. A run sent over such a connection would end
-    with an unknown outcome, or with an answer that belongs to another request.
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.transports: WeakSet[asyncio.BaseTransport] = WeakSet()
-        """Transports that have been used: a connection over one of them is reused."""
-
-    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        """Return a connection that is new, or usable."""
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            transport: Any = connection.transport
-            protocol: Any = connection.protocol
-            if transport not in self.transports:
-                self.transports.add(transport)
-                return connection
-            sock = transport.get_extra_info("socket")
-            is_usable = not (protocol.should_close or transport.is_closing() or sock is None)
-            # `select` cannot take file descriptors above 1023; Windows has no `poll`.
-            if is_usable and hasattr(select, "poll"):
-                poll = select.poll()
-                poll.register(sock, select.POLLIN)
-                is_usable = not poll.poll(0)
-            elif is_usable:
-                is_usable = not select.select([sock], [], [], 0)[0]
-            if is_usable:
-                return connection
-            connection.close()
-
-
-async def _send_once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating GET, PUT and DELETE by itself: some GETs of Dify call a model.
-
-    It does so after two kinds of errors, whatever caused them, so they are raised as a third.
-    """
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        raise aiohttp.ClientConnectionError(reason_of(exc)) from exc
-
-
-def _keep_alive_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Create a socket with TCP keep-alive probes.
-
-    A run may be silent for minutes. The probes keep firewalls and address translation from dropping the
-    connection, and detect a machine that is gone.
-    """
-    sock = socket.socket(*address[:3])
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _PROBES.items():
-        if hasattr(socket, name):  # Windows and macOS lack some; the system's setting applies there.
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return sock
-
-
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110: a token
-_HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
-
-
-def checked_headers(headers: object, name: str = "headers") -> dict[str, str]:
-    """Return headers as a dict of secrets. Errors show names, never values."""
-    try:
-        headers = items = hidden(dict(headers or {}))  # type: ignore[call-overload]
-    except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"`{name}` must be a mapping of header names to values, got {type(headers).__name__}"
-        ) from None
-    checked: dict[str, str] = {}
-    for key, value in items.items():
-        if not isinstance(key, str) or not _HEADER_NAME.fullmatch(key):
-            raise ConfigurationError(f"{key!r:.100} is not a valid header name: use letters, digits and '-'")
-        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or not _HEADER_VALUE.fullmatch(text):
-            raise ConfigurationError(
-                f"the header {key!r} must be a str without line breaks and control characters"
-            )
-        checked[key] = Secret(text)
-    return checked

@@ -21,6 +21,10 @@ _PIECE: Final = 2**16
 """Bytes that are read from a file, or written to a connection, in one go."""
 
 
+LARGE: Final = _PIECE
+"""Bytes of a body from which on writing it may have to wait for the server."""
+
+
 class BodyNotAccepted(Exception):
     """The server did not accept more of a request's body within the timeout."""
 
@@ -33,26 +37,17 @@ class Form:
     file: InputFile | None
 
     @classmethod
-    def of(cls, fields: object, file: InputFile | None) -> Form:
+    def of(cls, fields: Mapping[Any, Any], file: InputFile | None) -> Form:
         """Return a form; raise `ConfigurationError` for what cannot be in one."""
-        if not isinstance(fields, Mapping) or not all(map(_is_field, fields.items())):
+        if not isinstance(fields, Mapping) or not all(map(is_unicode, (*fields, *fields.values()))):
             raise ConfigurationError("`form` must be a mapping of names to values, all of them valid str")
         if file is not None and not isinstance(file, InputFile):
             raise ConfigurationError(f"`file` must be an InputFile, got {type(file).__name__}")
         return cls(dict(fields), file)
 
 
-def _is_field(field: tuple[object, object]) -> bool:
-    return all(map(is_unicode, field))
-
-
 def json_body(data: bytes, seconds: float) -> aiohttp.Payload:
-    """Return the body of a JSON request: with a timeout on writing if it is too large to be buffered.
-
-    Not as bytes, which may contain a password: tools show the local variables of a traceback.
-    """
-    if len(data) <= _PIECE:
-        return aiohttp.BytesPayload(data, content_type="application/json")
+    """Return the body of a JSON request that is too large to be buffered, with a timeout on each write."""
     return _TimedBody(aiohttp.BytesIOPayload(io.BytesIO(data), content_type="application/json"), seconds)
 
 
@@ -170,6 +165,9 @@ class _TimedBody(aiohttp.Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self._body.decode(encoding, errors)
+
+    async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return await self._body.as_bytes(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         await self.write_with_length(writer, None)

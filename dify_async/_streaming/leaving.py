@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dify_async._http.api import Api
+from dify_async._http.loop_state import LEAVING
 from dify_async._http.request import Request
-from dify_async._http.transport import LEAVING, IncomingResponse
+from dify_async._http.response import IncomingResponse
 from dify_async._streaming.reader import EventReader
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import Progress
+from dify_async._wire.sse import EventParser
 from dify_async.errors import DifyError
 from dify_async.options import AppCallOptions
 from dify_async.settings import Timeouts
@@ -48,7 +50,7 @@ async def stop_run(
     try:
         async with asyncio.timeout(LEAVING):
             if opening is not None:
-                reader = EventReader(await opening, api.transport.settings.max_event_bytes)
+                reader = EventReader(await opening, EventParser(api.transport.settings.max_event_bytes))
             while reader is not None and progress.task_id is None and not reader.ended:
                 deadline = asyncio.get_running_loop().time() + LEAVING
                 accumulate(await reader.read(deadline))
@@ -83,12 +85,15 @@ async def stop_run(
         )
 
 
-def abandon(opening: asyncio.Task[IncomingResponse]) -> None:
-    """Cancel a request whose response nobody waits for, and close the response if it arrives anyway."""
-    opening.cancel()
-    opening.add_done_callback(_close_response)
+def abandon(task: asyncio.Task[Any]) -> None:
+    """Cancel a task whose result nobody waits for. If it ends with a response anyway, that is closed."""
+    task.cancel()
+    task.add_done_callback(_close_response)
 
 
-def _close_response(opening: asyncio.Task[IncomingResponse]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+def _close_response(task: asyncio.Task[Any]) -> None:
+    if task.cancelled() or task.exception() is not None:
+        return
+    result = task.result()
+    if isinstance(result, IncomingResponse):
+        result.close()

@@ -6,7 +6,9 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from dify_async._http.transport import IncomingResponse, Interrupted
+import attrs
+
+from dify_async._http.response import IncomingResponse, Interrupted
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.sse import EventParser
 from dify_async.errors import DifyError, TooLarge
@@ -16,6 +18,7 @@ _START: Final = 4096
 """Bytes of a body without events that are kept."""
 
 
+@attrs.define(eq=False)
 class EventReader:
     """Turns the chunks of one response into the data of its events.
 
@@ -23,19 +26,19 @@ class EventReader:
     before that is reported.
     """
 
-    def __init__(self, response: IncomingResponse, max_event_bytes: int) -> None:
-        self._response = response
-        self._parser = EventParser(max_event_bytes)
-        self._deadline: float | None = None  # None while nobody waits.
-        self._timer: asyncio.TimerHandle | None = None
-        self.start: bytes | None = b""
-        """The first bytes, as long as they contain no event: a gateway may have rejected the request."""
-        self.ended = False
-        """Whether the body is over, regularly or not."""
-        self.error: DifyError | None = None
-        """Why the body is over, if its connection broke."""
-        self.expired = False
-        """Whether nothing arrived before the deadline."""
+    _response: IncomingResponse
+    _parser: EventParser
+    _deadline: float | None = attrs.field(default=None, init=False)
+    """When to stop waiting, by the event loop's clock. None while nobody waits."""
+    _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    ended: bool = attrs.field(default=False, init=False)
+    """Whether the body is over, regularly or not."""
+    error: DifyError | None = attrs.field(default=None, init=False)
+    """Why the body is over, if its connection broke."""
+    expired: bool = attrs.field(default=False, init=False)
+    """Whether nothing arrived before the deadline."""
+    start: bytes | None = attrs.field(default=b"", init=False)
+    """The first bytes, as long as they contain no event: a gateway may have rejected the request."""
 
     async def read(self, deadline: float) -> list[bytes]:
         """Wait for data, and return the events in it: none for a part of an event, or at the end.
@@ -50,7 +53,9 @@ class EventReader:
             raise self._parser.too_large
         self._deadline = deadline
         if self._timer is None or deadline < self._timer.when():
-            self._arm(deadline)
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._expire)
         try:
             data = await self._response.read_chunk()
         except Interrupted:
@@ -89,13 +94,9 @@ class EventReader:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._response.interrupt()
+        if self._deadline is not None:
+            self._response.interrupt()
         self._response.close()
-
-    def _arm(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._expire)
 
     def _expire(self) -> None:
         """Interrupt the wait if its deadline has passed; otherwise look again when it will have.
@@ -106,8 +107,9 @@ class EventReader:
         deadline = self._deadline
         if deadline is None:
             return
-        if asyncio.get_running_loop().time() < deadline:
-            self._arm(deadline)
+        loop = asyncio.get_running_loop()
+        if loop.time() < deadline:
+            self._timer = loop.call_at(deadline, self._expire)
         else:
             self._response.interrupt()
 

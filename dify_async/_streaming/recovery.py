@@ -12,7 +12,7 @@ import attrs
 from dify_async._http.api import Api
 from dify_async._http.auth import AuthHeaders
 from dify_async._http.request import Request
-from dify_async._http.transport import IncomingResponse
+from dify_async._http.response import IncomingResponse
 from dify_async.errors import ApiError, DecodeError, DifyError, NotFound, TooLarge, TransportError
 from dify_async.events import (
     Event,
@@ -31,8 +31,8 @@ GIVE_UP_AFTER: Final = 1260.0
 worker was killed says "running" for ever."""
 
 _LONGEST_DELAY: Final = 8.0
-"""Maximum of the seconds between two attempts. A stream that lasted as long starts again with the
-shortest.
+"""Maximum of the seconds between two attempts. After a stream that lasted as long and brought events, they
+start again with the shortest. After a silent one the record is read first: a proxy may hold events back.
 """
 
 _DOUBTS: Final = 60.0
@@ -123,9 +123,9 @@ class Recovery:
     async def next(self) -> IncomingResponse | Event | None:
         """Return a stream that follows the run, or its last event; None if there is no way back."""
         loop = asyncio.get_running_loop()
-        if self._attached_at is not None and loop.time() - self._attached_at >= _LONGEST_DELAY:
+        attached_at, self._attached_at = self._attached_at, None
+        if attached_at is not None and attached_at <= min(self.progress_at, loop.time() - _LONGEST_DELAY):
             self._attempts = 0
-        self._attached_at = None
         while loop.time() < self.until:
             if self._attempts > 0:
                 await asyncio.sleep(min(self._delay(), self.until - loop.time()))

@@ -13,12 +13,14 @@ from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api, quoted_words
+from dify_async._http.api import Api
 from dify_async._http.auth import AuthHeaders
+from dify_async._http.loop_state import LoopState
+from dify_async._http.odd_responses import quoted_words
 from dify_async._http.request import Request
-from dify_async._http.transport import IncomingResponse, LoopState
+from dify_async._http.response import IncomingResponse
 from dify_async._http.transport_errors import idle_timeout
-from dify_async._streaming.buffering import Arrival, warn_of_buffering
+from dify_async._streaming.buffering import SHORTEST_RUN, is_buffered, warn_of_buffering
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
@@ -27,6 +29,8 @@ from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import Accumulator, is_repeated, text_of
+from dify_async._wire.run_errors import error_from_result
+from dify_async._wire.sse import EventParser
 from dify_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -48,6 +52,10 @@ T = TypeVar("T")
 __all__ = ["EventStream", "RunSpec", "text_of"]
 
 _log: Final = logging.getLogger("dify_async")
+
+_LATE_READS: Final = 1000
+"""Reads after `Timeouts.total` has passed. A slow caller gets what has arrived by then, also if it is much
+more than one read brings; a server that sends without end does not go on for ever."""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,11 +83,16 @@ class RunSpec:
 
 class _State(enum.Enum):
     NEW = enum.auto()
+    OPENING = enum.auto()
     OPEN = enum.auto()
     RECOVERING = enum.auto()
     """There is no stream of the run at the moment, and one is looked for."""
     OVER = enum.auto()
     CLOSED = enum.auto()
+
+
+_NOT_OPEN: Final = frozenset({_State.NEW, _State.CLOSED})
+"""States in which there is nothing to read or to close."""
 
 
 class EventStream(Generic[EventT_co, ResultT_co]):
@@ -120,21 +133,24 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._state = _State.NEW
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_state: LoopState | None = None
-        self._slot = AsyncExitStack()
         self._entering: asyncio.Timeout | None = None
+        self._slot = AsyncExitStack()
         self._opening: asyncio.Task[IncomingResponse] | None = None
         self._reader: EventReader | None = None
-        self._arrival = Arrival()
+        self._silence = 0.0  # Seconds that somebody waited for the response and its first event.
+        self._first_event_at: float | None = None
         self._recovery: Recovery | None = None
         self._searching: asyncio.Task[Any] | None = None
         self._pending: deque[bytes | Event] = deque()  # Events that have arrived and were not taken yet.
         self._failure: DifyError | None = None
         self._total_deadline: float | None = None
         self._linger_deadline: float | None = None
+        self._late_reads = 0  # After `total` had passed: what has arrived by then is still delivered.
         self._stops_run = api.defaults.on_abandon == "stop" and spec.is_ours and spec.stop is not None
         self._is_reading = False
         self._is_resumed = False  # Whether the stream is one that follows an interrupted one.
         self._is_paused = False  # Whether the run waits for a person.
+        self._has_opened = False  # Whether the server has answered the request.
         self._has_progressed = False
         self._pings = 0  # Since the last event.
 
@@ -158,10 +174,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def handle(self) -> RunHandle | None:
         """Finds the run again, at another time or in another process. None while `run_id` is."""
-        if self.run_id is None:
+        progress, spec = self._progress, self._spec
+        if progress.run_id is None:
             return None
         return RunHandle(
-            run_id=self.run_id, task_id=self.task_id, user=self._spec.request.user, kind=self._spec.kind
+            run_id=progress.run_id, task_id=progress.task_id, user=spec.request.user, kind=spec.kind
         )
 
     @property
@@ -176,7 +193,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     # Reading
 
     def __aiter__(self) -> AsyncIterator[EventT_co]:
-        self._check_entered()
+        if self._state is _State.NEW:
+            raise _not_entered()
         return self
 
     async def __anext__(self) -> EventT_co:
@@ -188,7 +206,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def text(self) -> AsyncIterator[str]:
         """Iterate over the text only, piece by piece, as it was sent. `result()` has the final text."""
-        self._check_entered()
+        if self._state is _State.NEW:
+            raise _not_entered()
         return _Texts(self)
 
     async def result(self) -> ResultT_co:
@@ -240,7 +259,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             DifyError: the stream ended with an error; everything that arrived before it has been taken.
             TypeError: another task reads the stream, or it was opened in another event loop.
         """
-        self._check_entered()
+        if self._state is _State.NEW:
+            raise _not_entered()
         if asyncio.get_running_loop() is not self._loop:
             raise TypeError("a stream can be read only in the event loop that it was opened in")
         if self._is_reading:
@@ -248,8 +268,26 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._is_reading = True
         try:
             while not self._pending:
-                if not await self._advance():
+                if self._failure is not None:
+                    raise self._with_partial(self._failure)
+                if self._state is _State.CLOSED:
                     return False
+                if self._state is _State.OVER:
+                    await (
+                        self._slot.aclose()
+                    )  # Others may run, however long the caller keeps the stream open.
+                    return False
+                if self._has_progressed and self._recovery is not None:
+                    self._recovery.note_progress()
+                self._has_progressed = False
+                if self._progress.over:
+                    self._finish()
+                elif self._state is _State.RECOVERING:
+                    await self._recover()
+                elif self._reader is None or self._reader.ended:
+                    self._handle_end()
+                else:
+                    await self._read(self._reader)
             return True
         finally:
             self._is_reading = False
@@ -266,81 +304,75 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             raise ConfigurationError(
                 "the stream was closed before its end, so there is no result", **self._context()
             )
-        result = self._accumulator.result(self.handle)
-        request = self._spec.request
-        error = self._api.run_error(
+        handle = self.handle
+        result = self._accumulator.result(handle)
+        error = error_from_result(
             result,
-            request.operation,
-            secrets=request.secrets,
-            handle=self.handle,
+            redact=self._redacted,
+            handle=handle,
             node_id=progress.failed_node,
+            operation=self._spec.request.operation.name,
+            server_version=self._api.transport.server_version,
         )
         if error is not None:
             raise error
         return result
 
-    async def _advance(self) -> bool:
-        """Do the next step towards more events. Return False at the end of the stream."""
-        if self._failure is not None:
-            raise self._with_partial(self._failure)
-        if self._state is _State.CLOSED:
-            return False
-        if self._state is _State.OVER:
-            await self._slot.aclose()  # Others may run, however long the caller keeps the stream open.
-            return False
-        if self._has_progressed and self._recovery is not None:
-            self._recovery.note_progress()
-        self._has_progressed = False
-        if self._progress.over:
-            self._finish()
-        elif self._state is _State.RECOVERING:
-            await self._recover()
-        elif self._reader is None or self._reader.ended:
-            self._handle_end()
-        else:
-            await self._read(self._reader)
-        return True
-
     async def _read(self, reader: EventReader) -> None:
-        is_first = self._arrival.first_at is None
-        if is_first:
-            self._arrival.wait()
-        try:
-            payloads = await reader.read(self._deadline())
-        except TooLarge as error:
-            self._fail(TooLarge(error.limit, **self._context()))
-            return
-        if is_first and payloads:
-            self._arrival.data_arrived()
-        if reader.expired:
-            reader.expired = False
-            self._handle_timeout()
-        self._pending.extend(payloads)
-        if not payloads or self._recovery is None:
-            return
-        if any(payloads) or not self._recovery.is_doubtful(self._pings + len(payloads)):
-            return
-        if self._api.transport.has_one_connection:
-            self._drop_reader()  # The record can be read only while there is no stream.
-            self._state = _State.RECOVERING
-        event = await self._cancellable(self._recovery.poll())
-        if event is not None:
-            self._pending.append(event)
-
-    def _deadline(self) -> float:
-        """Return when to stop waiting for data, in seconds of the event loop's clock."""
-        now = asyncio.get_running_loop().time()
+        """Wait for data: until the idle timeout, or less."""
+        assert self._loop is not None
+        now = self._loop.time()
         timeouts = self._spec.request.timeouts
-        if self._progress.linger is None:
-            self._linger_deadline = None
-        elif self._linger_deadline is None:
-            self._linger_deadline = now + self._progress.linger
         deadline = now + timeouts.idle
         if self._recovery is not None and self._is_resumed:
             deadline = min(now + timeouts.read, self._recovery.until)
-        if self._linger_deadline is not None:
+        if self._progress.linger is None:
+            self._linger_deadline = None
+        else:
+            self._linger_deadline = self._linger_deadline or now + self._progress.linger
             deadline = min(deadline, self._linger_deadline)
-        return deadline if self._total_deadline is None else min(deadline, self._total_deadline)
+        if self._total_deadline is not None:
+            deadline = min(deadline, self._total_deadline)
+        try:
+            payloads = await reader.read(deadline)
+        except TooLarge as error:
+            self._fail(TooLarge(error.limit, **self._context()))
+            return
+        if self._state is _State.CLOSED:
+            self._accumulate(payloads)  # Not delivered: they may tell the end of a run that was stopped.
+        else:
+            self._pending.extend(payloads)
+        if self._first_event_at is None and payloads:
+            self._first_event_at = self._loop.time()
+            self._silence += self._first_event_at - now
+        if self._total_deadline is not None and now >= self._total_deadline:
+            self._late_reads += 1
+        if reader.expired or self._late_reads > _LATE_READS:
+            reader.expired = False
+            self._handle_timeout()
+        elif self._recovery is not None and payloads and not any(payloads):
+            await self._doubt(self._recovery, len(payloads))
+
+    async def _doubt(self, recovery: Recovery, pings: int) -> None:
+        """Look at the run's record if its stream brings nothing but pings."""
+        if recovery.is_doubtful(self._pings + pings):
+            if self._api.transport.has_one_connection:
+                self._search_for(recovery.run_id)  # The record can be read only while there is no stream.
+            event = await self._ask_for_record(recovery)
+            if event is not None and self._state is not _State.CLOSED:
+                self._pending.append(event)
+
+    async def _ask_for_record(self, recovery: Recovery) -> Event | None:
+        """Return the run's last event if its record tells one; None if no connection is to be had."""
+        assert self._loop is not None
+        latest = self._loop.time() + recovery.read_timeout
+        if self._total_deadline is not None:
+            latest = min(latest, self._total_deadline)
+        try:
+            async with asyncio.timeout_at(latest):
+                return await self._cancellable(recovery.poll())
+        except TimeoutError:
+            return None
 
     def _handle_timeout(self) -> None:
         """Handle a wait that ended at its deadline, before any data arrived."""
@@ -383,20 +415,21 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
-        self._check_buffering()
+        seconds, first_at = self._progress.seconds or 0.0, self._first_event_at
+        is_whole = self._spec.is_ours and not self._is_resumed
+        if is_whole and first_at is not None and seconds >= SHORTEST_RUN:
+            self._check_buffering(seconds, asyncio.get_running_loop().time() - first_at)
         self._pending.clear()
-        self._drop_reader()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         self._state = _State.OVER
         if self._failure is None and self._progress.error is not None:
             self._fail(self._error_of(self._progress.error))
 
-    def _check_buffering(self) -> None:
-        """Warn once per client if the stream was buffered by a proxy."""
-        seconds, transport = self._progress.seconds, self._api.transport
-        is_whole = self._spec.is_ours and self._reader is not None and not self._is_resumed
-        if seconds is None or not is_whole or transport.has_warned_of_buffering:
-            return
-        if self._arrival.is_burst(seconds):
+    def _check_buffering(self, seconds: float, spread: float) -> None:
+        transport = self._api.transport
+        if is_buffered(seconds, self._silence, spread) and not transport.has_warned_of_buffering:
             transport.has_warned_of_buffering = True
             warn_of_buffering(self._operation, seconds)
 
@@ -447,7 +480,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         else:
             self._state = _State.OPEN
             if isinstance(found, IncomingResponse):
-                self._reader = EventReader(found, self._api.transport.settings.max_event_bytes)
+                self._reader = EventReader(found, EventParser(self._api.transport.settings.max_event_bytes))
             else:
                 self._pending.append(found)
 
@@ -472,6 +505,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _context(self) -> dict[str, Any]:
         return self._api.context(self._spec.request.operation)
+
+    def _closed_early(self) -> DifyError:
+        return self._failure or ConfigurationError(
+            "the stream was closed while it was being opened", **self._context()
+        )
 
     def _redacted(self, text: str) -> str:
         return self._api.redactor(self._spec.request.secrets).text(text)
@@ -515,7 +553,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _error_of(self, event: ErrorEvent) -> DifyError:
         """Return the error that an `error` event means."""
-        event = attrs.evolve(event, message=self._redacted(str(event.message)))
+        code = self._redacted(event.code) if event.code else None
+        event = attrs.evolve(event, message=self._redacted(event.message), code=code)
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
         if event.code:
             return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
@@ -536,75 +575,69 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def __aenter__(self) -> Self:
         if self._state is not _State.NEW:
             raise TypeError("a stream can be entered once: call the method again for another")
-        self._loop_state = await self._api.transport.loop_state()
+        self._state = _State.OPENING
         self._loop = asyncio.get_running_loop()
-        self._state = _State.OPEN
-        self._loop_state.streams.add(self)
+        spec, request, transport = self._spec, self._spec.request, self._api.transport
+        submit = spec.submit
         try:
-            await self._enter(self._loop)
-        except BaseException:
-            await self.aclose()
-            await self._slot.aclose()
-            raise
-        return self
-
-    async def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for a slot, and open the stream; `aclose` in another task ends the wait."""
-        request = self._spec.request
-        self._entering = entering = asyncio.timeout(None)
-        try:
-            async with entering:
-                await self._slot.enter_async_context(self._api.slot())
+            # `aclose` in another task ends these waits.
+            async with asyncio.timeout(None) as entering:
+                self._entering = entering
+                self._loop_state = await self._slot.enter_async_context(transport.slot(self._api.auth.key))
+                # `aclose` may have closed the stream, meanwhile.
+                if self._state in _NOT_OPEN:
+                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
+                self._loop_state.streams.add(self)
                 if request.timeouts.total is not None:
-                    self._total_deadline = loop.time() + request.timeouts.total
+                    self._total_deadline = self._loop.time() + request.timeouts.total
                     entering.reschedule(self._total_deadline)
-                if self.run_id is not None:
-                    self._recovery = self._new_recovery(self.run_id)
-                if self._spec.is_stored:
+                if self._progress.run_id is not None:
+                    self._recovery = self._new_recovery(self._progress.run_id)
+                if spec.is_stored:
                     self._is_resumed = True
                     self._state = _State.RECOVERING
-                else:
-                    await self._open(request)
-        except TimeoutError:
-            if self._state is _State.CLOSED:
-                raise self._closed_error() from None
-            if not entering.expired():
+                    return self
+                if submit is not None and transport.has_one_connection:
+                    await submit()
+                    submit = None
+                if request.files:
+                    await self._api.upload_files(request)
+                response = await self._api.with_retries(request, self._open_once)
+                self._has_opened = True
+                if self._state in _NOT_OPEN:
+                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
+                limit = transport.settings.max_event_bytes
+                self._reader = EventReader(response, EventParser(limit))
+                if submit is not None:
+                    await submit()
+                self._state = _State.OPEN
+        except BaseException as exc:
+            was_closed = self._state in _NOT_OPEN
+            if not was_closed:
+                self._state = _State.OPEN  # Nothing waits any more that `aclose` would have to end.
+            await self.aclose()
+            await self._slot.aclose()
+            if not isinstance(exc, TimeoutError):
                 raise
-            raise self._api.total_timeout(request) from None
-        finally:
-            self._entering = None
-
-    async def _open(self, request: Request) -> None:
-        submit = self._spec.submit
-        if submit is not None and self._api.transport.has_one_connection:
-            await submit()
-            submit = None
-        await self._api.upload_files(request)
-        response = await self._api.with_retries(request, self._open_once)
-        if self._state is _State.CLOSED:
-            raise self._closed_error()
-        self._reader = EventReader(response, self._api.transport.settings.max_event_bytes)
-        if submit is not None:
-            await submit()
-
-    def _closed_error(self) -> DifyError:
-        return self._failure or ConfigurationError(
-            "the stream was closed while it was being opened", **self._context()
-        )
+            raise self._closed_early() if was_closed else self._api.total_timeout(request) from None
+        return self
 
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
         # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
         # is cancelled by then, the run has started and must still be stopped.
+        if self._state is _State.CLOSED:
+            raise self._closed_early()
         assert self._loop_state is not None
         self._opening = self._loop_state.spawn(self._api.open(self._spec.request, headers))
-        self._arrival.wait()
+        assert self._loop is not None
+        sent_at = self._loop.time()
         try:
             response = await asyncio.shield(self._opening)
         except DifyError:
             self._opening = None
             raise
         self._opening = None
-        self._arrival.response_arrived()
+        self._silence += self._loop.time() - sent_at
         return response
 
     async def __aexit__(
@@ -617,18 +650,27 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
         May be called by another task: a reader that waits ends at once.
         """
-        if self._state in {_State.NEW, _State.CLOSED}:
+        if self._state in _NOT_OPEN:
             return
+        assert self._loop is not None
         if asyncio.get_running_loop() is not self._loop:
-            assert self._loop is not None
             if self._loop.is_closed():
                 self._state = _State.CLOSED  # Its connection was closed with its event loop.
                 return
             closing = asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
             await asyncio.wrap_future(closing)
             return
-        assert self._loop_state is not None
-        is_started = self._state is _State.RECOVERING or self._reader is not None or self._opening is not None
+        if self._state is _State.OPENING and self._entering is not None and not self._entering.expired():
+            self._entering.reschedule(self._loop.time())
+        if self._loop_state is None:  # It waited for a slot.
+            self._state = _State.CLOSED
+            return
+        if self._state is _State.OVER and self._failure is None:
+            self._state = _State.CLOSED
+            self._loop_state.streams.discard(self)
+            await self._slot.aclose()
+            return
+        is_started = self._has_opened or self._opening is not None
         self._state = _State.CLOSED
         try:
             self._accumulate_rest()
@@ -637,7 +679,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 self._wake_reader()
                 if is_started and self._stops_run and not self._progress.complete:
                     # In a task of its own: a second cancellation ends the wait for it, but not the stopping.
-                    await asyncio.shield(self._loop_state.spawn(self._stop()))
+                    stopping = self._loop_state.spawn(self._stop())
+                    # The end of the event loop may cancel it before it begins.
+                    stopping.add_done_callback(lambda _: self._release())
+                    await asyncio.shield(stopping)
                 else:
                     self._release()
             finally:
@@ -646,7 +691,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     async def close_with_client(self) -> None:
         """Leave the stream because its client is being closed: its reader gets an error."""
-        if self._state not in {_State.NEW, _State.CLOSED} and not self._progress.complete:
+        if self._state not in _NOT_OPEN and not self._progress.complete:
             self._failure = self._interrupted("the client was closed while the stream was open", None)
         await self.aclose()
 
@@ -665,8 +710,6 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def _wake_reader(self) -> None:
         """Let a task that waits for this stream end."""
-        if self._entering is not None and not self._entering.expired():
-            self._entering.reschedule(asyncio.get_running_loop().time())
         if self._searching is not None:
             self._searching.cancel()
         if self._is_reading and self._reader is not None:
@@ -697,12 +740,6 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._reader.close()
             self._reader = None
 
-    def _check_entered(self) -> None:
-        if self._state is _State.NEW:
-            raise TypeError(
-                "a stream must be entered first: async with client.workflows.stream(...) as run: ..."
-            )
-
     def __await__(self) -> Generator[None, None, NoReturn]:
         raise TypeError(
             "a stream is entered, not awaited: async with client.workflows.stream(...) as run: ..."
@@ -712,6 +749,10 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         raise TypeError("this stream is asynchronous: use `async with`, or a client of dify_async.sync")
 
     def __exit__(self, *_: object) -> None: ...
+
+
+def _not_entered() -> TypeError:
+    return TypeError("a stream must be entered first: async with client.workflows.stream(...) as run: ...")
 
 
 class _Texts:

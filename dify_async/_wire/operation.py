@@ -40,9 +40,7 @@ class Operation(Generic[AnswerT_co]):
     """Whether only servers of the enterprise edition have it."""
     advice: tuple[int, str] | None = None
     """What to do when JSON of this status comes back, where the server's own words mislead."""
-    name: str = attrs.field(init=False)
+    name: str = attrs.field(
+        init=False, default=attrs.Factory(lambda self: f"{self.method} {self.path}", takes_self=True)
+    )
     """Method and path, for errors and logs: `POST /workflows/run`."""
-
-    @name.default
-    def _name(self) -> str:
-        return f"{self.method} {self.path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from dify_async._text import printable, shortened
@@ -15,9 +16,14 @@ _STOP_WORDS: Final = ("user requested stop", "stopped by user")
 
 
 def error_from_result(
-    result: WorkflowResult | ChatResult | CompletionResult, **context: Any
+    result: WorkflowResult | ChatResult | CompletionResult,
+    *,
+    redact: Callable[[str], str] = str,
+    **context: Any,
 ) -> RunFailed | None:
     """Return the error of a run that did not succeed, not even in part; `context` goes to its constructor.
+
+    What the server says is shown as `redact` returns it.
 
     A stopped run is `RunStopped` also if the server calls it failed: two ways of stopping race in it
     (contract of 1.14).
@@ -26,7 +32,7 @@ def error_from_result(
     if not isinstance(run, WorkflowResult) or run.status.is_success:
         return None
     error = run.error or ""
-    words = shortened(printable(error), _SHOWN)
+    words = shortened(printable(redact(error)), _SHOWN)
     if run.status == RunStatus.PAUSED:
         nodes = ", ".join(map(printable, run.paused.nodes)) if run.paused is not None else ""
         return RunPaused(f"the run waits at {nodes or 'a node'}: see result.paused", result=result, **context)

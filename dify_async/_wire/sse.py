@@ -12,15 +12,21 @@ import codecs
 from collections.abc import Iterator
 from typing import Final
 
+import attrs
+
 from dify_async.errors import TooLarge
 
 PING: Final = b""
 """What `feed` returns for a ping: an event without data."""
 
+_PING_LINES: Final = b"event: ping\n\n"
+_USUAL_STARTS: Final = (b"data:", b"event:")
+
 _MOST_LINES: Final = 65_536
 """Lines of one event. Dify writes one; more would only cost time."""
 
 
+@attrs.define(eq=False)
 class EventParser:
     """Cuts the bytes of one stream into the data of its events.
 
@@ -29,16 +35,18 @@ class EventParser:
     dropped at once.
     """
 
-    __slots__ = ("_after_cr", "_event", "_fresh", "_limit", "_tail", "too_large")
-
-    def __init__(self, max_event_bytes: int) -> None:
-        self._limit = max_event_bytes
-        self._event = _Event(max_event_bytes)  # The complete lines of an event that is not complete.
-        self._tail = bytearray()  # The unfinished line.
-        self._fresh = True  # Nothing but a part of a byte order mark was received yet.
-        self._after_cr = False  # The last byte was a CR, so that a LF right after it belongs to it.
-        self.too_large: TooLarge | None = None
-        """Set if the last event is larger than the limit and events before it were returned."""
+    _limit: int
+    """Maximum size of an event, in bytes."""
+    too_large: TooLarge | None = attrs.field(default=None, init=False)
+    """Set if the last event is larger than the limit and events before it were returned."""
+    _event: _Event | None = attrs.field(default=None, init=False)
+    """The complete lines of an event that is not complete."""
+    _tail: bytearray = attrs.field(factory=bytearray, init=False)
+    """The unfinished line."""
+    _fresh: bool = attrs.field(default=True, init=False)
+    """Nothing but a part of a byte order mark was received yet."""
+    _after_cr: bool = attrs.field(default=False, init=False)
+    """The last byte was a CR, so that a LF right after it belongs to it."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Add received bytes; return the data of each event that they complete, `PING` for a ping.
@@ -50,7 +58,10 @@ class EventParser:
         if self.too_large is not None:
             raise self.too_large
         if self._fresh:
-            data = self._without_bom(data)
+            if data.startswith(_USUAL_STARTS) and not self._tail:
+                self._fresh = False
+            else:
+                data = self._without_bom(data)
         if b"\r" in data or self._after_cr:
             data = self._with_lf(data)
         tail = self._tail
@@ -62,38 +73,53 @@ class EventParser:
             data = bytes(tail)
             tail.clear()
         events: list[bytes] = []
-        try:
+        if self._event is None or not self._event.lines:
+            while data.startswith(_PING_LINES):
+                events.append(PING)
+                data = data[len(_PING_LINES) :]
+            if data.startswith(b"data: ") and data.endswith(b"\n\n") and len(data) <= self._limit:
+                # Dify writes an event as one line. Whether all of these are is checked once for all of them.
+                found = data[6:-2].split(b"\n\ndata: ")
+                if b"\n" not in b"".join(found) and b"" not in found:
+                    return events + found if events else found
+        if data:
             self._split(data, events)
+        return events
+
+    def _split(self, data: bytes, events: list[bytes]) -> None:
+        """Append the data of each event that is complete, and keep the rest."""
+        try:
+            if self._event is not None and self._event.lines:
+                end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
+                if end == 0 and not data.startswith(b"\n"):
+                    self._begin(data)
+                    return
+                self._event.add_all(data[:end])
+                events += self._event.finished()
+                data = data[end + 1 :]
+            end = data.rfind(b"\n\n")
+            if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
+                found = data[6:end].split(b"\n\ndata: ")
+                if b"\n" not in b"".join(found) and b"" not in found:
+                    events += found
+                    if end + 2 < len(data):
+                        self._begin(data[end + 2 :])
+                    return
+            blocks = data.split(b"\n\n")
+            rest = blocks.pop()
+            for block in filter(None, blocks):
+                events += self._read(block)
+            self._begin(rest)
         except TooLarge as error:
             if not events:
                 raise
             self.too_large = error
-        return events
 
-    def _split(self, data: bytes, events: list[bytes]) -> None:
-        """Append the data of each event that is complete."""
-        if self._event.lines:
-            end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
-            if end == 0 and not data.startswith(b"\n"):
-                self._begin(data)
-                return
-            self._event.add_all(data[:end])
-            events += self._event.finished()
-            data = data[end + 1 :]
-        end = data.rfind(b"\n\n")
-        if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
-            # Dify writes an event as one line. Whether all of these are is checked once for all of them.
-            found = data[6:end].split(b"\n\ndata: ")
-            if b"\n" not in b"".join(found) and b"" not in found:
-                events += found
-                if end + 2 < len(data):
-                    self._begin(data[end + 2 :])
-                return
-        blocks = data.split(b"\n\n")
-        rest = blocks.pop()
-        for block in filter(None, blocks):
-            events += self._read(block)
-        self._begin(rest)
+    def _begun(self) -> _Event:
+        """Return the event that has begun; one is created when the first needs it."""
+        if self._event is None:
+            self._event = _Event(self._limit)
+        return self._event
 
     def close(self) -> list[bytes]:
         """Return the last event, if only its empty line is missing.
@@ -106,15 +132,15 @@ class EventParser:
         if self.too_large is not None:
             raise self.too_large
         if self._tail:
-            self._event.add(bytes(self._tail))
+            self._begun().add(bytes(self._tail))
             self._tail.clear()
-        return self._event.finished()
+        return self._begun().finished()
 
     def _begin(self, rest: bytes) -> None:
         """Keep the beginning of an event, which contains no empty line."""
         if b"\n" in rest:
             end = rest.rfind(b"\n") + 1
-            self._event.add_all(rest[:end])
+            self._begun().add_all(rest[:end])
             rest = rest[end:]
         self._tail += rest
         self._check_tail()
@@ -123,16 +149,17 @@ class EventParser:
         """Return the data of a complete event, if it has any."""
         if block.startswith(b"data: ") and 6 < len(block) <= self._limit and b"\n" not in block:
             return [block[6:]]
+        event = self._begun()
         if b"\n" in block:
-            self._event.add_all(block)
+            event.add_all(block)
         else:
-            self._event.add(block)
-        return self._event.finished()
+            event.add(block)
+        return event.finished()
 
     def _check_tail(self) -> None:
         if self._tail.startswith(b":"):
             del self._tail[1:]
-        elif self._tail and self._event.size + len(self._tail) > self._limit:
+        elif self._tail and self._begun().size + len(self._tail) > self._limit:
             raise TooLarge(self._limit)
 
     def _without_bom(self, data: bytes) -> bytes:
@@ -160,9 +187,6 @@ class _Event:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._start()
-
-    def _start(self) -> None:
         self._data: bytearray | None = None
         self._is_ping = False
         self.lines = 0
@@ -199,7 +223,7 @@ class _Event:
     def finished(self) -> list[bytes]:
         """Return the event's data as a list of one, [] if it has none, and start the next event."""
         events = [PING] if self._is_ping else [bytes(self._data)] if self._data else []
-        self._start()
+        self._data, self._is_ping, self.lines, self.size = None, False, 0, 0
         return events
 
 

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, 
 
 import attrs
 
-from dify_async._http.api import Api, CallDefaults, custom_request
+from dify_async._http.api import Api, CallDefaults
 from dify_async._http.auth import Auth
+from dify_async._http.connection_settings import ConnectionSettings
+from dify_async._http.headers import checked_headers
+from dify_async._http.paths import custom_request
 from dify_async._http.redaction import hidden
 from dify_async._http.request import Response
-from dify_async._http.transport import ConnectionSettings, Transport, checked_headers
+from dify_async._http.transport import Transport
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
@@ -47,7 +50,7 @@ class resource(Generic[ResourceT]):  # noqa: N801 - reads as a declaration
         if client is None:
             return self._kind
         # Kept in the instance, where it is found before this descriptor.
-        found: ResourceT = client.__dict__.setdefault(self._name, self._kind(client._api))
+        found: ResourceT = client.__dict__.setdefault(self._name, self._kind(client._api))  # pyright: ignore[reportPrivateUsage]
         return found
 
 

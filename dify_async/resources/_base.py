@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from dify_async._http.api import Api, checked_options
+from dify_async._http.api import Api
+from dify_async._http.call_options import checked_options
 from dify_async._http.pager import Pager
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError
@@ -35,7 +36,8 @@ def pages(
     ids: Mapping[str, str] | None = None,
 ) -> Pager[ItemT]:
     """Return a list in pages; `cursor` returns the query parameters of the page after one."""
-    checked_options(options, operation, takes_user=api.auth.sends_user)
+    if options:
+        checked_options(options, operation, takes_user=api.auth.sends_user)
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 100:
         raise ConfigurationError(f"`limit` must be an int from 1 to 100, got {limit!r:.100}")
 

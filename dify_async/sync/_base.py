@@ -7,7 +7,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from dify_async._http.redaction import hidden
 from dify_async.clients._base import Client as AsyncClient
 from dify_async.errors import ConfigurationError
 from dify_async.sync.bridge import current
@@ -24,7 +23,7 @@ def client_view(
 
     @functools.wraps(method)
     def view(self: ClientT, /, *args: P.args, **kwargs: P.kwargs) -> ClientT:
-        return self._made_of(method(self.async_client, *args, **kwargs))
+        return self._made_of(method(self.async_client, *args, **kwargs))  # pyright: ignore[reportPrivateUsage]
 
     return view
 
@@ -37,7 +36,6 @@ class Client(Blocking):
             raise ConfigurationError(
                 "`session` is for the clients of dify_async: it belongs to another event loop"
             )
-        args, kwargs = tuple(map(hidden, args)), hidden(kwargs)
         super().__init__(kind(*args, **kwargs))
 
     @property

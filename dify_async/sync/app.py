@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dify_async._http.redaction import hidden
+from dify_async._http.redaction import hidden, hidden_settings
 from dify_async.clients import app as clients
 from dify_async.resources import followed_runs
 from dify_async.resources.app import (
@@ -144,7 +144,7 @@ class AppClient(Client):
 
     @with_arguments_of(clients.AppClient)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        args, kwargs = tuple(map(hidden, args)), hidden(kwargs)
+        args, kwargs = tuple(map(hidden, args)), hidden_settings(kwargs)
         super().__init__(clients.AppClient, args, kwargs)
 
     for_key = client_view(clients.AppClient.for_key)

@@ -107,7 +107,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """Leave the stream: what leaving the `with` block does. Idempotent; any thread may call it."""
         bridge = current()
         if self._bridge is bridge:  # Otherwise it was never entered, or belongs to the process that forked.
-            bridge.call(self._wrapped.aclose)
+            try:
+                bridge.call(self._wrapped.aclose)
+            except BaseException:
+                bridge.post(self._wrapped.aclose)  # It may have been interrupted before it began.
+                raise
             bridge.open.discard(self._wrapped)
             assert self._dropped is not None
             self._dropped.detach()

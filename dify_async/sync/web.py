@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dify_async._http.redaction import hidden
+from dify_async._http.redaction import hidden_settings
 from dify_async.clients import web as clients
 from dify_async.resources.web import (
     app,
@@ -176,7 +176,7 @@ class WebAppClient(Client):
 
     @with_arguments_of(clients.WebAppClient)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        args, kwargs = tuple(map(hidden, args)), hidden(kwargs)
+        kwargs = hidden_settings(kwargs)
         super().__init__(clients.WebAppClient, args, kwargs)
 
     @property

@@ -113,7 +113,7 @@ def test_what_is_missing_or_failed_is_done_by_resume(
     first = dify("batch", "rows.csv", "-c", "1", "-o", "results.jsonl")
     assert (first.returncode, fake_dify.runs_started) == (1, 1)
     assert "row 1 ServerError: 500" in first.stderr
-    assert "row 3 ConfigurationError: the inputs do not fit the app's form" in first.stderr
+    assert "row 3 ConfigurationError: the inputs do not match the app's form" in first.stderr
     assert "the same command with --resume" in first.stderr
     refused = dify("batch", "rows.csv", "-o", "results.jsonl")
     assert refused.returncode == 2
@@ -186,7 +186,7 @@ def test_runs_that_could_not_be_stopped_are_not_said_to_be(
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 130
-    assert "nothing was stopped" in said
+    assert "the run was not stopped: 500 internal_server_error" in said
     assert "dify-async: interrupted; the same command with --resume runs what is missing" in said
 
 

@@ -138,7 +138,7 @@ def test_a_stop_that_fails_is_told(environment: dict[str, str], fake_dify: FakeD
     fake_dify.faults.append(Refuse(status=500, on="/stop", message="no"))
     code, said = interrupted(environment, "run", at="Wait (code) started")
     assert code == 130
-    assert "nothing was stopped" in said
+    assert "the run was not stopped: 500 internal_server_error" in said
     assert "was asked to stop" not in said
 
 
@@ -174,7 +174,7 @@ def test_exit_codes_of_runs(
         (["run", "-i", "city=@nope.pdf"], "there is no file 'nope.pdf'"),
         (["run", "-i", "options:={"], "must be followed by valid JSON"),
         (["run", "-i", "city=x", "--api-key", "app-wrong"], "401"),
-        (["run", "-i", "city=x", "--api-key", "dataset-x"], "the other kind"),
+        (["run", "-i", "city=x", "--api-key", "dataset-x"], "must not start with 'dataset-'"),
         (["run", "-i", "city=x", "--api-key", ""], "set DIFY_API_KEY"),
         (["run", "--json", "--events"], "cannot be combined"),
         (["run", "--bogus"], "--bogus"),

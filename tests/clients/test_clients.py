@@ -29,16 +29,16 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("key", "says"),
     [
         ("", "is empty"),
-        ("app-abc def", "blank"),
-        ("app-abc\n", "blank or a line break"),
-        (" app-abc", "blank"),
-        ("Bearer app-abc", "begins with 'Bearer '"),
-        ("bearer app-abc", "begins with 'Bearer '"),
+        ("app-abc def", "must not contain whitespace"),
+        ("app-abc\n", "must not contain whitespace"),
+        (" app-abc", "must not contain whitespace"),
+        ("Bearer app-abc", "must not start with 'Bearer '"),
+        ("bearer app-abc", "must not start with 'Bearer '"),
         ("{app-abc}", "braces"),
         ("{{API_KEY}}", "braces"),
-        ("dataset-abc", "other kind"),
-        ("app-äbc", "no header can carry"),
-        (5, "is a text"),
+        ("dataset-abc", "must not start with 'dataset-'"),
+        ("app-äbc", "printable ASCII"),
+        (5, "must be a str, got int"),
     ],
 )
 def test_a_key_that_cannot_be_right_is_refused_without_showing_it(key: str, says: str) -> None:
@@ -86,10 +86,10 @@ def test_base_urls(given: str, used: str) -> None:
         ("dify.test/v1", "https://"),
         ("ftp://dify.test", "https://"),
         ("https://", "a host"),
-        ("https://u:hunter2@dify.test", "no user or password"),
-        ("https://dify.test/v1?key=hunter2", "no '\\?'"),
-        ("https://dify.test/#hunter2", "no '#'"),
-        ("https://dify.test:port", "no URL"),
+        ("https://u:hunter2@dify.test", "must not contain a user or password"),
+        ("https://dify.test/v1?key=hunter2", "without '\\?'"),
+        ("https://dify.test/#hunter2", "and '#'"),
+        ("https://dify.test:port", "must be a URL"),
     ],
 )
 def test_wrong_base_urls_are_refused_without_showing_secrets(url: str, says: str) -> None:
@@ -110,7 +110,7 @@ async def test_a_missing_user_is_told_at_the_call_that_needs_one(fake_dify: Fake
 
 @pytest.mark.parametrize("user", ["", 5])
 def test_a_user_is_a_text(user: str) -> None:
-    with pytest.raises(errors.ConfigurationError, match="end user"):
+    with pytest.raises(errors.ConfigurationError, match="`user` must be a non-empty str"):
         AppClient("app-x", user=user)
 
 
@@ -276,7 +276,7 @@ async def test_what_is_no_json_is_refused_before_it_is_sent(fake_dify: FakeDify)
 @pytest.mark.parametrize("inputs", ["city", ["city"], None])
 async def test_inputs_are_values_by_name(fake_dify: FakeDify, inputs: dict[str, str]) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
-        with pytest.raises(errors.ConfigurationError, match="as a dict"):
+        with pytest.raises(errors.ConfigurationError, match="must be a mapping of variable names to values"):
             await client.workflows.run(inputs)
     assert fake_dify.requests == []
 

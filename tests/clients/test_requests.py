@@ -21,7 +21,7 @@ from tests.support.clients import app_client, web_client
         ({"form": ["a"]}, "`form` must be a mapping"),
         ({"file": b"x"}, "`file` must be an InputFile"),
         ({"json": {"a": float("nan")}}, "nan"),
-        ({"json": {"a": object()}}, "must be a JSON value"),
+        ({"json": {"a": object}}, "must be a JSON value"),
         ({"params": {"a": "\ud800"}}, "params"),
         ({"params": ["a"]}, "params"),
         ({"params": "a"}, "params"),

@@ -476,14 +476,6 @@ WEB_ONLY = [
         answer=b"",
     ),
     Case(
-        operation=operations.UPLOAD_FILE,
-        call=lambda client: client.files.upload(b"x", name="a.txt", source="datasets"),
-        path="/files/upload",
-        body={"source": "datasets", "file": ("a.txt", "text/plain")},
-        answer=FILE,
-        gives=models.UploadedFile(**FILE),
-    ),
-    Case(
         operation=web_operations.GET_REMOTE_FILE,
         call=lambda client: client.remote_files.info("https://example.org/a b.pdf?v=2"),
         path="/remote-files/https%3A%2F%2Fexample.org%2Fa%20b.pdf%3Fv%3D2",

@@ -74,7 +74,7 @@ async def test_each_row_that_begins_has_one_outcome(
         for _ in range(chance.randint(0, most)):
             await asyncio.sleep(0)
 
-    async def work(row: int, _key: str) -> WorkflowResult:
+    async def work(row: int, _key: str, _attempts: object) -> WorkflowResult:
         nonlocal running
         begun.append(row)
         running += 1

@@ -371,7 +371,7 @@ def test_the_code_may_be_the_whole_address(given: str, code: str) -> None:
     "given", ["", "a b", "https://udify.app/", "../x", "ä", "https://[dify.test/chat/x", 7]
 )
 def test_what_is_no_code_is_refused(given: str) -> None:
-    with pytest.raises(errors.ConfigurationError, match="app code"):
+    with pytest.raises(errors.ConfigurationError, match="`app_code` must be"):
         WebAppClient(given)
 
 

@@ -27,13 +27,13 @@ from urllib.parse import unquote
 import pytest
 import trustme
 from aiohttp import web
-from dify_async.resources.files import Files
-from dify_async.resources.workflows import Workflows
 from werkzeug.wrappers import Request
 
 from dify_async import AppClient, Retry, Timeouts, errors
 from dify_async.models import RunHandle
-from dify_async.resources.app import App
+from dify_async.resources.app.app import App
+from dify_async.resources.app.files import Files
+from dify_async.resources.app.workflows import Workflows
 from dify_async.testing import FakeDify
 from tests.support.clients import KEY, NO_RETRY, app_client
 from tests.support.limits import HANGS_AFTER
@@ -93,6 +93,13 @@ async def _streamed(client: AppClient) -> None:
         await run.result()
 
 
+async def _run_in_batch(client: AppClient, workflow_id: str) -> None:
+    async with client.workflows.run_many([{}], workflow_id=workflow_id, check_inputs=False) as batch:
+        async for outcome in batch:
+            if outcome.error is not None:
+                raise outcome.error
+
+
 async def _attached(client: AppClient, run: str) -> None:
     async with client.workflows.attach(run) as stream:
         await stream.result()
@@ -105,7 +112,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "stop": ("POST", lambda client, _: client.workflows.stop("t")),
     "upload": ("POST", lambda client, _: client.files.upload(b"content", name="a.txt")),
     "preview": ("GET", lambda client, _: client.files.preview("f")),
-    "download": ("GET", lambda client, folder: client.files.download("f", folder / "f.bin")),
+    "download": ("GET", lambda client, folder: client.files.preview("f", folder / "f.bin")),
     "info": ("GET", lambda client, _: client.app.info()),
     "logs": ("GET", lambda client, _: client.workflows.logs().all()),
     "request": ("PUT", lambda client, _: client.request("PUT", "/x", json={"a": "b"})),
@@ -247,6 +254,7 @@ IDS = ["a/b", "a?b=c", "a#b", "a%2Fb", "../../info", "..", ".", "%2e%2e", "..\\.
 
 BY_ID: dict[str, tuple[list[tuple[str, str]], Callable[[AppClient, str, Path], Awaitable[object]]]] = {
     "run": ([("/v1/workflows/", "/run")], lambda client, given, _: client.workflows.run({}, workflow_id=given)),
+    "run_many": ([("/v1/workflows/", "/run")], lambda client, given, _: _run_in_batch(client, given)),
     "submit": ([("/v1/workflows/", "/run")], lambda client, given, _: client.workflows.submit({}, workflow_id=given)),
     "stream": (
         [("/v1/workflows/", "/run")],
@@ -264,9 +272,9 @@ BY_ID: dict[str, tuple[list[tuple[str, str]], Callable[[AppClient, str, Path], A
     "get": ([("/v1/workflows/run/", "")], lambda client, given, _: client.workflows.get(given)),
     "stop": ([("/v1/workflows/tasks/", "/stop")], lambda client, given, _: client.workflows.stop(given)),
     "preview": ([("/v1/files/", "/preview")], lambda client, given, _: client.files.preview(given)),
-    "download": (
+    "preview to a path": (
         [("/v1/files/", "/preview")],
-        lambda client, given, folder: client.files.download(given, folder / "f.bin"),
+        lambda client, given, folder: client.files.preview(given, folder / "f.bin"),
     ),
 }  # fmt: skip
 
@@ -277,9 +285,10 @@ def test_every_method_that_takes_an_id_is_among_these() -> None:
         for resource in (Workflows, Files, App)
         for name, method in inspect.getmembers(resource, inspect.isfunction)
         if not name.startswith("_")
-        and {"workflow_id", "workflow_run_id", "task_id", "file_id", "run"} & {*inspect.signature(method).parameters}
+        and {"workflow_id", "workflow_run_id", "task_id", "file", "run"} & {*inspect.signature(method).parameters}
     }  # fmt: skip
-    assert found == set(BY_ID)
+    # An upload sends no id, and a download takes an address.
+    assert found - {"upload", "download"} == {name.split()[0] for name in BY_ID}
 
 
 @pytest.mark.parametrize("call", BY_ID)
@@ -361,7 +370,7 @@ async def test_no_text_breaks_out_of_its_header(fake_dify: FakeDify, tmp_path: P
                 lambda headers: client.workflows.run({}, extra_headers=headers),
                 lambda headers: client.workflows.run({}, response_mode="blocking", extra_headers=headers),
                 lambda headers: client.files.upload(b"x", name="a.txt", extra_headers=headers),
-                lambda headers: client.files.download("f", tmp_path / "f", extra_headers=headers),
+                lambda headers: client.files.preview("f", tmp_path / "f", extra_headers=headers),
                 lambda headers: client.request("GET", "/info", extra_headers=headers),
             ):
                 with pytest.raises(errors.ConfigurationError):
@@ -557,7 +566,7 @@ async def test_what_says_nothing_takes_no_memory_however_much_comes(part: bytes,
 )
 async def test_a_head_without_an_end_is_cut_off(head: bytes, part: bytes) -> None:
     async with sending(head, itertools.repeat(part)) as (address, left), client_of(address) as client:
-        with peak_below(8), pytest.raises(errors.ConnectionFailed, match="no HTTP") as caught:
+        with peak_below(8), pytest.raises(errors.ConnectionFailed, match="malformed HTTP") as caught:
             await client.app.info()
         async with asyncio.timeout(HANGS_AFTER):
             await left.wait()
@@ -587,7 +596,7 @@ async def test_a_download_takes_constant_memory_whatever_it_expands_to(tmp_path:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with sending(head, [body]) as (address, _), client_of(address, max_event_bytes=MIB) as client:
         with peak_below(8):
-            path = await client.files.download("f", tmp_path / "f.bin")
+            path = await client.files.preview("f", tmp_path / "f.bin")
     assert path.stat().st_size == 64 * MIB
 
 
@@ -738,7 +747,7 @@ async def test_headers_of_a_call_are_shown_nowhere(tmp_path: Path) -> None:
             client.workflows.run({}, extra_headers=headers),
             client.workflows.run({}, response_mode="blocking", extra_headers=headers),
             client.files.upload(b"x", name="a.txt", extra_headers=headers),
-            client.files.download("f", tmp_path / "f", extra_headers=headers),
+            client.files.preview("f", tmp_path / "f", extra_headers=headers),
             client.request("GET", "/info", extra_headers=headers),
         ]
         texts: list[str] = []

@@ -40,12 +40,12 @@ def answer(status: int, body: bytes, content_type: str, **headers: str) -> dict[
         (answer(200, CONSOLE, "application/json"), errors.DecodeError, "base_url"),
         (answer(200, b"null\n", "application/json"), errors.DecodeError, "must be an object, got null"),
         (answer(200, b"[]", "application/json"), errors.DecodeError, "must be an object, got an array"),
-        (answer(200, b'"ok"', "application/json"), errors.DecodeError, "got a string"),
-        (answer(200, b'{"name": "x', "application/json"), errors.DecodeError, "only a part"),
-        (answer(200, b"", "application/json"), errors.DecodeError, "nothing came"),
+        (answer(200, b'"ok"', "application/json"), errors.DecodeError, "must be an object, got a string"),
+        (answer(200, b'{"name": "x', "application/json"), errors.DecodeError, "an incomplete body"),
+        (answer(200, b"", "application/json"), errors.DecodeError, "expected JSON, got an empty body"),
         (answer(200, b'{"tags": "x"}', "application/json"), errors.DecodeError, "tags must be an array"),
         (answer(200, b'{"name": {}}', "application/json"), errors.DecodeError, "name must be a string"),
-        (answer(204, b"", "application/json"), errors.DecodeError, "nothing came"),
+        (answer(204, b"", "application/json"), errors.DecodeError, "expected JSON, got an empty body"),
         (answer(413, NGINX_413, "text/html"), errors.FileTooLarge, "client_max_body_size"),
         (
             answer(413, b'{"code": "file_too_large", "message": "", "status": 413}', "application/json"),
@@ -273,5 +273,5 @@ async def test_a_last_event_that_does_not_fit_is_told_and_ends_the_stream(data: 
     with aioresponses() as server:
         server.post(f"{BASE}/workflows/run", body=body, headers={"Content-Type": "text/event-stream"})
         async with app_client(BASE, retry=NO_RETRY) as client:
-            with pytest.raises(errors.DecodeError, match="last event is not what it should be"):
+            with pytest.raises(errors.DecodeError, match="last event does not have the expected shape"):
                 await client.workflows.run({})

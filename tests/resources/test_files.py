@@ -80,7 +80,7 @@ async def test_what_is_declared_can_be_chosen(client: AppClient, fake_dify: Fake
     assert fake_dify.files[uploaded.id].mime_type == "text/x-notes"
     uploaded = await client.files.upload(InputFile(b"x", name="a.bin", mime_type="image/x-raw"))
     assert fake_dify.files[uploaded.id].mime_type == "image/x-raw"
-    with pytest.raises(errors.ConfigurationError, match="of its own"):
+    with pytest.raises(errors.ConfigurationError, match="to the InputFile itself"):
         await client.files.upload(InputFile(b"x", name="a.bin"), name="b.bin")
     with pytest.raises(errors.ConfigurationError, match="fetched by the server"):
         await client.files.upload(InputFile.url("https://example.com/a.png"))
@@ -145,7 +145,7 @@ async def test_what_goes_wrong_in_the_callers_source_is_raised_as_it_is(
 
     with pytest.raises(RuntimeError, match="on fire"):
         await client.files.upload(broken(), name="a.txt")
-    with pytest.raises(errors.ConfigurationError, match="gives bytes, not str"):
+    with pytest.raises(errors.ConfigurationError, match="must yield bytes, got str"):
         await client.files.upload(texts(), name="a.txt")
     assert fake_dify.files == {}
 
@@ -406,7 +406,7 @@ async def test_a_file_of_a_message_is_read_again(
     assert await client.files.preview(stored.id) == CONTENT
     target = tmp_path / "saved.png"
     target.write_bytes(b"old")
-    assert await client.files.download(stored.id, target) == target
+    assert await client.files.preview(stored.id, target) == target
     assert target.read_bytes() == CONTENT
     assert fake_dify.requests[0].path == f"/v1/files/{stored.id}/preview?user=ada"
 
@@ -417,7 +417,7 @@ async def test_a_file_over_the_ceiling_is_saved_all_the_same(
     async with app_client(fake_dify, max_event_bytes=1000) as client:
         with pytest.raises(errors.TooLarge):
             await client.files.preview(stored.id)
-        await client.files.download(stored.id, str(tmp_path / "a.png"))
+        await client.files.preview(stored.id, str(tmp_path / "a.png"))
     assert (tmp_path / "a.png").read_bytes() == CONTENT
 
 
@@ -427,13 +427,13 @@ async def test_a_refused_or_broken_download_leaves_what_was_there(
     target = tmp_path / "kept.png"
     target.write_bytes(b"old")
     with pytest.raises(errors.NotFound, match="message context"):
-        await client.files.download("00000000-0000-0000-0000-000000000000", target)
+        await client.files.preview("00000000-0000-0000-0000-000000000000", target)
     fake_dify.faults.append(Drop(on="preview", times=9))
     with pytest.raises(errors.ConnectionFailed):
-        await client.files.download(stored.id, target)
+        await client.files.preview(stored.id, target)
     fake_dify.faults.clear()
-    with pytest.raises(errors.ConfigurationError, match="cannot be written"):
-        await client.files.download(stored.id, tmp_path / "no" / "such.png")
+    with pytest.raises(errors.ConfigurationError, match="cannot write the file"):
+        await client.files.preview(stored.id, tmp_path / "no" / "such.png")
     assert [path.name for path in tmp_path.iterdir()] == ["kept.png"]
     assert target.read_bytes() == b"old"
 
@@ -454,7 +454,7 @@ async def test_a_download_that_breaks_off_is_begun_anew(tmp_path: Path) -> None:
         return response
 
     async with serve(answer) as address, AppClient("app-x", user="u", base_url=address) as client:
-        await client.files.download("f", tmp_path / "whole.bin")
+        await client.files.preview("f", tmp_path / "whole.bin")
     assert len(tries) == 2
     assert (tmp_path / "whole.bin").read_bytes() == CONTENT
     assert len(list(tmp_path.iterdir())) == 1

@@ -78,7 +78,7 @@ async def test_a_run_that_the_server_does_not_know_is_given_up_at_once(
     web: WebAppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.faults += [Cut(after_events=3), Refuse(status=404, code="not_found", on="/events", times=9)]
-    with pytest.raises(errors.StreamInterrupted, match="does not tell of the run") as caught:
+    with pytest.raises(errors.StreamInterrupted, match="does not return the run") as caught:
         await web.workflows.run({})
     assert caught.value.handle is not None
     assert sum("/events" in request.path for request in fake_dify.requests) == 1

@@ -289,7 +289,7 @@ async def test_logs_filters_are_sent(client: AppClient, fake_dify: FakeDify) -> 
 
 @pytest.mark.parametrize("limit", [0, 101, -1])
 async def test_logs_refuse_a_page_size_that_the_server_would(client: AppClient, limit: int) -> None:
-    with pytest.raises(errors.ConfigurationError, match="limit is 1 to 100"):
+    with pytest.raises(errors.ConfigurationError, match="`limit` must be an int from 1 to 100"):
         client.workflows.logs(limit=limit)
 
 

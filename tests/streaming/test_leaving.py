@@ -26,7 +26,7 @@ async def test_leaving_stops_the_run(client: AppClient, fake_dify: FakeDify) -> 
     (played,) = fake_dify.runs.values()
     assert fake_dify.wait_for(lambda: played.over)
     assert (played.status, played.stop_calls) == ("stopped", 1)
-    with pytest.raises(errors.ConfigurationError, match="left before its end"):
+    with pytest.raises(errors.ConfigurationError, match="closed before its end"):
         await run.result()
 
 
@@ -127,7 +127,7 @@ async def test_leaving_takes_two_seconds_at_most(
         clock.advance(1)
         with pytest.raises(asyncio.CancelledError):
             await clock.at_once(task)
-    assert "nothing was stopped: no answer in time" in caplog.text
+    assert "the run was not stopped: no response within 2 s" in caplog.text
 
 
 async def test_leaving_without_a_task_id_stops_nothing_and_says_so(
@@ -142,7 +142,7 @@ async def test_leaving_without_a_task_id_stops_nothing_and_says_so(
         clock.advance(2.5)
         await clock.at_once(left)
     assert not any("stop" in request.path for request in fake_dify.requests)
-    assert "nothing was stopped" in caplog.text
+    assert "the run was not stopped: no task id within 2 s" in caplog.text
 
 
 class Oops(Exception):

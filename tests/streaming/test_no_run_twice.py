@@ -202,7 +202,7 @@ async def test_a_server_that_is_not_there_is_tried_again_for_everything(
         fake_dify.close()
         call = asyncio.ensure_future(ALL[name](clients))
         async with asyncio.timeout(HANGS_AFTER):
-            while "try 1 failed" not in caplog.text:
+            while "attempt 1 failed" not in caplog.text:
                 await asyncio.sleep(0.01)
         await asyncio.to_thread(fake_dify.start)
         assert is_answered(await outcome_of(call))

@@ -56,7 +56,7 @@ def test_errors_are_the_same_and_their_tracebacks_short(client: AppClient, fake_
         client.workflows.run({})
     assert caught.value.node_id == "boom"
     frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-    assert frames[:3] == ["test_errors_are_the_same_and_their_tracebacks_short", "wait", "call"]
+    assert frames[:3] == ["test_errors_are_the_same_and_their_tracebacks_short", "wait", "run"]
     assert len(frames) <= 6, frames
     with pytest.raises(errors.Unauthorized):
         AppClient("app-wrong", user="u", base_url=fake_dify.base_url).workflows.run({})
@@ -73,7 +73,7 @@ def test_arguments_that_do_not_fit_are_refused(client: AppClient) -> None:
         client.workflows.run()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         AppClient("app-x", usr="ada")  # type: ignore[call-arg]
-    with pytest.raises(errors.ConfigurationError, match="another loop"):
+    with pytest.raises(errors.ConfigurationError, match="another event loop"):
         AppClient("app-x", session=object())  # type: ignore[arg-type]
 
 
@@ -145,7 +145,7 @@ def test_a_stream_outside_its_block_says_so(client: AppClient, fake_dify: FakeDi
     stream.close()
     with stream, pytest.raises(TypeError, match="entered once"):
         stream.__enter__()
-    with pytest.raises(errors.ConfigurationError, match="left before its end"):
+    with pytest.raises(errors.ConfigurationError, match="closed before its end"):
         stream.result()
 
 
@@ -205,7 +205,7 @@ def test_files(client: AppClient, fake_dify: FakeDify, tmp_path: Path) -> None:
     stored = StoredFile(uploaded.id, "b.txt", "text/plain", b"content", "ada", fake_dify.app_id, True)
     fake_dify.files[uploaded.id] = stored
     assert client.files.preview(uploaded.id) == b"content"
-    assert client.files.download(uploaded.id, tmp_path / "c.txt").read_bytes() == b"content"
+    assert client.files.preview(uploaded.id, tmp_path / "c.txt").read_bytes() == b"content"
 
 
 # Clients

@@ -57,6 +57,33 @@ async def runs() -> None:
         client.workflows.logs(status="running")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+async def options(client: AppClient) -> None:
+    await client.workflows.run(
+        {}, timeout=5, retry=0, user="bob", extra_headers={"A": "b"}, extra_body={"a": 1}
+    )
+    await client.workflows.run({}, timeout=None, retry=None, user=None, extra_headers=None, extra_body=None)
+    await client.app.info(timeout=Timeouts(read=5), retry=Retry(attempts=2))
+    client.workflows.stream({}, timeout=None)
+    client.workflows.logs(timeout=None)
+    client.workflows.run_many([{}], timeout=None)
+    client.with_options(timeouts=5, retry=0)
+    assert_type(client.with_options(headers={"A": "b"}), AppClient)
+    assert_type(client.for_key("app-y", user="bob"), AppClient)
+    AppClient(timeouts=5, retry=3)
+
+    await client.workflows.run({}, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await client.workflows.run({}, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await client.app.info(timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await client.app.info(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await client.app.info(extra_body={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.stream({}, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.stream({}, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.workflows.logs(timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.logs(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.workflows.run_many([{}], timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.run_many([{}], timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 async def streams(client: AppClient) -> str:
     text = ""
     stream = client.workflows.stream({"city": "Lisbon"})
@@ -115,7 +142,7 @@ async def files(client: AppClient, opened: BinaryIO, parts: AsyncIterator[bytes]
     assert_type(file.type, FileType)
     await client.workflows.run({"a": file, "b": [file, uploaded]}, files=[file, uploaded, {"type": "image"}])
     assert_type(await client.files.preview(uploaded.id), bytes)
-    assert_type(await client.files.download(uploaded.id, "a.png"), Path)
+    assert_type(await client.files.preview(uploaded.id, "a.png"), Path)
 
 
 async def form(client: AppClient) -> list[str]:

@@ -18,7 +18,7 @@ from dify_async.models import (
     WorkflowResult,
     WorkflowRun,
 )
-from dify_async.sync import AppClient, EventStream, Pager, probe
+from dify_async.sync import AppClient, EventStream, Pager, WebAppClient, probe
 
 
 def clients() -> None:
@@ -53,6 +53,32 @@ def calls(client: AppClient) -> None:
     client.workflows.get(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.workflows.logs(status="running")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.workflows.nothing()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+
+def options(client: AppClient, web: WebAppClient) -> None:
+    client.workflows.run({}, timeout=5, retry=0, user="bob", extra_headers={"A": "b"}, extra_body={"a": 1})
+    client.workflows.run({}, timeout=None, retry=None, user=None, extra_headers=None, extra_body=None)
+    client.workflows.stream({}, timeout=None)
+    client.workflows.logs(timeout=None)
+    client.workflows.run_many([{}], timeout=None)
+    web.workflows.run({}, timeout=None)
+    assert_type(client.with_options(timeouts=5, retry=0), AppClient)
+    assert_type(client.for_key("app-y", user="bob"), AppClient)
+    assert_type(web.with_options(timeouts=5, retry=0), WebAppClient)
+
+    client.workflows.run({}, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.run({}, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.app.info(timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.app.info(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.workflows.stream({}, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.stream({}, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.workflows.logs(timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.logs(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.workflows.run_many([{}], timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.workflows.run_many([{}], timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    web.workflows.run({}, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    web.workflows.run({}, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    web.workflows.run({}, user="bob")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def no_awaiting(client: AppClient) -> None:

@@ -108,3 +108,21 @@ def blocking(web: sync.WebAppClient) -> None:
     assert_type(web.app.site(), WebSite)
     assert_type(web.passport, str | None)
     web.auth.logout()
+
+
+async def options(web: WebAppClient) -> None:
+    await web.workflows.run({}, timeout=5, retry=0, extra_headers={"A": "b"}, extra_body={"a": 1})
+    await web.workflows.run({}, timeout=None, retry=None, extra_headers=None, extra_body=None)
+    web.workflows.stream({}, timeout=None)
+    web.conversations.list(timeout=None)
+    assert_type(web.with_options(timeouts=5, retry=0), WebAppClient)
+
+    await web.workflows.run({}, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await web.workflows.run({}, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await web.workflows.run({}, user="bob")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await web.app.parameters(timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await web.app.parameters(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    web.workflows.stream({}, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    web.workflows.stream({}, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    web.conversations.list(timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    web.conversations.list(timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

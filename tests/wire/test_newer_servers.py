@@ -116,12 +116,12 @@ def test_the_limit_of_a_provider_is_no_quota() -> None:
 # Pages of Dify itself
 
 
-@pytest.mark.parametrize(("operation", "says_id"), [("GET /", False), ("GET /x/{run_id}", True)])
+@pytest.mark.parametrize(("name", "says_id"), [("GET /", False), ("GET /x/{run_id}", True)])
 @pytest.mark.parametrize("recent", [True, False])
-def test_a_page_of_dify_does_not_blame_the_address(operation: str, recent: bool, says_id: bool) -> None:
+def test_a_page_of_dify_does_not_blame_the_address(name: str, recent: bool, says_id: bool) -> None:
     answer = load("116_root_404")
     found = error_from_response(
-        operation_named(operation, recent=recent), 404, {"X-Version": "1.16.1"}, answer.body
+        operation_named(name, recent=recent), 404, {"X-Version": "1.16.1"}, answer.body
     )
     assert isinstance(found, errors.NotFound)
     assert isinstance(found, errors.NotSupportedByServer) is recent

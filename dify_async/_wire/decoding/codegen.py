@@ -25,6 +25,7 @@ For `TextChunk`, shortened:
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ import attrs
 
 from dify_async._text import json_type
 from dify_async._types import Json
-from dify_async.models._base import WIRE_KEYS, Received
+from dify_async.models._base import WIRE_KEYS, OpenEnum, Received, is_inexact
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """What cattrs calls: with a value and the type that it should become."""
@@ -68,7 +69,7 @@ _RIGHT: Final[dict[Any, str]] = {
     float: "v.__class__ is float and v - v == 0",
     bool: "v.__class__ is bool",
     dict[str, Json]: "v.__class__ is dict and not v",
-    Json: "v.__class__ is str",
+    Json: "v.__class__ is str or not is_inexact(v)",
 }
 """By type: when a value is right as it is, so that its hook need not be called."""
 
@@ -105,6 +106,7 @@ def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset
         "StructureError": StructureError,
         "first": _first_of,
         "second": _second,
+        "is_inexact": is_inexact,
     }
     scope["misfit_among"] = functools.partial(_misfit_among, _slots(cls, hook_of))
     lines = [
@@ -143,6 +145,9 @@ def _lines(
         value = careful
         if slot.kind is datetime:
             value = f"second(v) if v.__class__ is int else {careful}"
+        elif inspect.isclass(slot.kind) and issubclass(slot.kind, OpenEnum):
+            members = _name(scope, slot.kind._value2member_map_)
+            value = f"({members}.get(v) if v.__class__ is str else None) or {careful}"
         if not slot.nullable:
             value = f"{_name(scope, slot.absent)}() if v is None else {value}"
         as_it_is = ["v is None"] if slot.nullable else []
@@ -155,6 +160,12 @@ def _lines(
             inner = _lines(slot.kind, (*around, cls), hook_of, apart, scope)
             lines += ["if v.__class__ is dict:", f" data{depth + 1} = v", *(f" {line}" for line in inner)]
             lines += [f" {new}.{slot.name} = new{depth + 1}", "else:", f" {new}.{slot.name} = {value}"]
+        elif get_origin(slot.kind) is list and attrs.has(get_args(slot.kind)[0]):
+            (item,) = get_args(slot.kind)
+            hook = f"{_name(scope, hook_of(item))}(item, {_name(scope, item)})"
+            lines += ["if v.__class__ is list:"]
+            lines += [f" {new}.{slot.name} = [{hook} for item in v if item is not None]"]
+            lines += ["else:", f" {new}.{slot.name} = {value}"]
         elif slot.kind == list[str]:
             lines += ["if v.__class__ is list:", " for item in v:", "  if item.__class__ is not str:"]
             lines += [f"   v = {careful}", "   break"]

@@ -24,6 +24,7 @@ one generated function per class (`codegen`).
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -31,7 +32,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -43,6 +44,7 @@ from dify_async._wire.error_bodies import words_of
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import Account, InputField, Page
 from dify_async.models._base import (
+    WIRE_KEYS,
     OpenEnum,
     Received,
     as_object,
@@ -128,7 +130,7 @@ def _time_of_text(text: str) -> datetime:
 
 def _decimal(value: Any, _: Any) -> Decimal | None:
     try:
-        price = Decimal(str(_primitive(value, "a price")))
+        price = Decimal(value if value.__class__ is str else str(_primitive(value, "a price")))
     except InvalidOperation:
         return None
     is_usable = price.is_finite() and abs(price.adjusted()) <= _LARGEST_EXPONENT
@@ -140,16 +142,6 @@ def _open_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
 
 
 # Hooks for JSON of any structure
-
-
-def _any_json(value: Any, _: Any) -> Any:
-    return value
-
-
-def _checked_json(value: Any, _: Any) -> Any:
-    if is_inexact(value):
-        raise _Inexact
-    return value
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -176,10 +168,15 @@ def _is_of(container: type) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is container
 
 
-def _converter(any_json: Hook) -> cattrs.Converter:
-    """Return a converter; `any_json` is its hook for JSON of any structure."""
+def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
+    """Return a converter that raises `_Inexact` for JSON of any structure which `is_wrong`."""
     # Our own: any library may change the process-wide one.
     converter = cattrs.Converter(detailed_validation=False)
+
+    def any_json(value: Any, _: Any) -> Any:
+        if is_wrong(value):
+            raise _Inexact
+        return value
 
     def of_class(kind: type) -> Hook:
         return hook_of_class(kind, converter.get_structure_hook, apart=frozenset({Account, InputField}))
@@ -201,10 +198,20 @@ def _converter(any_json: Hook) -> cattrs.Converter:
 
         return structure
 
+    def of_mapping(value: Any, _: Any) -> Any:
+        found = value if value.__class__ is dict else _mapping(value)
+        if is_wrong(found):
+            raise _Inexact
+        return found
+
     def of_page(kind: type[Page[Any]]) -> Hook:
         # Short lists are sent as a bare array: all of them on one page.
         hook = of_class(kind)
-        return lambda value, _: hook({"data": value} if value.__class__ is list else value, kind)
+
+        def structure(value: Any, _: Any) -> Any:
+            return hook({"data": value} if value.__class__ is list else value, kind)
+
+        return structure
 
     def of_account(kind: type[Account]) -> Hook:
         hook = of_class(kind)
@@ -237,7 +244,7 @@ def _converter(any_json: Hook) -> cattrs.Converter:
     for kind, hook in hooks.items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_func(_is(Any), any_json)
-    converter.register_structure_hook_func(_is_of(dict), lambda value, kind: any_json(_mapping(value), kind))
+    converter.register_structure_hook_func(_is_of(dict), of_mapping)
     converter.register_structure_hook_factory(attrs.has, of_class)
     converter.register_structure_hook_factory(_is(Account), of_account)
     converter.register_structure_hook_factory(_is(InputField), of_input_field)
@@ -246,8 +253,8 @@ def _converter(any_json: Hook) -> cattrs.Converter:
     return converter
 
 
-_checking: Final = _converter(_checked_json)
-_exact: Final = _converter(_any_json)
+_checking: Final = _converter(is_inexact)
+_exact: Final = _converter(lambda _: False)
 
 
 def _structured(kind: type, data: Any, payload: bytes) -> Any:
@@ -268,19 +275,49 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
         ValueError: The body is not valid JSON.
         StructureError: The JSON does not have the expected structure.
     """
+    answer: Any = None
+    try:
+        data = orjson.loads(payload)
+        answer = _checking.get_structure_hook(kind)(data, kind)
+        if data.__class__ is dict:
+            values = list(map(data.get, data.keys() & _keys_of(cast(Any, kind))))
+            is_right = values.count(None) < len(values)
+        else:
+            is_right = True
+    except (ValueError, StructureError, _Inexact):
+        is_right = False
+    if not is_right:
+        answer = _decode_slowly(kind, payload)
+    if issubclass(get_origin(kind) or kind, Received):
+        answer._payload = payload
+    found: AnswerT = answer
+    return found
+
+
+def _decode_slowly(kind: type, payload: bytes) -> Any:
+    """Decode what orjson does not read, or what is not exact or not right, with an error that tells why."""
     data = load_json(payload)
     try:
-        answer: Any = _structured(kind, data, payload)
+        answer = _structured(kind, data, payload)
     except StructureError as misfit:
         # A gateway may reject a request with status 200 and JSON of its own.
         words = words_of(data).quoted("") if as_object(data) is not None else ""
         raise StructureError(misfit.expected, misfit.value, misfit.path, words) from None
     if (rejection := _rejection(kind, data)) is not None:
         raise rejection
-    found: AnswerT = answer
-    if isinstance(found, Received):
-        answer._payload = payload
-    return found
+    return answer
+
+
+@functools.cache
+def _keys_of(kind: Any) -> frozenset[str]:
+    """Return the keys that a model is made of; empty for other types."""
+    origin = get_origin(kind) or kind
+    if not attrs.has(origin):
+        return frozenset()
+    keys: set[str] = set()
+    for field in attrs.fields(origin):
+        keys.update(field.metadata.get(WIRE_KEYS, (field.name,)))
+    return frozenset(keys)
 
 
 def _rejection(kind: Any, data: Json) -> StructureError | None:
@@ -290,12 +327,8 @@ def _rejection(kind: Any, data: Json) -> StructureError | None:
     response in which everything is empty.
     """
     fields = as_object(data)
-    if fields is None or not attrs.has(kind := get_origin(kind) or kind):
+    if fields is None or any(fields.get(key) is not None for key in _keys_of(kind)):
         return None
-    known = attrs.fields_dict(kind)
-    for name, value in fields.items():
-        if name in known and value is not None:
-            return None
     words = words_of(data).quoted("")
     return StructureError("a response of Dify", data, words=words) if words else None
 

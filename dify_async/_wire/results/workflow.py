@@ -25,21 +25,21 @@ from dify_async.events.workflow import CreatedBy
 from dify_async.models import NodeStatus, Pause, RunHandle, RunStatus, WorkflowResult
 
 
+@attrs.define(eq=False)
 class WorkflowAccumulator:
     """Accumulates the events of a workflow run; of a chatflow, those of its run."""
 
-    def __init__(self, progress: Progress | None = None, *, continue_on_pause: bool = False) -> None:
-        self.progress = progress or Progress()
-        self._continue_on_pause = continue_on_pause
-        self._workflow_id: str | None = None
-        self._price: Decimal | None = None
-        self._has_task = True
-        self._has_nodes = False
-        self._last: WorkflowFinished | WorkflowPaused | None = None
+    progress: Progress = attrs.Factory(Progress)
+    _continue_on_pause: bool = attrs.field(default=False, kw_only=True, alias="continue_on_pause")
+    _workflow_id: str | None = attrs.field(default=None, init=False)
+    _price: Decimal | None = attrs.field(default=None, init=False)
+    _has_task: bool = attrs.field(default=True, init=False)
+    _has_nodes: bool = attrs.field(default=False, init=False)
+    _last: WorkflowFinished | WorkflowPaused | None = attrs.field(default=None, init=False)
 
     def add(self, event: Event) -> None:
         """Add the next event."""
-        if self.progress.task_id is None:
+        if self.progress.task_id is None and event.__class__ is not WorkflowStarted:
             self.progress.note_task(event)
         take = self._takes.get(event.__class__)
         if take is not None:
@@ -50,7 +50,7 @@ class WorkflowAccumulator:
         last, progress = self._last, self.progress
         if isinstance(last, WorkflowFinished):
             result = result_of_run(last.data, progress.task_id, progress.run_id, handle)
-            if self._is_rejection(last.data):
+            if last.data.status == RunStatus.FAILED and self._is_rejection(last.data):
                 result = attrs.evolve(result, rejected=True)
         elif isinstance(last, WorkflowPaused):
             data = last.data
@@ -96,14 +96,13 @@ class WorkflowAccumulator:
         return answer if isinstance(answer, str) else None
 
     def _is_rejection(self, data: WorkflowFinishedData) -> bool:
-        """Return True if the server rejected the inputs, and the run is made up to say so (Dify 1.15).
+        """Return True if a failed run was made up to say that the server rejected its inputs (Dify 1.15).
 
         Such a run has no task, no node and no creator (recording: `116_wf_missing_required_streaming`). Each
         run that really failed has all of them.
         """
         return (
-            data.status == RunStatus.FAILED
-            and not self._has_task
+            not self._has_task
             and not self._has_nodes
             and data.total_steps == 0
             and data.elapsed_time == 0
@@ -140,11 +139,17 @@ class WorkflowAccumulator:
         self.progress.seen.add((event.event, event.data.form_id))
 
     def _started(self, event: WorkflowStarted) -> None:
-        if not self._is_own(event, event.workflow_run_id, event.data.id):
+        run_id = event.data.id
+        if self.progress.run_id is None and run_id == event.workflow_run_id and is_run_id(run_id):
+            self.progress.run_id = run_id
+        elif not self._is_own(event, event.workflow_run_id, run_id):
             return
-        self.progress.seen.add((event.event, event.data.id))
+        self.progress.seen.add((event.event, run_id))
         self._workflow_id = event.data.workflow_id
+        # In a snapshot, and in a run that was rejected, it is the run's id.
         self._has_task = event.task_id != self.progress.run_id
+        if self._has_task and self.progress.task_id is None:
+            self.progress.task_id = event.task_id
 
     def _node_finished(self, event: NodeFinished) -> None:
         self._has_nodes = True
@@ -168,8 +173,13 @@ class WorkflowAccumulator:
             self._end(event)
 
     def _finished(self, event: WorkflowFinished) -> None:
-        if self._is_own(event, event.workflow_run_id, event.data.id):
-            self._end(event)
+        progress = self.progress
+        if progress.run_id == event.workflow_run_id == event.data.id or self._is_own(
+            event, event.workflow_run_id, event.data.id
+        ):
+            self._last = event
+            progress.seconds = event.data.elapsed_time
+            progress.over = progress.complete = True
 
     def _end(self, event: WorkflowFinished | WorkflowPaused | None) -> None:
         self._last = event

@@ -7,11 +7,12 @@ from typing import Any, Literal, Unpack
 
 import attrs
 
-from dify_async._http.api import checked_options, header_secrets
+from dify_async._http.call_options import checked_options, header_secrets
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
 from dify_async._wire.results import ChatAccumulator
+from dify_async._wire.run_errors import error_from_result
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
@@ -21,11 +22,11 @@ from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (
-    checked_mode,
     row_arguments,
     run_body,
     run_in_blocking_mode,
     with_trace,
+    wrong_mode,
 )
 
 
@@ -48,14 +49,21 @@ class ChatOfBothApis(Resource):
     async def _send(
         self, body: dict[str, Json], response_mode: str, options: AppRunOptions | RunOptions
     ) -> ChatResult:
-        if checked_mode(response_mode) == "streaming":
+        if response_mode == "streaming":
             async with self._stream(body, options) as run:
                 return await run.result()
+        if response_mode != "blocking":
+            raise wrong_mode(response_mode)
         operation = operations.SEND_CHAT_MESSAGE
         json = {**body, "response_mode": "blocking"}
         answer = await run_in_blocking_mode(self._api, operation, options, json=json)
         result = answer.chat(self._api.user_of(options))
-        error = self._api.run_error(result, operation, secrets=header_secrets(options), handle=result.handle)
+        error = error_from_result(
+            result,
+            redact=self._api.redactor(header_secrets(options)).text,
+            handle=result.handle,
+            **self._api.context(operation),
+        )
         if error is not None:
             raise error
         return result
@@ -135,7 +143,9 @@ class Chat(ChatOfBothApis):
             auto_generate_name=auto_generate_name,
             workflow_id=workflow_id,
         )
-        return await self._send(body, response_mode, with_trace(options, trace_id, trace_session_id))
+        if trace_id is not None or trace_session_id is not None:
+            options = with_trace(options, trace_id, trace_session_id)
+        return await self._send(body, response_mode, options)
 
     def stream(
         self,
@@ -175,7 +185,9 @@ class Chat(ChatOfBothApis):
             auto_generate_name=auto_generate_name,
             workflow_id=workflow_id,
         )
-        return self._stream(body, with_trace(options, trace_id, trace_session_id), on_ping)
+        if trace_id is not None or trace_session_id is not None:
+            options = with_trace(options, trace_id, trace_session_id)
+        return self._stream(body, options, on_ping)
 
     def send_many(
         self,
@@ -205,11 +217,12 @@ class Chat(ChatOfBothApis):
         checked_options(options, operations.SEND_CHAT_MESSAGE, takes_user=api.auth.sends_user)
 
         async def run_row(row: str | Mapping[str, Any], _: str, attempts: AttemptCounter) -> ChatResult:
-            given = (
+            given: dict[str, Any] = (
                 {"query": row}
                 if isinstance(row, str)
                 else row_arguments(self.send, row, operations.SEND_CHAT_MESSAGE)
             )
-            return await Chat(api.observed_by(attempts)).send(**{**options, **given})
+            arguments: dict[str, Any] = {**options, **given}
+            return await Chat(api.observed_by(attempts)).send(**arguments)
 
         return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive)

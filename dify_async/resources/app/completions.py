@@ -7,7 +7,7 @@ from typing import Literal, Unpack
 
 import attrs
 
-from dify_async._http.api import checked_options
+from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream, RunSpec
 from dify_async._types import Json
@@ -22,9 +22,9 @@ from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (
     FormCheck,
     call_options,
-    checked_mode,
     run_body,
     run_in_blocking_mode,
+    wrong_mode,
 )
 
 
@@ -60,9 +60,11 @@ class Completions(Resource):
             OutcomeUnknown: the connection broke before anything arrived.
             TransportError: no connection, or a timeout expired.
         """
-        if checked_mode(response_mode) == "streaming":
+        if response_mode == "streaming":
             async with self.stream(inputs, query=query, files=files, **options) as run:
                 return await run.result()
+        if response_mode != "blocking":
+            raise wrong_mode(response_mode)
         body = run_body(inputs, files, query=query, response_mode="blocking")
         answer = await run_in_blocking_mode(self._api, operations.CREATE_COMPLETION, options, json=body)
         return answer.completion()

@@ -128,11 +128,13 @@ class Files(Resource):
             TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
             ConfigurationError: the file has no address, or the path cannot be written.
         """
-        if not file.url:
-            raise ConfigurationError("`file` must have an address (url): it has none")
         anonymous = self._api.without_credentials()
         given: CallOptions = {name: value for name, value in options.items() if name != "user"}  # type: ignore[assignment]
         request = anonymous.build(operations.DOWNLOAD_FILE, given)
+        if not isinstance(file, RunFile | MessageFile) or not file.url:
+            raise ConfigurationError(
+                f"`file` must be a file of a run or message, with an address (url), got {file!r:.100}"
+            )
         address = urljoin(f"{request.origin}/", file.url)
         request.url = address if address.isascii() else str(URL(address))
         return await self._content(anonymous, request, path)

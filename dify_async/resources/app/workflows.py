@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack
 
 import attrs
 
-from dify_async._http.api import checked_options, header_secrets, missing_user
+from dify_async._http.call_options import checked_options, header_secrets, missing_user
 from dify_async._http.observer import AttemptCounter
 from dify_async._http.pager import Pager
 from dify_async._streaming.recovery import fetch_record
@@ -18,6 +18,7 @@ from dify_async._types import Json
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import WorkflowAccumulator
+from dify_async._wire.run_errors import error_from_result
 from dify_async.batch import Batch, Rows
 from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
@@ -31,12 +32,12 @@ from dify_async.resources.followed_runs import FollowedRuns
 from dify_async.resources.run_bodies import (
     FormCheck,
     call_options,
-    checked_mode,
     read_handle,
     run_body,
     run_in_blocking_mode,
     start,
     with_trace,
+    wrong_mode,
 )
 
 
@@ -83,15 +84,23 @@ class Workflows(FollowedRuns):
                 progress for 21 minutes; `handle` finds it another time.
             TransportError: no connection, or a timeout expired.
         """
-        options = with_trace(options, trace_id, trace_session_id)
-        if checked_mode(response_mode) == "streaming":
+        if trace_id is not None or trace_session_id is not None:
+            options = with_trace(options, trace_id, trace_session_id)
+        if response_mode == "streaming":
             async with self._stream(inputs, files, workflow_id, options) as run:
                 return await run.result()
+        if response_mode != "blocking":
+            raise wrong_mode(response_mode)
         operation, ids = _operation(workflow_id)
         body = run_body(inputs, files, response_mode="blocking")
         answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
         result = answer.result(self._api.user_of(options))
-        error = self._api.run_error(result, operation, secrets=header_secrets(options), handle=result.handle)
+        error = error_from_result(
+            result,
+            redact=self._api.redactor(header_secrets(options)).text,
+            handle=result.handle,
+            **self._api.context(operation),
+        )
         if error is not None:
             raise error
         return result
@@ -120,7 +129,8 @@ class Workflows(FollowedRuns):
             on_ping: Called at each ping, about every 10 seconds of silence.
             **options: See `AppRunOptions`.
         """
-        options = with_trace(options, trace_id, trace_session_id)
+        if trace_id is not None or trace_session_id is not None:
+            options = with_trace(options, trace_id, trace_session_id)
         return self._stream(inputs, files, workflow_id, options, on_ping)
 
     async def submit(
@@ -152,7 +162,8 @@ class Workflows(FollowedRuns):
             OutcomeUnknown: the connection broke before the run sent its id.
             TransportError: no connection, or a timeout expired.
         """
-        options = with_trace(options, trace_id, trace_session_id)
+        if trace_id is not None or trace_session_id is not None:
+            options = with_trace(options, trace_id, trace_session_id)
         return await start(self._stream(inputs, files, workflow_id, options))
 
     def run_many(
@@ -289,9 +300,12 @@ class Workflows(FollowedRuns):
         options: AppRunOptions,
         on_ping: Callable[[], object] | None = None,
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
-        operation, ids = _operation(workflow_id)
         body = run_body(inputs, files, response_mode="streaming")
-        request = self._api.build(operation, options, ids=ids, json=body)
+        if workflow_id is None:
+            request = self._api.build(operations.RUN_WORKFLOW, options, json=body)
+        else:
+            operation, ids = _operation(workflow_id)
+            request = self._api.build(operation, options, ids=ids, json=body)
         spec = RunSpec(request=request, kind="workflow", stop=operations.STOP_WORKFLOW, recovers=True)
         return EventStream(self._api, spec, WorkflowAccumulator(), on_ping=on_ping)
 

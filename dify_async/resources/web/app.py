@@ -17,10 +17,8 @@ from dify_async.resources._base import Resource
 class WebApp(Resource):
     """The web app: its page, its form, who may use it."""
 
-    _auth: PassportAuth = attrs.field(init=False, repr=False)
-
-    @_auth.default
-    def _auth_of_api(self) -> PassportAuth:
+    @property
+    def _auth(self) -> PassportAuth:
         assert isinstance(self._api.auth, PassportAuth)
         return self._api.auth
 

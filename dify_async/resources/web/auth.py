@@ -27,10 +27,8 @@ class Auth(Resource):
     `login_with_code` return is kept by the client and used from the next call on.
     """
 
-    _auth: PassportAuth = attrs.field(init=False, repr=False)
-
-    @_auth.default
-    def _auth_of_api(self) -> PassportAuth:
+    @property
+    def _auth(self) -> PassportAuth:
         assert isinstance(self._api.auth, PassportAuth)
         return self._api.auth
 

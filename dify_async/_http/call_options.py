@@ -1,0 +1,76 @@
+"""The check of the options of a call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dify_async._http.auth import is_text
+from dify_async._http.redaction import Secret
+from dify_async._wire.operation import Operation
+from dify_async.errors import ConfigurationError
+from dify_async.options import AppRunOptions
+
+_PUBLIC_METHODS: Final = ("dify_async.resources.", "dify_async.clients.")
+"""Modules whose methods users call."""
+
+
+def checked_options(
+    options: Mapping[str, Any], operation: Operation[Any], *, takes_user: bool, method: str | None = None
+) -> AppRunOptions:
+    """Return the options of a call. `method` names it in errors; None means the resource's method that runs.
+
+    Raises:
+        TypeError: an option is unknown.
+        ConfigurationError: an option has a value of the wrong type.
+    """
+    known = {"timeout", "retry", "extra_headers"}
+    if takes_user:
+        known.add("user")
+    if operation.starts_run:
+        known.add("extra_body")
+    if unknown := options.keys() - known:
+        raise TypeError(
+            f"{method or _calling_method()}() got an unexpected keyword argument {min(unknown)!r}; "
+            f"its options are {', '.join(sorted(known))}"
+        )
+    user, body = options.get("user"), options.get("extra_body")
+    if user is not None and not is_text(user):
+        raise ConfigurationError(
+            f"`user` must be a non-empty str, got {user!r:.100}", operation=operation.name
+        )
+    if body is not None and not isinstance(body, Mapping):
+        raise ConfigurationError(
+            f"`extra_body` must be a mapping, got {type(body).__name__}", operation=operation.name
+        )
+    return options  # type: ignore[return-value]
+
+
+def missing_user(operation: Operation[Any]) -> ConfigurationError:
+    """Return the error of a call that needs an end user."""
+    return ConfigurationError(
+        "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
+        "client.for_user(...) or DIFY_USER",
+        operation=operation.name,
+        about_client=True,
+    )
+
+
+def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the values of a call's `extra_headers` that no error shows: all but those of trace headers."""
+    headers = dict(options.get("extra_headers") or {})
+    return tuple(Secret(value) for name, value in headers.items() if not name.lower().startswith("x-trace-"))
+
+
+def _calling_method() -> str:
+    """Return the method that the user called, for an error: the outermost one of a resource or client."""
+    name = ""
+    frame = inspect.currentframe()
+    while frame is not None and (module := frame.f_globals.get("__name__", "")).startswith("dify_async."):
+        method = frame.f_code.co_name
+        is_public = module.startswith(_PUBLIC_METHODS) and not method.startswith("_")
+        if is_public and "self" in frame.f_locals:
+            name = f"{type(frame.f_locals['self']).__name__}.{method}"
+        frame = frame.f_back
+    return name

@@ -1,0 +1,14 @@
+"""Callers who share one passport, which the server issues late, not at all, or takes back."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+
+from tests.simulation.passports import PassportPlan, passport_violations, simulate_passports
+from tests.simulation.strategies import passports
+
+
+@settings(max_examples=3 * settings().max_examples)
+@given(plan=passports)
+def test_one_passport_serves_all(plan: PassportPlan) -> None:
+    assert passport_violations(simulate_passports(plan)) == []
