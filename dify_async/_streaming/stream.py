@@ -6,79 +6,46 @@ import asyncio
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
-import attrs
-
 from dify_async._http.api import Api
 from dify_async._http.auth import AuthHeaders
 from dify_async._http.loop_state import LoopState
-from dify_async._http.odd_responses import quoted_words
-from dify_async._http.request import Request
 from dify_async._http.response import IncomingResponse
 from dify_async._http.transport_errors import idle_timeout
 from dify_async._streaming.buffering import SHORTEST_RUN, is_buffered, warn_of_buffering
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
-from dify_async._streaming.recovery import GIVE_UP_AFTER, Recovery
+from dify_async._streaming.recovery import Recovery
+from dify_async._streaming.run_spec import RunSpec
+from dify_async._streaming.stream_errors import StreamErrors
+from dify_async._streaming.texts import Texts
 from dify_async._text import printable
-from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.decoding.hooks import decode_event
-from dify_async._wire.operation import Operation
-from dify_async._wire.results import Accumulator, is_repeated, text_of
+from dify_async._wire.results import Accumulator, is_repeated
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import EventParser
 from dify_async.errors import (
     ConfigurationError,
-    DecodeError,
     DifyError,
-    OutcomeUnknown,
-    RunRejected,
-    StreamInterrupted,
     TooLarge,
-    TransportError,
 )
-from dify_async.events import ErrorEvent, Event, HumanInputRequired, WorkflowPaused
-from dify_async.models import AppKind, ChatResult, CompletionResult, RunHandle, Stopped, WorkflowResult
+from dify_async.events import Event, HumanInputRequired, WorkflowPaused
+from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
 from dify_async.options import AppCallOptions
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
 T = TypeVar("T")
 
-__all__ = ["EventStream", "RunSpec", "text_of"]
-
 _log: Final = logging.getLogger("dify_async")
 
 _LATE_READS: Final = 1000
 """Reads after `Timeouts.total` has passed. A slow caller gets what has arrived by then, also if it is much
 more than one read brings; a server that sends without end does not go on for ever."""
-
-
-@attrs.frozen(kw_only=True)
-class RunSpec:
-    """What a stream needs to know of its run."""
-
-    request: Request
-    """What opens the stream."""
-    kind: AppKind
-    stop: Operation[Stopped] | None
-    """Stops the run, by the task id that its events contain. None for runs that cannot be stopped."""
-    is_ours: bool = True
-    """Whether the request starts the run, so that leaving the stream stops it."""
-    recovers: bool = False
-    """Whether to find the run again when its stream is interrupted: runs of workflows and chatflows are
-    stored.
-    """
-    is_stored: bool = False
-    """Whether to look for the run from the start, without a request of its own."""
-    continue_on_pause: bool = False
-    """Whether the stream goes on after a pause."""
-    submit: Callable[[], Awaitable[None]] | None = None
-    """Submits the form that the run waits for, once the stream is open: then no event is lost."""
 
 
 class _State(enum.Enum):
@@ -130,6 +97,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._spec = spec
         self._accumulator = accumulator
         self._progress = accumulator.progress
+        self._errors = StreamErrors(api, spec, accumulator)
         self._state = _State.NEW
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_state: LoopState | None = None
@@ -174,17 +142,12 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def handle(self) -> RunHandle | None:
         """Finds the run again, at another time or in another process. None while `run_id` is."""
-        progress, spec = self._progress, self._spec
-        if progress.run_id is None:
-            return None
-        return RunHandle(
-            run_id=progress.run_id, task_id=progress.task_id, user=spec.request.user, kind=spec.kind
-        )
+        return self._errors.handle
 
     @property
     def partial_result(self) -> ResultT_co:
         """The result of what has been read so far. Available at any time, never raises."""
-        return self._accumulator.result(self.handle)
+        return self._errors.partial_result
 
     def detach(self) -> None:
         """Keep the run going when the stream is left early."""
@@ -208,7 +171,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """Iterate over the text only, piece by piece, as it was sent. `result()` has the final text."""
         if self._state is _State.NEW:
             raise _not_entered()
-        return _Texts(self)
+        return Texts(self)
 
     async def result(self) -> ResultT_co:
         """Read the rest of the stream, and return the result.
@@ -269,7 +232,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         try:
             while not self._pending:
                 if self._failure is not None:
-                    raise self._with_partial(self._failure)
+                    raise self._errors.with_partial(self._failure)
                 if self._state is _State.CLOSED:
                     return False
                 if self._state is _State.OVER:
@@ -296,19 +259,14 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """Return the result of a stream that was read to its end. Raises as `result` does."""
         progress = self._progress
         if progress.misfit is not None:
-            raise DecodeError(
-                f"the last event does not have the expected shape: {progress.misfit.problem}",
-                **self._context(),
-            )
+            raise self._errors.misfit(progress.misfit.problem)
         if not progress.complete:
-            raise ConfigurationError(
-                "the stream was closed before its end, so there is no result", **self._context()
-            )
-        handle = self.handle
+            raise self._errors.closed("the stream was closed before its end, so there is no result")
+        handle = self._errors.handle
         result = self._accumulator.result(handle)
         error = error_from_result(
             result,
-            redact=self._redacted,
+            redact=self._errors.redacted,
             handle=handle,
             node_id=progress.failed_node,
             operation=self._spec.request.operation.name,
@@ -317,6 +275,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         if error is not None:
             raise error
         return result
+
+    # Waiting for events
 
     async def _read(self, reader: EventReader) -> None:
         """Wait for data: until the idle timeout, or less."""
@@ -336,7 +296,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         try:
             payloads = await reader.read(deadline)
         except TooLarge as error:
-            self._fail(TooLarge(error.limit, **self._context()))
+            self._fail(self._errors.too_large(error.limit))
             return
         if self._state is _State.CLOSED:
             self._accumulate(payloads)  # Not delivered: they may tell the end of a run that was stopped.
@@ -411,7 +371,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             _log.warning("%s: its session was closed, so the run was not stopped", self._operation)
         self._stops_run = False
         self._drop_reader()
-        self._fail(self._interrupted("the session was closed while the stream was open", error))
+        self._fail(self._errors.interrupted("the session was closed while the stream was open", error))
 
     def _finish(self) -> None:
         """Stop reading: the run has ended."""
@@ -425,7 +385,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._reader = None
         self._state = _State.OVER
         if self._failure is None and self._progress.error is not None:
-            self._fail(self._error_of(self._progress.error))
+            self._fail(self._errors.of_event(self._progress.error))
 
     def _check_buffering(self, seconds: float, spread: float) -> None:
         transport = self._api.transport
@@ -503,72 +463,24 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def _operation(self) -> str:
         return self._spec.request.operation.name
 
-    def _context(self) -> dict[str, Any]:
-        return self._api.context(self._spec.request.operation)
-
     def _closed_early(self) -> DifyError:
-        return self._failure or ConfigurationError(
-            "the stream was closed while it was being opened", **self._context()
-        )
-
-    def _redacted(self, text: str) -> str:
-        return self._api.redactor(self._spec.request.secrets).text(text)
+        return self._failure or self._errors.closed("the stream was closed while it was being opened")
 
     def _fail(self, error: DifyError) -> None:
         self._failure = error
         if self._state is not _State.CLOSED:
             self._state = _State.OVER
 
-    def _give_up(self, error: DifyError | None) -> None:
+    def _give_up(self, cause: DifyError | None) -> None:
+        """End with an error: the run is not looked for, or not any more."""
         self._stops_run = False
         rejected = self._recovery.rejected if self._recovery is not None else None
         if rejected is not None and not self._spec.is_ours:
             self._fail(rejected)  # The caller asked for this run by its id.
             return
-        problem = "the connection broke" if error is not None else "the server closed the stream"
-        if self.run_id is None and (self._spec.kind == "workflow" or self.task_id is None):
-            # What came instead of events: a gateway may reject a request with status 200.
-            start = (self._reader.start if self._reader is not None else None) or b""
-            problem = quoted_words(f"{problem} before the run sent its id", start)
-            unknown = OutcomeUnknown(
-                self._redacted(f"{problem}; it may have started, so it was not sent again"),
-                may_have_started=True,
-                **self._context(),
-            )
-            unknown.__cause__ = error
-            self._fail(unknown)
-            return
-        if rejected is not None:
-            problem += f" before the run ended, and the server does not return the run: {rejected}"
-        elif self._recovery is not None:
-            problem += f" before the run ended, and the run made no progress for {GIVE_UP_AFTER:.0f} s"
-        else:
-            problem += " before the run ended"
-        self._fail(self._interrupted(f"{problem}; it may have ended or still be running", error))
-
-    def _interrupted(self, problem: str, cause: DifyError | None) -> StreamInterrupted:
-        error = StreamInterrupted(problem, handle=self.handle, partial=self.partial_result, **self._context())
-        error.__cause__ = cause
-        return error
-
-    def _error_of(self, event: ErrorEvent) -> DifyError:
-        """Return the error that an `error` event means."""
-        code = self._redacted(event.code) if event.code else None
-        event = attrs.evolve(event, message=self._redacted(event.message), code=code)
-        known: dict[str, Any] = {"handle": self.handle, **self._context()}
-        if event.code:
-            return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
-        return RunRejected(
-            f"the server rejected the run, usually for a missing or invalid input: {event.message}",
-            result=self.partial_result,
-            **known,
-        )
-
-    def _with_partial(self, error: DifyError) -> DifyError:
-        if isinstance(error, TransportError):
-            error.handle = self.handle
-            error.partial = self.partial_result
-        return error
+        start = (self._reader.start if self._reader is not None else None) or b""
+        searched = self._recovery is not None
+        self._fail(self._errors.given_up(cause, start=start, searched=searched, rejected=rejected))
 
     # Entering and leaving
 
@@ -692,7 +604,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def close_with_client(self) -> None:
         """Leave the stream because its client is being closed: its reader gets an error."""
         if self._state not in _NOT_OPEN and not self._progress.complete:
-            self._failure = self._interrupted("the client was closed while the stream was open", None)
+            self._failure = self._errors.interrupted("the client was closed while the stream was open", None)
         await self.aclose()
 
     def _accumulate_rest(self) -> None:
@@ -753,19 +665,3 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
 def _not_entered() -> TypeError:
     return TypeError("a stream must be entered first: async with client.workflows.stream(...) as run: ...")
-
-
-class _Texts:
-    """The text of a stream. Not a generator, so that leaving its loop leaves nothing to be closed."""
-
-    def __init__(self, stream: EventStream[Any, Any]) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        while True:
-            text = text_of(await anext(self._stream))
-            if text:
-                return text

@@ -10,7 +10,8 @@ import attrs
 from dify_async._http.api import Api
 from dify_async._http.redaction import hidden
 from dify_async._streaming.recovery import follow_request
-from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._streaming.run_spec import RunSpec
+from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.results import Progress, WorkflowAccumulator
 from dify_async.events import WorkflowEvent

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from dify_async._streaming.stream import EventStream as AsyncEventStream
-from dify_async._streaming.stream import text_of
+from dify_async._streaming.texts import text_of
 from dify_async.errors import ConfigurationError
 from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
 from dify_async.sync.bridge import Bridge, current

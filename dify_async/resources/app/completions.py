@@ -9,7 +9,8 @@ import attrs
 
 from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
-from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._streaming.run_spec import RunSpec
+from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.results import CompletionAccumulator
 from dify_async.batch import Batch, Rows

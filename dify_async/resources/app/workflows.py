@@ -13,7 +13,8 @@ from dify_async._http.call_options import checked_options, header_secrets, missi
 from dify_async._http.observer import AttemptCounter
 from dify_async._http.pager import Pager
 from dify_async._streaming.recovery import fetch_record
-from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._streaming.run_spec import RunSpec
+from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.operation import Operation

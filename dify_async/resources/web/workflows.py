@@ -7,7 +7,8 @@ from typing import Unpack
 
 import attrs
 
-from dify_async._streaming.stream import EventStream, RunSpec
+from dify_async._streaming.run_spec import RunSpec
+from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async.events import WorkflowEvent

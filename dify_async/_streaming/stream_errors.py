@@ -1,0 +1,127 @@
+"""The errors that end a stream, with what is known of its run."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from dify_async._http.api import Api
+from dify_async._http.odd_responses import quoted_words
+from dify_async._streaming.recovery import GIVE_UP_AFTER
+from dify_async._streaming.run_spec import RunSpec
+from dify_async._wire.api_errors import error_from_event
+from dify_async._wire.results import Accumulator
+from dify_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    DifyError,
+    OutcomeUnknown,
+    RunRejected,
+    StreamInterrupted,
+    TooLarge,
+    TransportError,
+)
+from dify_async.events import ErrorEvent
+from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
+
+ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
+
+
+@attrs.frozen
+class StreamErrors(Generic[ResultT_co]):
+    """Make the errors of one stream."""
+
+    _api: Api
+    _spec: RunSpec
+    _accumulator: Accumulator[ResultT_co]
+
+    @property
+    def handle(self) -> RunHandle | None:
+        """Finds the run again. None before the run has an id."""
+        progress, spec = self._accumulator.progress, self._spec
+        if progress.run_id is None:
+            return None
+        return RunHandle(
+            run_id=progress.run_id, task_id=progress.task_id, user=spec.request.user, kind=spec.kind
+        )
+
+    @property
+    def partial_result(self) -> ResultT_co:
+        """The result of the events that were accumulated so far."""
+        return self._accumulator.result(self.handle)
+
+    def redacted(self, text: str) -> str:
+        """Return a text of the server with the secrets of the request masked."""
+        return self._api.redactor(self._spec.request.secrets).text(text)
+
+    def closed(self, problem: str) -> ConfigurationError:
+        """Return the error of a stream that was closed too early for what was asked of it."""
+        return ConfigurationError(problem, **self._context())
+
+    def misfit(self, problem: str | None) -> DecodeError:
+        """Return the error of a last event that cannot be decoded."""
+        return DecodeError(f"the last event does not have the expected shape: {problem}", **self._context())
+
+    def too_large(self, limit: int) -> TooLarge:
+        """Return the error of an event of more than `limit` bytes."""
+        return TooLarge(limit, **self._context())
+
+    def interrupted(self, problem: str, cause: DifyError | None) -> StreamInterrupted:
+        """Return the error of a stream that ended before its run."""
+        error = StreamInterrupted(problem, handle=self.handle, partial=self.partial_result, **self._context())
+        error.__cause__ = cause
+        return error
+
+    def given_up(
+        self, cause: DifyError | None, *, start: bytes, searched: bool, rejected: DifyError | None
+    ) -> DifyError:
+        """Return the error of a run that is not looked for, or not any more.
+
+        Args:
+            cause: What broke the connection; None if the server closed it.
+            start: What the response started with, if that was no event: a gateway may reject a request with
+                status 200.
+            searched: Whether the run was looked for.
+            rejected: What the server said instead of returning the run.
+        """
+        problem = "the connection broke" if cause is not None else "the server closed the stream"
+        progress = self._accumulator.progress
+        if progress.run_id is None and (self._spec.kind == "workflow" or progress.task_id is None):
+            problem = quoted_words(f"{problem} before the run sent its id", start)
+            unknown = OutcomeUnknown(
+                self.redacted(f"{problem}; it may have started, so it was not sent again"),
+                may_have_started=True,
+                **self._context(),
+            )
+            unknown.__cause__ = cause
+            return unknown
+        problem += " before the run ended"
+        if rejected is not None:
+            problem += f", and the server does not return the run: {rejected}"
+        elif searched:
+            problem += f", and the run made no progress for {GIVE_UP_AFTER:.0f} s"
+        return self.interrupted(f"{problem}; it may have ended or still be running", cause)
+
+    def of_event(self, event: ErrorEvent) -> DifyError:
+        """Return the error that an `error` event means."""
+        code = self.redacted(event.code) if event.code else None
+        event = attrs.evolve(event, message=self.redacted(event.message), code=code)
+        known: dict[str, Any] = {"handle": self.handle, **self._context()}
+        if event.code:
+            return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
+        return RunRejected(
+            f"the server rejected the run, usually for a missing or invalid input: {event.message}",
+            result=self.partial_result,
+            **known,
+        )
+
+    def with_partial(self, error: DifyError) -> DifyError:
+        """Return an error of the connection with what is known of the run."""
+        if isinstance(error, TransportError):
+            error.handle = self.handle
+            error.partial = self.partial_result
+        return error
+
+    def _context(self) -> dict[str, Any]:
+        return self._api.context(self._spec.request.operation)
