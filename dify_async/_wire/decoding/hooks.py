@@ -280,7 +280,8 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
         data = orjson.loads(payload)
         answer = _checking.get_structure_hook(kind)(data, kind)
         if data.__class__ is dict:
-            values = list(map(data.get, data.keys() & _keys_of(cast(Any, kind))))
+            fields: dict[str, Any] = data
+            values = list(map(fields.get, fields.keys() & _keys_of(cast(Any, kind))))
             is_right = values.count(None) < len(values)
         else:
             is_right = True
