@@ -271,4 +271,5 @@ async def test_a_run_that_is_polled_more_than_a_thousand_times(kind: str) -> Non
                     await asyncio.sleep(0)
                     clock.advance(8)
                 await running
-    assert (polls, server.count("POST")) == (1101, 1)
+    assert polls > 1100  # One that is slow in real time is repeated.
+    assert server.count("POST") == 1
