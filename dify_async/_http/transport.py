@@ -168,19 +168,16 @@ class Transport:
         body: AbstractAsyncContextManager[aiohttp.Payload | None]
         if isinstance(request.data, Form):
             body = form_body(request.data, seconds)
-        elif request.data is None:
-            body = nullcontext(None)
-        elif len(request.data) > LARGE:
+        elif request.data is not None and len(request.data) > LARGE:
             body = nullcontext(json_body(request.data, seconds))
         else:
-            # Not plain bytes, which would be a local variable of aiohttp: they may contain a password.
-            body = nullcontext(aiohttp.BytesPayload(request.data, content_type="application/json"))
-        async with body as data:
+            body = nullcontext(None)
+        async with body as payload:
             try:
                 response = await state.session.request(
                     request.operation.method,
                     URL(request.url, encoded=True),
-                    data=data,
+                    data=request.data if payload is None else payload,
                     # Plain strings: those who record requests do not know subclasses of str.
                     headers=dict(zip(headers, map(str, headers.values()), strict=True)),
                     allow_redirects=False,

@@ -26,7 +26,7 @@ from tests.support.clients import app_client, web_client
         ({"params": ["a"]}, "params"),
         ({"params": "a"}, "params"),
     ],
-    ids=str,
+    ids=range(10),
 )
 async def test_what_cannot_be_sent(fake_dify: FakeDify, arguments: dict[str, Any], says: str) -> None:
     async with app_client(fake_dify) as client:

@@ -41,8 +41,7 @@ File = tuple[str, str | None, str, bytes]
 
 async def received(form: Form) -> tuple[dict[str, str], list[File]]:
     """Write a form and read it: its fields, and field, name, content type and content of its files."""
-    async with form_body(form, 60) as data:
-        written = data()
+    async with form_body(form, 60) as written:
         body = await written.as_bytes()
     environ = {
         "REQUEST_METHOD": "POST",

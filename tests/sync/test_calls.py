@@ -56,7 +56,7 @@ def test_errors_are_the_same_and_their_tracebacks_short(client: AppClient, fake_
         client.workflows.run({})
     assert caught.value.node_id == "boom"
     frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-    assert frames[:3] == ["test_errors_are_the_same_and_their_tracebacks_short", "wait", "call"]
+    assert frames[:3] == ["test_errors_are_the_same_and_their_tracebacks_short", "wait", "run"]
     assert len(frames) <= 6, frames
     with pytest.raises(errors.Unauthorized):
         AppClient("app-wrong", user="u", base_url=fake_dify.base_url).workflows.run({})

@@ -547,7 +547,6 @@ RECORDED: dict[str, list[str]] = {
     ],
     "RateLimited": ["err_rate_limited_chat_streaming", "err_rate_limited_streaming"],
     "ServerError": [
-        "116_logs_keyword_and_session_500",
         "err_annotation_reply_bad_action",
         "err_run_detail_bad_uuid",
         "err_text_to_audio_fail",

@@ -279,7 +279,11 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
     try:
         data = orjson.loads(payload)
         answer = _checking.get_structure_hook(kind)(data, kind)
-        is_right = data.__class__ is not dict or not data.keys().isdisjoint(_keys_of(cast(Any, kind)))
+        if data.__class__ is dict:
+            values = list(map(data.get, data.keys() & _keys_of(cast(Any, kind))))
+            is_right = values.count(None) < len(values)
+        else:
+            is_right = True
     except (ValueError, StructureError, _Inexact):
         is_right = False
     if not is_right:
