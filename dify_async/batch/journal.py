@@ -22,7 +22,14 @@ from dify_async._private_file import private_opener
 from dify_async._types import Json
 from dify_async.batch.outcome import Outcome
 from dify_async.batch.row_keys import RowKeys
-from dify_async.errors import ConfigurationError, RunPaused, StreamInterrupted, TransportError
+from dify_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    RunPaused,
+    StreamInterrupted,
+    TooLarge,
+    TransportError,
+)
 from dify_async.models import RunHandle, RunStatus, WorkflowResult
 
 if sys.platform == "win32":
@@ -238,10 +245,10 @@ if hasattr(os, "register_at_fork"):  # Windows does not fork.
 
 
 def _may_be_in_progress(error: Exception | None) -> bool:
-    """Return True if the run may still be in progress, or waits for a person."""
+    """Return True if the run may still be in progress, waits for a person, or its end could not be read."""
     if isinstance(error, TransportError):
         return error.handle is not None
-    return isinstance(error, StreamInterrupted | RunPaused)
+    return isinstance(error, StreamInterrupted | RunPaused | DecodeError | TooLarge)
 
 
 def _int(entry: dict[str, Json], name: str) -> int:

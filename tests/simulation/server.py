@@ -203,7 +203,8 @@ class Broadcast:
             self._size += len(data)
             self._run.last_byte_at = self._loop.time()
             self._response.feed(data)
-            while self._ends and self._ends[0][0] <= self._size:
+            complete = self._size + 2 * is_cut  # At the end of a body an event needs no empty line.
+            while self._ends and self._ends[0][0] <= complete:
                 self._arrived(self._ends.pop(0)[1])
         if is_cut and self._response.is_open:
             if self._delivery.breaks:
