@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
+
+from dify_async._http.transport import Transport
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -15,24 +18,28 @@ _BURST: Final = 1.5
 end of a run."""
 
 
-def is_buffered(seconds: float, silence: float, spread: float) -> bool:
-    """Return True if the events of a run arrived at once, after a silence.
+def warn_if_buffered(
+    transport: Transport, operation: str, seconds: float, silence: float, first_at: float | None
+) -> None:
+    """Log, once per client, that the events of a run arrived at once, after a silence.
 
     A run that waits in a queue is silent too, but then its events arrive over the time that it takes.
 
     Args:
+        transport: The client's transport.
+        operation: What started the run.
         seconds: How long the run took, as the server says.
         silence: Seconds that somebody waited for the response and its first event.
-        spread: Seconds from the first event to the last.
+        first_at: When the first event arrived, by the event loop's clock.
     """
-    return seconds >= SHORTEST_RUN and spread <= max(_BURST, seconds / 10) and silence >= seconds / 2
-
-
-def warn_of_buffering(operation: str, seconds: float) -> None:
-    """Log what to change."""
-    _log.warning(
-        "%s: the events of a run of %.0f s arrived all at once at its end: a proxy in front of Dify buffers "
-        "event streams. Turn that off (nginx: `proxy_buffering off;`), or long runs may be cut as idle",
-        operation,
-        seconds,
-    )
+    if first_at is None or transport.has_warned_of_buffering:
+        return
+    spread = asyncio.get_running_loop().time() - first_at
+    if spread <= max(_BURST, seconds / 10) and silence >= seconds / 2:
+        transport.has_warned_of_buffering = True
+        _log.warning(
+            "%s: the events of a run of %.0f s arrived all at once at its end: a proxy in front of Dify "
+            "buffers event streams. Switch that off (in nginx: `proxy_buffering off;`), or long runs end as idle",
+            operation,
+            seconds,
+        )

@@ -13,6 +13,7 @@ from dify_async._http.api import Api
 from dify_async._http.auth import AuthHeaders
 from dify_async._http.request import Request
 from dify_async._http.response import IncomingResponse
+from dify_async._streaming.run_spec import RunSpec
 from dify_async.errors import ApiError, DecodeError, DifyError, NotFound, TooLarge, TransportError
 from dify_async.events import (
     Event,
@@ -248,3 +249,19 @@ def _last_event(record: WorkflowRun) -> Event:
         )
         event = WorkflowFinished(workflow_run_id=record.id, data=data)
     return cast(Event, event.received_as(record))
+
+
+def recovery_of(api: Api, spec: RunSpec, run_id: str) -> Recovery:
+    """Return what finds the run of a stream, with the options of the call that opened it."""
+    request = spec.request
+    options: AppCallOptions = {"timeout": request.timeouts, "extra_headers": request.extra_headers}
+    if api.auth.sends_user:
+        options["user"] = request.user
+    return Recovery(
+        api=api,
+        run_id=run_id,
+        options=options,
+        read_timeout=request.timeouts.read,
+        continue_on_pause=spec.continue_on_pause,
+        progress_at=asyncio.get_running_loop().time(),
+    )
