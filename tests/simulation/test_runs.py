@@ -21,7 +21,9 @@ NO_EVENTS_WHEN_FOLLOWED: Final = CallPlan(RunPlan(gaps=(1.0, 9.0), then_followed
 LONG_PAUSES: Final = CallPlan(RunPlan(gaps=(40.0, 40.0, 3.0), end="failed"), "attach")
 CLOSED_CLIENT: Final = CallPlan(RunPlan(headers_after=40.0), interruption="close client", seconds=15.0)
 CLOSED_WHEN_OPENING: Final = CallPlan(RunPlan(headers_after=20.0), interruption="close", seconds=2.5)
-CLOSED_AT_THE_END: Final = CallPlan(RunPlan(gaps=(), headers_after=0.5), interruption="close", seconds=1.0)
+CLOSED_AT_THE_END: Final = CallPlan(
+    RunPlan(gaps=(1.0,), end_after=0.0), "blocking", interruption="close", seconds=1.0
+)
 
 
 @settings(max_examples=4 * settings().max_examples)
@@ -32,7 +34,7 @@ CLOSED_AT_THE_END: Final = CallPlan(RunPlan(gaps=(), headers_after=0.5), interru
 @example(LifePlan((LONG_PAUSES,), one_connection=True, read=5.0)).via("events were delivered twice")
 @example(LifePlan((CLOSED_CLIENT, CLOSED_CLIENT), slots=1)).via("two tasks closed the client")
 @example(LifePlan((CLOSED_WHEN_OPENING,) * 2, slots=1, on_abandon="detach")).via("started after the close")
-@example(LifePlan((CLOSED_AT_THE_END, CallPlan(call="blocking")))).via("an event after the close")
+@example(LifePlan((CLOSED_AT_THE_END,))).via("an event after the close")
 def test_the_promises_hold(plan: LifePlan) -> None:
     assert violations(simulate(plan)) == []
 
