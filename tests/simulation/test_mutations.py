@@ -16,6 +16,7 @@ from dify_async._http import retry
 from dify_async._http.passport import PassportAuth
 from dify_async._http.transport import LoopState
 from dify_async._streaming import stream
+from dify_async._streaming.connection import RunConnection
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import Recovery
 from dify_async._streaming.stream import EventStream
@@ -50,15 +51,15 @@ _SEARCH = settings(
 
 
 def closing_is_taken_for_a_broken_connection(patch: Patch) -> None:
-    original = EventStream.aclose
+    original = RunConnection.close
 
-    async def aclose(self: Any) -> None:
+    async def close(self: Any) -> None:
         if self._is_reading and self._reader is not None:
             self._reader._response.close()
         else:
             await original(self)
 
-    patch.setattr(EventStream, "aclose", aclose)
+    patch.setattr(RunConnection, "close", close)
 
 
 def a_timeout_expires_while_nobody_reads(patch: Patch) -> None:
@@ -79,18 +80,18 @@ def a_timeout_expires_while_nobody_reads(patch: Patch) -> None:
 
 
 def leaving_calls_on_ping(patch: Patch) -> None:
-    original = EventStream.aclose
-
-    async def aclose(self: Any) -> None:
-        arrived = list(self._pending)
-        if self._reader is not None:
-            arrived += self._reader.take_buffered()
+    async def aclose(self: Any, *_: object) -> None:
+        run = self._run
+        arrived = list(run.pending)
+        if run._reader is not None:
+            arrived += run._reader.take_buffered()
         for item in arrived:
             if item == PING and self.on_ping is not None:
                 self.on_ping()
-        await original(self)
+        await run.close()
 
     patch.setattr(EventStream, "aclose", aclose)
+    patch.setattr(EventStream, "__aexit__", aclose)
 
 
 def the_client_closes_before_its_streams(patch: Patch) -> None:
