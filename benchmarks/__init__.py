@@ -1,1 +1,1 @@
-"""What dify_async costs, next to its peers. Run one with `python -m benchmarks.decode`."""
+"""Benchmarks of dify_async and similar libraries. Run one with `python -m benchmarks.decode`."""

@@ -1,9 +1,9 @@
-"""What the benchmarks share: a server that costs its clients nothing, and rounds that can be compared.
+"""Shared code of the benchmarks: a test server, and measurements in comparable rounds.
 
-The server runs in a process of its own and answers with bytes that were made beforehand. Each contestant of
-each round runs in a fresh process, so that no import, cache or garbage of one weighs on another. Machines
-have noisy minutes: contestants take turns within a round, and what counts is the ratio of two of them in
-the same round, not their seconds.
+The server runs in a separate process and sends prepared bytes, so it adds nothing to the CPU time of the
+clients. Each contestant of each round runs in a new process, so that the imports, caches and garbage of one
+do not affect another. Because the load of a machine varies, contestants take turns within a round, and the
+result is the ratio of two contestants in the same round, not their seconds.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple, TypeAlias
 
 Work: TypeAlias = Callable[[int], Awaitable[None]]
-"""Does what is measured, as often as it is told, and raises if anything of it is lost."""
+"""Does the measured work the given number of times, and raises if any part of the data is missing."""
 Contestant: TypeAlias = Callable[[str], AbstractAsyncContextManager[Work]]
-"""Imports its library, makes its client for a base URL, and gives its work. All of that is not measured."""
+"""Imports its library, creates a client for a base URL, and yields its work. None of this is measured."""
 
 _FRESH: Final = multiprocessing.get_context("spawn")
 _WARM_UP: Final = 200
-"""Events or calls before the clock starts: enough to fill caches, and to open a connection in each lane."""
+"""Events or calls before the measurement starts: enough to fill caches and open all connections."""
 
-# What the server says. Keys, sizes and their mix are those of Dify 1.14.
+# What the server sends. The keys, the sizes and the mix of events are those of Dify 1.14.
 
 RUN_ID: Final = "4fa855f1-ef44-4d2d-bfb1-3e5b8ed46ce3"
 _TASK_ID: Final = "75f14420-5d07-459c-ba85-f4172400d70c"
@@ -43,11 +43,11 @@ _START: Final = 1_795_308_634
 
 _TEXTS: Final = ("Hello", ", ", "world", "! ", "你好，世界", " line two\n", '"quoted" ', "end.")
 CYCLE: Final = len(_TEXTS) + 2
-"""Events between one start of a node and the next: the start, its texts, its end."""
+"""Events between the starts of two nodes: the start, the text chunks, the end."""
 CHARACTERS: Final = sum(map(len, _TEXTS))
 """Characters of text in one cycle."""
 PING_EVERY: Final = 1_000
-"""Events between two pings. Dify also opens each stream with one."""
+"""Events between two pings. Dify also starts each stream with a ping."""
 
 _NODE: Final[dict[str, Any]] = {
     "id": "4857d184-b314-4e6a-b053-6b851e078b1f",
@@ -129,7 +129,7 @@ def _parts(events: int) -> list[bytes]:
         pieces = [f"data: {text}\n\n"]
         if place % PING_EVERY == 0:
             pieces.insert(0, "event: ping\n\n")
-        # Dify sends each event as an HTTP chunk of its own. Clients feel that more than the bytes.
+        # Dify sends each event as a separate HTTP chunk. This costs clients more than the number of bytes.
         for piece in pieces:
             encoded = piece.encode()
             parts.append(b"%x\r\n%b\r\n" % (len(encoded), encoded))
@@ -155,7 +155,7 @@ _EVENTS: Final = re.compile(rb'"events": ?(\d+)')
 
 
 class _Server(asyncio.Protocol):
-    """HTTP/1.1 as far as the contestants need it: no pipelining, bodies of a known length."""
+    """The part of HTTP/1.1 that the contestants need: no pipelining, bodies of a known length."""
 
     _transport: asyncio.Transport
 
@@ -203,7 +203,7 @@ class _Server(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self._pause, self._send_slowly, parts)
 
     def _send(self) -> None:
-        # A part at a time, so that the client sets the pace and not the size of our buffer.
+        # In small parts, so that the client sets the pace, and not the size of our buffer.
         while self._unsent and not self._held_back:
             part, self._unsent = self._unsent[: 2**16], self._unsent[2**16 :]
             self._transport.write(part)
@@ -230,16 +230,17 @@ def _serve(port_to: Connection, events: int, pause: float) -> None:
         port_to.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles Ctrl-C, and terminates this process.
     asyncio.run(run())
 
 
 @contextmanager
 def server(events: int = 0, pause: float = 0) -> Iterator[str]:
-    """Run the server in a process of its own; give its base URL.
+    """Run the server in a separate process, and yield its base URL.
 
-    A run of N events is asked for with `{"inputs": {"events": N}}`. Runs of as many as named here are made
-    beforehand, so that nobody waits for that. With a `pause`, in seconds, their events come one by one.
+    A request with `{"inputs": {"events": N}}` starts a run of N events. The run with `events` events is
+    prepared in advance, so that no client waits for it. With a `pause`, in seconds, events are sent one by
+    one.
     """
     ours, theirs = _FRESH.Pipe()
     process = _FRESH.Process(target=_serve, args=(theirs, events, pause), daemon=True)
@@ -257,14 +258,14 @@ def server(events: int = 0, pause: float = 0) -> Iterator[str]:
 
 
 class Cost(NamedTuple):
-    """Seconds for the whole work."""
+    """Seconds for all of the work."""
 
     cpu: float
     wall: float
 
 
 Results: TypeAlias = dict[str, dict[int, Cost]]
-"""What each contestant took, by the number of the round."""
+"""The cost of each contestant, by the number of the round."""
 
 
 def _measure(contestant: Contestant, base_url: str, size: int) -> Cost:
@@ -287,28 +288,28 @@ def race(
     *,
     seldom: Collection[str] = (),
 ) -> Results:
-    """Let all contestants do work of one size, in turns. Raises what a contestant raises.
+    """Measure all contestants in turns, with the same amount of work. Raises what a contestant raises.
 
-    Those that run `seldom`, in one round of four, are slow and on no gate: more rounds for the others make
-    better ratios in the same time.
+    The contestants in `seldom` take part in one round of four. Use it for slow contestants: the others get
+    more rounds, and so more precise ratios, in the same time.
     """
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[name]  # Some peers would go through it to 127.0.0.1, and cannot be told not to.
+        del os.environ[name]  # Some libraries always use the proxy, even for 127.0.0.1.
     results: Results = {name: {} for name in contestants}
     for number in range(rounds):
         names = [name for name in contestants if name not in seldom or number % 4 == 0]
-        first = number % len(names) if names else 0  # Nobody always comes after the same neighbour.
+        first = number % len(names) if names else 0  # Rotate, so that the order is not always the same.
         for name in names[first:] + names[:first]:
             with ProcessPoolExecutor(1, mp_context=_FRESH) as process:
                 results[name][number] = process.submit(_measure, contestants[name], base_url, size).result()
     return results
 
 
-# Telling
+# Reporting
 
 
 class Gate(NamedTuple):
-    """What must hold: one contestant takes at most so many times the CPU of another."""
+    """A limit: the CPU time of `name` is at most `at_most` times that of `other`."""
 
     name: str
     other: str
@@ -316,7 +317,7 @@ class Gate(NamedTuple):
 
 
 def ratio(results: Results, name: str, other: str) -> float:
-    """Give how many times the CPU of another a contestant took: the median over their common rounds."""
+    """Return the CPU time of `name` divided by that of `other`: the median over their common rounds."""
     one, two = results[name], results[other]
     return statistics.median(one[number].cpu / two[number].cpu for number in one.keys() & two.keys())
 
@@ -332,7 +333,7 @@ def show(title: str, results: Results, *, size: int, unit: str, baseline: str) -
 
 
 def judge(results: Results, gates: Sequence[Gate]) -> bool:
-    """Print whether each gate holds; give whether all do. A gate without its contestants is left out."""
+    """Print whether each gate passes, and return True if all do. Skip gates whose contestants did not run."""
     good = True
     for name, other, at_most in gates:
         if name in results and other in results:
@@ -344,7 +345,7 @@ def judge(results: Results, gates: Sequence[Gate]) -> bool:
 
 
 def options(doc: str, contestants: Mapping[str, object], *, rounds: int) -> argparse.ArgumentParser:
-    """Make a parser for the options that all benchmarks have."""
+    """Return a parser with the options that all benchmarks have."""
     parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--only", nargs="+", choices=list(contestants), default=list(contestants))

@@ -1,12 +1,12 @@
-"""What a small call costs: CPU per call, one after the other and 64 at once.
+"""Measure the CPU time of a small call: one after the other, and 64 at once.
 
     python -m benchmarks.calls [--calls 2000] [--rounds 9] [--only "aiohttp + orjson" dify_async]
 
-The call is `GET /workflows/run/{id}`. dify-client-python has no such method: it stops a task instead, which
-is its cheapest call and has the smaller answer.
+The call is `GET /workflows/run/{id}`. dify-client-python has no method for it, so it stops a task instead:
+this is its cheapest call, and the response is smaller.
 """
 
-# ruff: noqa: PLC0415 - a contestant runs in a process of its own, and imports only what it needs
+# ruff: noqa: PLC0415 - each contestant runs in its own process, and imports only what it needs
 from __future__ import annotations
 
 import asyncio
@@ -20,7 +20,7 @@ from benchmarks import _harness
 from benchmarks._harness import RUN_ID, Gate, Work
 
 Call: TypeAlias = Callable[[str], Awaitable[None]]
-"""Makes one call, for the id that it is given."""
+"""Makes one call, for the given id."""
 Caller: TypeAlias = Callable[[str], AbstractAsyncContextManager[Call]]
 
 BASELINE: Final = "aiohttp + orjson"
@@ -86,14 +86,14 @@ async def dify_client_python(base_url: str) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def in_lanes(width: int, caller: Caller, base_url: str) -> AsyncIterator[Work]:
-    """Make a contestant of a single call: so many of it at once."""
+    """Yield a contestant that makes `width` calls at the same time."""
     async with caller(base_url) as call:
 
         async def work(calls: int) -> None:
             todo = iter(range(calls))
 
             async def lane() -> None:
-                # Each for another run, as in life: the same URL again would come from a cache.
+                # A different run each time, as in real use: a repeated URL would be served from a cache.
                 for number in todo:
                     await call(f"{RUN_ID[:-6]}{number:06d}")
 

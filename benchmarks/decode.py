@@ -1,12 +1,12 @@
-"""What it costs to read one long stream: CPU per event, until the caller has the event in hand.
+"""Measure the CPU time per event of one long stream, until the caller has the event.
 
     python -m benchmarks.decode [--events 50000] [--rounds 5] [--only "aiohttp + orjson" dify_async]
 
-Each contestant counts the events and reads the text of `text_chunk`, as far as its library takes it. The
-baseline is the least that anybody could write on aiohttp: no types, no errors, no clocks, LF only.
+Each contestant counts the events and reads the text of `text_chunk`, as far as its library decodes them. The
+baseline is the minimum that can be written with aiohttp: no types, no errors, no timeouts, LF only.
 """
 
-# ruff: noqa: PLC0415 - a contestant runs in a process of its own, and imports only what it needs
+# ruff: noqa: PLC0415 - each contestant runs in its own process, and imports only what it needs
 from __future__ import annotations
 
 import json
@@ -20,14 +20,14 @@ from benchmarks._harness import Contestant, Gate, Work
 
 BASELINE: Final = "aiohttp + orjson"
 GATES: Final = [
-    # The aim is 1.5; the gate leaves room for a busy machine.
+    # The target is 1.5; the gate is higher because other work may slow the machine down.
     Gate("dify_async", BASELINE, 1.75),
     Gate("dify_async", "dify-client-python", 1 / 5),
 ]
 
 
 def check(asked: int, events: int, characters: int, pings: int | None) -> None:
-    """Raise unless all has arrived. `pings` is None for a library that hides them."""
+    """Raise unless everything has arrived. `pings` is None for a library that hides them."""
     found = (events, characters, pings)
     expected_pings = None if pings is None else -(-asked // _harness.PING_EVERY)
     expected = (asked, asked // _harness.CYCLE * _harness.CHARACTERS, expected_pings)

@@ -1,13 +1,14 @@
-"""What many streams at once cost, beside raw aiohttp + orjson and other clients; and what a batch adds.
+"""Measure many concurrent streams, compared with other clients, and the overhead of a batch.
 
     python -m benchmarks.fan_out [--streams 500] [--rows 100000] [--rounds 4] [--only ...]
 
-Many streams of 50 events, all open at the same time, an event each 5 ms from each: the CPU of the whole
-process, and the memory of a stream in flight. Then a batch of many rows that cost nothing by themselves: what
-the library adds to each, and whether its memory grows with them.
+First a batch of many rows that cost nothing by themselves: the overhead per row, and whether the memory of
+the batch grows with the number of rows. Then many streams of 50 events, all open at the same time, with an
+event every 5 ms in each: the CPU time of the whole process, and the memory of a stream in flight. The
+baseline is plain aiohttp with orjson.
 """
 
-# ruff: noqa: PLC0415 - a contestant runs in a process of its own, and imports only what it needs
+# ruff: noqa: PLC0415 - each contestant runs in its own process, and imports only what it needs
 from __future__ import annotations
 
 import asyncio
@@ -27,17 +28,17 @@ BASELINE: Final = "aiohttp + orjson"
 EVENTS: Final = 50
 GATES: Final = [Gate("dify_async", BASELINE, 1.25), Gate("dify_async", "dify-client-python", 0.2)]
 MOST_PER_ROW: Final = 50.0
-"""Microseconds that a batch may add to a row."""
+"""Maximum overhead of a batch per row, in microseconds."""
 
 
 def request(base_url: str) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Give what every contestant sends: URL, headers, body."""
+    """Return the request that every contestant sends: URL, headers, body."""
     body = {"inputs": {"events": EVENTS}, "response_mode": "streaming", "user": "bench"}
     return f"{base_url}/workflows/run", {"Authorization": "Bearer app-bench"}, body
 
 
 def check(events: int, status: str) -> None:
-    """Refuse a stream that is not whole."""
+    """Raise unless the stream is complete."""
     if (events, status) != (EVENTS, "succeeded"):
         raise RuntimeError(f"{events} events came of {EVENTS}, and the run {status}")
 
@@ -64,7 +65,7 @@ async def ours(base_url: str) -> AsyncIterator[Work]:
 
 @asynccontextmanager
 async def raw(base_url: str) -> AsyncIterator[Work]:
-    """Do the least that can be done with aiohttp and orjson."""
+    """Stream with the minimum of code on aiohttp and orjson."""
     import aiohttp
     import orjson
 
@@ -119,7 +120,7 @@ async def with_httpx(base_url: str) -> AsyncIterator[Work]:
 
 @asynccontextmanager
 async def dify_client_python(base_url: str) -> AsyncIterator[Work]:
-    """Stream with dify-client-python, which makes a connection for each call."""
+    """Stream with dify-client-python, which opens a connection for each call."""
     from dify_client import AsyncClient, models
 
     client = AsyncClient(api_key="app-bench", api_base=base_url)
@@ -132,7 +133,7 @@ async def dify_client_python(base_url: str) -> AsyncIterator[Work]:
         async for event in await client.arun_workflows(asked, timeout=60.0):
             events += event.event != models.StreamEvent.PING
             if event.event == models.StreamEvent.WORKFLOW_FINISHED:
-                # It knows no such event, so its data stays as it came.
+                # The library may not have a class for this event; then the data is a plain dict.
                 status = (
                     event.data["status"] if isinstance(event.data, dict) else str(event.data.status.value)
                 )
@@ -154,7 +155,7 @@ CONTESTANTS: Final[dict[str, Contestant]] = {
 
 
 async def overhead(rows: int) -> bool:
-    """Measure what a batch adds to rows that cost nothing."""
+    """Measure the overhead of a batch with rows that cost nothing."""
     from dify_async.batch import Batch
     from dify_async.models import RunStatus, WorkflowResult
 
@@ -194,7 +195,7 @@ async def overhead(rows: int) -> bool:
 
 
 async def memory(base_url: str, streams: int) -> None:
-    """Tell what a stream in flight takes."""
+    """Print the memory of a stream in flight."""
     from dify_async import AppClient
 
     async with AppClient("app-bench", user="bench", base_url=base_url, max_concurrent=10_000) as client:
@@ -211,7 +212,7 @@ async def memory(base_url: str, streams: int) -> None:
 
 
 def main() -> int:
-    """Run what is asked for."""
+    """Run the benchmark with the options of the command line."""
     parser = _harness.options(__doc__ or "", CONTESTANTS, rounds=4)
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--rows", type=int, default=100_000)

@@ -1,9 +1,10 @@
-"""Whether a client holds as much after a great many runs, or in a very long one, as it did at first.
+"""Check that memory, files, tasks and objects do not grow over many runs, or during a very long one.
 
     python -m benchmarks.soak [--runs 200000] [--at-once 50] [--events 1000000]
 
-First short runs, then one stream. After each tenth of either it tells what the process holds. Memory, open
-files, tasks and objects must stay where they were after the first tenth. The server has a process of its own.
+First many short runs, then one stream. After each tenth of the work, the memory, open files, tasks and
+objects of the process are printed. They must not grow after the first tenth. The server runs in a
+separate process.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ SHORT: Final = 5
 
 _PAGE: Final = 4096
 _GROWTH: Final = 16 * 2**20
-"""Bytes that the process may have grown by: what its allocator does not give back."""
+"""Maximum growth of the process in bytes: memory that its allocator does not return to the system."""
 
 
 class Held(NamedTuple):
-    """What the process holds."""
+    """The resources that the process uses."""
 
     bytes: int
     files: int
@@ -39,7 +40,7 @@ class Held(NamedTuple):
 
     @classmethod
     def now(cls) -> Held:
-        """Count it; on Linux, whose `/proc` tells it."""
+        """Return the resources in use now. Works on Linux only, because it reads `/proc`."""
         gc.collect()
         resident = int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE
         files = sum(1 for _ in Path("/proc/self/fd").iterdir())
@@ -47,7 +48,7 @@ class Held(NamedTuple):
 
 
 class Watch:
-    """Tells what is held as the work goes on, and judges it in the end."""
+    """Prints the resources in use during the work, and checks them at the end."""
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
@@ -56,7 +57,7 @@ class Watch:
         print(f"\n{unit:>12}{'MiB':>10}{'files':>8}{'tasks':>8}{'objects':>10}{'seconds':>10}")
 
     def look(self, done: int) -> None:
-        """Note what is held after so much work."""
+        """Record and print the resources in use after `done` units of work."""
         held = Held.now()
         self._held.append(held)
         took = time.perf_counter() - self._began
@@ -64,7 +65,7 @@ class Watch:
         print(f"{done:>12}{held.bytes / 2**20:>10.1f}{counts}{took:>10.1f}", flush=True)
 
     def judge(self) -> bool:
-        """Say whether it is as much at the end as after the first tenth."""
+        """Return True if the resources in use have not grown since the first tenth."""
         first, last = self._held[0], self._held[-1]
         good = (
             last.bytes - first.bytes <= _GROWTH
@@ -77,7 +78,7 @@ class Watch:
 
 
 async def short_runs(client: AppClient, runs: int, at_once: int) -> bool:
-    """Run many short runs, some at a time."""
+    """Run many short runs, `at_once` at a time."""
     watch = Watch("runs")
 
     async def lane(numbers: Iterator[int]) -> None:
@@ -110,14 +111,14 @@ async def one_stream(client: AppClient, events: int) -> bool:
 
 
 async def soak(base_url: str, runs: int, at_once: int, events: int) -> bool:
-    """Do both, one after the other."""
+    """Run both parts, one after the other."""
     async with AppClient("app-bench", user="bench", base_url=base_url) as client:
         good = await short_runs(client, runs, at_once) if runs else True
         return (await one_stream(client, events) if events else True) and good
 
 
 def main() -> int:
-    """Run what is asked for."""
+    """Run the benchmark with the options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=200_000)
     parser.add_argument("--at-once", type=int, default=50)

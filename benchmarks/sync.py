@@ -1,12 +1,12 @@
-"""What the blocking twin costs beside the async clients, and beside blocking libraries.
+"""Measure the blocking client, compared with the async client and with other blocking libraries.
 
     python -m benchmarks.sync [--events 50000] [--calls 2000] [--rounds 5] [--only dify_async dify_async.sync]
 
-One stream as fast as it comes, and small calls one after the other. All CPU of the process counts, that of
-the twin's own thread included.
+One stream, read as fast as it arrives, and small calls, one after the other. The CPU time of the whole
+process is measured, including the thread of the blocking client.
 """
 
-# ruff: noqa: PLC0415 - a contestant runs in a process of its own, and imports only what it needs
+# ruff: noqa: PLC0415 - each contestant runs in its own process, and imports only what it needs
 from __future__ import annotations
 
 import functools
@@ -25,20 +25,20 @@ STREAM_GATES: Final = [Gate(TWIN, BASELINE, 1.2)]
 
 
 class BlockingWork(Protocol):
-    """Does what is measured, as often as it is told, without `await`."""
+    """Does the measured work the given number of times, without `await`."""
 
     def __call__(self, size: int, /) -> None: ...
 
 
 class Blocking(Protocol):
-    """Makes its client for a base URL, and gives its work."""
+    """Creates a client for a base URL, and yields its work."""
 
     def __call__(self, base_url: str, /) -> AbstractContextManager[BlockingWork]: ...
 
 
 @asynccontextmanager
 async def contestant(blocking: Blocking, base_url: str) -> AsyncIterator[Work]:
-    """Make a contestant of what blocks: it holds the measuring loop up, which has nothing else to do."""
+    """Yield a contestant for blocking work. It blocks the measuring event loop, which is otherwise idle."""
     with blocking(base_url) as block:
 
         async def work(size: int) -> None:
@@ -159,7 +159,7 @@ def httpx_calls(base_url: str) -> Iterator[BlockingWork]:
 
 @contextmanager
 def hand_overs(_: str) -> Iterator[BlockingWork]:
-    """Do nothing on the loop, so many times: what the way there and back costs."""
+    """Run an empty coroutine on the event loop of the blocking client: the cost of switching threads."""
     import asyncio
 
     from dify_async.sync.bridge import current

@@ -1,4 +1,4 @@
-"""A web service before a workflow."""
+"""A web service that runs a workflow."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from dify_async import AppClient, errors
 from dify_async.asgi import EventStreamResponse
 
-dify = AppClient()  # DIFY_API_KEY and DIFY_BASE_URL; it connects at its first call
+dify = AppClient()  # DIFY_API_KEY and DIFY_BASE_URL; it connects on the first call
 
 
 @asynccontextmanager
@@ -25,7 +25,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 def client_of(x_user: Annotated[str, Header()]) -> AppClient:
-    return dify.for_user(x_user)  # put your own log-in here
+    return dify.for_user(x_user)  # put your own authentication here
 
 
 Client = Annotated[AppClient, Depends(client_of)]
@@ -36,7 +36,7 @@ async def forecast(city: str, client: Client, request: Request) -> Response:
     async with while_connected(request):
         result = await client.workflows.run({"city": city})
         return JSONResponse(result.outputs)
-    return Response(status_code=499)  # nobody reads it
+    return Response(status_code=499)  # the caller has disconnected
 
 
 @app.post("/forecast/events")
@@ -46,7 +46,7 @@ async def forecast_events(city: str, client: Client) -> EventStreamResponse:
 
 @asynccontextmanager
 async def while_connected(request: Request) -> AsyncGenerator[None]:
-    """Cancel the block when the caller goes away, and so stop its run. FastAPI would let it go on."""
+    """Cancel the block when the caller disconnects, which stops its run. FastAPI does not do this itself."""
 
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -63,7 +63,7 @@ async def while_connected(request: Request) -> AsyncGenerator[None]:
 
 @app.exception_handler(errors.DifyError)
 async def explain(_: Request, error: errors.DifyError) -> JSONResponse:
-    """Tell the caller the kind of trouble; addresses and details are for your log."""
+    """Return only the kind of error to the caller; addresses and details are for your log."""
     match error:
         case errors.RunPaused():
             return JSONResponse({"paused": error.handle.to_json()}, status_code=202)

@@ -1,4 +1,4 @@
-"""At most three runs at once on this machine, however many processes start them."""
+"""Limit this machine to three runs at the same time, across all processes."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ PLACES = [Path(tempfile.gettempdir()) / f"dify-{number}.lock" for number in rang
 
 @asynccontextmanager
 async def a_place() -> AsyncGenerator[None]:
-    """Hold one of the files; the system lets go of those that a dying process held."""
+    """Lock one of the files. The operating system releases the locks of a process that dies."""
     while True:
         for path in PLACES:
             lock = FileLock(path, blocking=False)

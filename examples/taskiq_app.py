@@ -1,4 +1,4 @@
-"""Runs as background tasks, with one client in each worker process."""
+"""Run workflows as background tasks, with one client in each worker process."""
 
 import os
 from typing import Annotated
@@ -8,7 +8,7 @@ from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqState, ZeroMQBrok
 from dify_async import AppClient
 
 address = os.environ.get("TASKS", "tcp://127.0.0.1:5555")
-broker = ZeroMQBroker(address, address)  # or any other: Redis, RabbitMQ, NATS
+broker = ZeroMQBroker(address, address)  # or any other broker: Redis, RabbitMQ, NATS
 
 
 @broker.on_event(TaskiqEvents.WORKER_STARTUP)
@@ -29,4 +29,4 @@ def dify(context: Annotated[Context, TaskiqDepends()]) -> AppClient:
 @broker.task
 async def forecast(city: str, user: str, client: Annotated[AppClient, TaskiqDepends(dify)]) -> None:
     result = await client.for_user(user).workflows.run({"city": city})
-    print(user, result.outputs, flush=True)  # put it where your application looks
+    print(user, result.outputs, flush=True)  # store the result where your application needs it
