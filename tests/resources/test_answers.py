@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pickle
 import re
 import traceback
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+import dify_async
 from dify_async import AppClient, Retry, errors
 from dify_async.errors import DifyError
 from tests.support import recordings
 from tests.support.clients import KEY, NO_RETRY, app_client
 
+PACKAGE = Path(dify_async.__file__).parent
 BASE = "https://dify.test/v1"
 RUN_ID = "02a5c498-5a28-4ca6-b9f7-f47a346911a5"
 
@@ -230,7 +232,7 @@ def _locals_of_our_frames(error: BaseException | None) -> list[str]:
     found: list[str] = []
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            if f"{os.sep}dify_async{os.sep}" in frame.f_code.co_filename:
+            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
                 found += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
         error = error.__context__
     assert found
