@@ -214,7 +214,7 @@ def _answer(request: bytes) -> bytes:
     if method == b"POST" and path.endswith(b"/workflows/run") and (events := _EVENTS.search(request)):
         return _stream(int(events[1]))
     if method == b"GET" and b"/workflows/run/" in path:
-        return _DETAIL
+        return _DETAIL.replace(RUN_ID.encode(), path.rpartition(b"/")[2])
     if method == b"POST" and path.endswith(b"/stop"):
         return _STOPPED
     return _NOT_FOUND

@@ -123,7 +123,8 @@ def twin_calls(base_url: str) -> Iterator[BlockingWork]:
 
     def work(size: int) -> None:
         for number in range(size):
-            calls.check(client.workflows.get(_run_id(number)).id, RUN_ID)
+            asked = _run_id(number)
+            calls.check(client.workflows.get(asked).id, asked)
 
     with AppClient("app-bench", user="bench", base_url=base_url) as client:
         yield work
@@ -135,8 +136,9 @@ def requests_calls(base_url: str) -> Iterator[BlockingWork]:
 
     def work(size: int) -> None:
         for number in range(size):
-            answer = session.get(f"{base_url}/workflows/run/{_run_id(number)}", timeout=60)
-            calls.check(answer.json()["id"], RUN_ID)
+            asked = _run_id(number)
+            answer = session.get(f"{base_url}/workflows/run/{asked}", timeout=60)
+            calls.check(answer.json()["id"], asked)
 
     with requests.Session() as session:
         session.trust_env = False
@@ -150,8 +152,9 @@ def httpx_calls(base_url: str) -> Iterator[BlockingWork]:
 
     def work(size: int) -> None:
         for number in range(size):
-            answer = client.get(f"{base_url}/workflows/run/{_run_id(number)}")
-            calls.check(answer.json()["id"], RUN_ID)
+            asked = _run_id(number)
+            answer = client.get(f"{base_url}/workflows/run/{asked}")
+            calls.check(answer.json()["id"], asked)
 
     with httpx.Client(headers={"Authorization": "Bearer app-bench"}, timeout=60, trust_env=False) as client:
         yield work

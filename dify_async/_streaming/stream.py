@@ -1,8 +1,7 @@
-"""A stream of events, from the request that opens it to its end, however that comes about."""
+"""The stream of a run: its events as they arrive, and its result."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, Self, TypeVar
@@ -20,13 +19,9 @@ from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowR
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
-T = TypeVar("T")
 
-_log: Final = logging.getLogger("dify_async")
-
-_LATE_READS: Final = 1000
-"""Reads after `Timeouts.total` has passed. A slow caller gets what has arrived by then, also if it is much
-more than one read brings; a server that sends without end does not go on for ever."""
+_PAUSES: Final = frozenset({WorkflowPaused, HumanInputRequired})
+"""Events after which a run may wait for a person, without making progress."""
 
 
 class EventStream(Generic[EventT_co, ResultT_co]):
@@ -61,13 +56,16 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self.on_ping = on_ping
         """Called at each ping, about every 10 seconds of silence."""
         self._errors = StreamErrors(api, spec, accumulator)
+        self._observer = api.observer
+        self._operation = spec.request.operation
+        self._progress = accumulator.progress
         self._accumulator = accumulator
         self._is_paused = False  # Whether the run waits for a person.
         self._run = RunConnection(
             api,
             spec,
             accumulator,
-            accumulator.progress,
+            self._progress,
             self._errors,
             stops_run=api.defaults.on_abandon == "stop" and spec.is_ours and spec.stop is not None,
         )
@@ -77,12 +75,12 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def run_id(self) -> str | None:
         """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
-        return self._run.progress.run_id
+        return self._progress.run_id
 
     @property
     def task_id(self) -> str | None:
         """The id that stops the run. None before the first event that contains it."""
-        return self._run.progress.task_id
+        return self._progress.task_id
 
     @property
     def attempts(self) -> int:
@@ -153,16 +151,16 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 if self.on_ping is not None:
                     self.on_ping()
                 continue
-            if run.is_resumed and is_repeated(event, run.progress):
+            if run.is_resumed and is_repeated(event, self._progress):
                 continue
             run.pings = 0
             run.has_progressed = True
-            self._is_paused = isinstance(event, (WorkflowPaused, HumanInputRequired))
+            self._is_paused = event.__class__ in _PAUSES
             self._accumulator.add(event)
-            if run.progress.over:
+            if self._progress.over:
                 pending.clear()
-            if run.api.observer is not None:
-                run.api.observer.run_event(run.spec.request.operation, event)
+            if self._observer is not None:
+                self._observer.run_event(self._operation, event)
             return event  # type: ignore[no-any-return]
         return None
 
@@ -177,7 +175,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def final_result(self) -> ResultT_co:
         """Return the result of a stream that was read to its end. Raises as `result` does."""
-        progress = self._run.progress
+        progress = self._progress
         if progress.misfit is not None:
             raise self._errors.misfit(progress.misfit.problem)
         if not progress.complete:
@@ -189,7 +187,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             redact=self._errors.redacted,
             handle=handle,
             node_id=progress.failed_node,
-            operation=self._run.spec.request.operation.name,
+            operation=self._operation.name,
             server_version=self._run.api.transport.server_version,
         )
         if error is not None:
