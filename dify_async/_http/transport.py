@@ -194,8 +194,9 @@ class Transport:
                 raise error from error.__cause__
         self.server_version = response.headers.get("X-Version", "")[:50] or self.server_version
         # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
-        may_stream = response.content_type != "text/html" and "json" not in response.content_type
-        if is_stream and response.status == 200 and may_stream:
+        kind = response.content_type if is_stream and response.status == 200 else "text/html"
+        may_stream = kind != "text/html" and "json" not in kind
+        if may_stream:
             # From here on whoever reads the stream watches it, and only while it is being read.
             protocol = response.connection.protocol if response.connection is not None else None
             if protocol is not None:
