@@ -45,9 +45,12 @@ settings.register_profile("thorough", _FUZZING, max_examples=2000)
 settings.load_profile("quick")
 
 
-# Under `nohup make test &` this process ignores Ctrl-C, and so would every program that a test starts.
+# Under `nohup make test &` this process ignores Ctrl-C and SIGHUP, and so would every program that a test starts.
+# A handler is not inherited by them, and keeps this process alive when the terminal is closed.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_collection_finish() -> None:
