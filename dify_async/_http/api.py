@@ -22,7 +22,7 @@ from dify_async._http.loop_state import LoopState
 from dify_async._http.observer import Observer
 from dify_async._http.odd_responses import described, quoted_words
 from dify_async._http.paths import fill_path, query_text
-from dify_async._http.redaction import Redactor, hidden
+from dify_async._http.redaction import Redactor
 from dify_async._http.request import Request, Response
 from dify_async._http.response import IncomingResponse
 from dify_async._http.retry import decide
@@ -175,9 +175,6 @@ class Api:
         timeouts, retry = defaults.timeouts, defaults.retry
         headers = {"User-Agent": USER_AGENT, **defaults.headers}
         if options:
-            if "extra_headers" in options:
-                # In place: the same dict is a local variable of the methods that called this.
-                options["extra_headers"] = hidden(options["extra_headers"])
             given: AppRunOptions = checked_options(options, operation, takes_user=auth.sends_user)
             user = given.get("user") or user
             timeouts = timeouts_from(given.get("timeout"), timeouts, "`timeout`")

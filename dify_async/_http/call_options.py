@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from dify_async._http.auth import is_text
-from dify_async._http.redaction import Secret
+from dify_async._http.redaction import Secret, hidden
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError
 from dify_async.options import AppRunOptions
@@ -19,12 +19,17 @@ _PUBLIC_METHODS: Final = ("dify_async.resources.", "dify_async.clients.")
 def checked_options(
     options: Mapping[str, Any], operation: Operation[Any], *, takes_user: bool, method: str | None = None
 ) -> AppRunOptions:
-    """Return the options of a call. `method` names it in errors; None means the resource's method that runs.
+    """Return the options of a call, with hidden headers.
+
+    `method` names the call in errors; None means the resource's method that runs.
 
     Raises:
         TypeError: an option is unknown.
         ConfigurationError: an option has a value of the wrong type.
     """
+    if "extra_headers" in options:
+        # In place: the same dict is a local variable of the methods that called this.
+        cast(dict[str, Any], options)["extra_headers"] = hidden(options["extra_headers"])
     known = {"timeout", "retry", "extra_headers"}
     if takes_user:
         known.add("user")

@@ -72,6 +72,7 @@ CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "run": lambda client: client.workflows.run({}, extra_headers=EXTRA),
     "blocking run": lambda client: client.workflows.run({}, response_mode="blocking", extra_headers=EXTRA),
     "chat": lambda client: client.chat.send("x", extra_headers=EXTRA),
+    "completion": lambda client: client.completions.create({}, extra_headers=EXTRA),
     "upload": lambda client: client.files.upload(b"x", name="x", extra_headers=EXTRA),
     "request": lambda client: client.request("POST", "/x", json={"a": 1}, extra_headers=EXTRA),
     "form": lambda client: client.forms.submit(SECRET, {}, "a", extra_headers=EXTRA),
@@ -88,6 +89,7 @@ WEB_CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "meta": lambda client: client.app.meta(extra_headers=EXTRA),
     "passport": lambda client: client.auth.passport(),
     "run": lambda client: client.workflows.run({}, extra_headers=EXTRA),
+    "conversation": lambda client: client.chat.conversation().send("x", extra_headers=EXTRA),
     "form": lambda client: client.forms.submit(SECRET, {}, "a"),
     "upload token": lambda client: client.forms.upload_token(SECRET),
 }
@@ -104,6 +106,22 @@ async def test_calls(handler: Any) -> None:
         async with WebAppClient(**settings) as web:
             for name, call in WEB_CALLS.items():
                 assert await shown_by(call(web)) == [], name
+
+
+@pytest.mark.parametrize("handler", [echo, misfit, hang_up])
+async def test_rows_of_batches(handler: Any) -> None:
+    with RawServer(handler) as server:
+        settings = settings_for("app", server.base_url, api_key=KEY, headers={"X-A": SECRET}, retry=0)
+        async with AppClient(**settings) as client:
+            for batch in (
+                client.workflows.run_many([{}], check_inputs=False, extra_headers=EXTRA),
+                client.completions.create_many([{}], check_inputs=False, extra_headers=EXTRA),
+                client.chat.send_many(["x"], extra_headers=EXTRA),
+            ):
+                async with batch:
+                    (outcome,) = await batch.all()
+                assert outcome.error is not None
+                assert shown(outcome.error) == []
 
 
 @pytest.mark.parametrize("handler", [echo, misfit, hang_up])

@@ -62,7 +62,9 @@ class Completions(Resource):
             TransportError: no connection, or a timeout expired.
         """
         if response_mode == "streaming":
-            async with self.stream(inputs, query=query, files=files, **options) as run:
+            stream = self.stream(inputs, query=query, files=files, **options)
+            del options  # Its headers may be secrets, and tools show the local variables of a traceback.
+            async with stream as run:
                 return await run.result()
         if response_mode != "blocking":
             raise wrong_mode(response_mode)

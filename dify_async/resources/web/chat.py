@@ -160,7 +160,9 @@ class WebConversation:
         Raises:
             DifyError: as `WebChat.send` does.
         """
-        async with self.stream(query, inputs=inputs, files=files, **options) as run:
+        stream = self.stream(query, inputs=inputs, files=files, **options)
+        del options  # Its headers may be secrets, and tools show the local variables of a traceback.
+        async with stream as run:
             return await run.result()
 
     def stream(
