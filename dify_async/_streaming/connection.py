@@ -27,7 +27,6 @@ from dify_async._streaming.stream_errors import StreamErrors
 from dify_async._text import printable
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.results import Accumulator, Progress
-from dify_async._wire.sse import EventParser
 from dify_async.errors import ConfigurationError, DifyError, TooLarge
 from dify_async.events import Event
 
@@ -206,8 +205,7 @@ class RunConnection:
         elif now >= self._search.recovery.until:
             self._give_up(None)
         else:
-            self._drop_reader()
-            self.state = State.RECOVERING
+            self._search_for(self._search.recovery.run_id)
 
     def _handle_end(self) -> None:
         """Handle the end of the response body: finished, interrupted, or incomplete."""
@@ -272,7 +270,7 @@ class RunConnection:
         else:
             self.state = State.OPEN
             if isinstance(found, IncomingResponse):
-                self._reader = EventReader(found, EventParser(self.api.transport.settings.max_event_bytes))
+                self._reader = EventReader(found, self.api.transport.settings.max_event_bytes)
             else:
                 self.pending.append(found)
 
@@ -343,8 +341,7 @@ class RunConnection:
                 self._has_opened = True
                 if self.state in NOT_OPEN:
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
-                limit = transport.settings.max_event_bytes
-                self._reader = EventReader(response, EventParser(limit))
+                self._reader = EventReader(response, transport.settings.max_event_bytes)
                 if submit is not None:
                     await submit()
                 self.state = State.OPEN

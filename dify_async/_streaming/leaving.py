@@ -14,7 +14,6 @@ from dify_async._http.response import IncomingResponse
 from dify_async._streaming.reader import EventReader
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import Progress
-from dify_async._wire.sse import EventParser
 from dify_async.errors import DifyError
 from dify_async.options import AppCallOptions
 from dify_async.settings import Timeouts
@@ -50,7 +49,7 @@ async def stop_run(
     try:
         async with asyncio.timeout(LEAVING):
             if opening is not None:
-                reader = EventReader(await opening, EventParser(api.transport.settings.max_event_bytes))
+                reader = EventReader(await opening, api.transport.settings.max_event_bytes)
             while reader is not None and progress.task_id is None and not reader.ended:
                 deadline = asyncio.get_running_loop().time() + LEAVING
                 accumulate(await reader.read(deadline))

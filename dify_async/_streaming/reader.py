@@ -27,7 +27,7 @@ class EventReader:
     """
 
     _response: IncomingResponse
-    _parser: EventParser
+    _parser: EventParser = attrs.field(converter=EventParser, alias="max_event_bytes")
     _deadline: float | None = attrs.field(default=None, init=False)
     """When to stop waiting, by the event loop's clock. None while nobody waits."""
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
