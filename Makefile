@@ -1,4 +1,4 @@
-# Each target sets up all it needs in .venv; only python3 (3.11 or newer), make and a package registry are asked for.
+# Each target installs what it needs in .venv. Required: python3 (3.11 or newer), make and a package index.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 # Everything that takes longer: all tests with thorough fuzzing, other versions of Python and of the
-# dependencies, and many runs with a look at the memory.
+# dependencies, and a soak test that watches memory.
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m "" --hypothesis-profile thorough
 	$(BIN)/nox --session tests lowest

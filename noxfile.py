@@ -1,6 +1,6 @@
-"""The checks: `nox` runs lint, types, and the tests on every Python and with the lowest dependencies.
+"""Run the checks: lint, types, and the tests on every Python and with the lowest dependencies.
 
-`nox -s thorough` runs all tests with thorough fuzzing, `nox -s bench` measures.
+`nox -s thorough` runs all tests with thorough fuzzing, `nox -s bench` runs the benchmarks.
 """
 
 import nox
@@ -29,7 +29,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package and of a consumer's file, by two checkers."""
+    """Check the types of the package and of code that uses it, with two type checkers."""
     _install(session, "dev", "bench")
     session.run("mypy")
     session.run("pyright")
@@ -53,14 +53,14 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def thorough(session: nox.Session) -> None:
-    """Run all tests, those that take long too, with thorough fuzzing."""
+    """Run all tests, including slow ones, with thorough fuzzing."""
     _install(session, "test")
     session.run(*PYTEST, "-m", "", "--hypothesis-profile", "thorough", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against raw aiohttp and other clients."""
+    """Compare the speed with raw aiohttp and other clients."""
     _install(session, "bench")
     for name in ("decode", "calls", "sync", "fan_out"):
         session.run("python", "-m", f"benchmarks.{name}", *session.posargs)

@@ -62,7 +62,7 @@ async def while_connected(request: Request) -> AsyncGenerator[None]:
 
 
 @app.exception_handler(errors.DifyError)
-async def explain(_: Request, error: errors.DifyError) -> JSONResponse:
+async def report_error(_: Request, error: errors.DifyError) -> JSONResponse:
     """Return only the kind of error to the caller; addresses and details are for your log."""
     match error:
         case errors.RunPaused():

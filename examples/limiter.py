@@ -11,14 +11,14 @@ from filelock import FileLock, Timeout
 
 from dify_async import AppClient
 
-PLACES = [Path(tempfile.gettempdir()) / f"dify-{number}.lock" for number in range(3)]
+SLOTS = [Path(tempfile.gettempdir()) / f"dify-{number}.lock" for number in range(3)]
 
 
 @asynccontextmanager
-async def a_place() -> AsyncGenerator[None]:
+async def a_slot() -> AsyncGenerator[None]:
     """Lock one of the files. The operating system releases the locks of a process that dies."""
     while True:
-        for path in PLACES:
+        for path in SLOTS:
             lock = FileLock(path, blocking=False)
             try:
                 lock.acquire()
@@ -33,7 +33,7 @@ async def a_place() -> AsyncGenerator[None]:
 
 
 async def main(cities: list[str]) -> None:
-    async with AppClient(limiter=a_place) as client:
+    async with AppClient(limiter=a_slot) as client:
         rows = [{"city": city} for city in cities]
         async with client.workflows.run_many(rows, concurrency=10) as batch:
             async for outcome in batch:

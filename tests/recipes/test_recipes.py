@@ -344,7 +344,7 @@ def test_a_place_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Pa
 async def test_a_limiter_does_not_hold_back_what_is_no_run(fake_dify: FakeDify, places: Any) -> None:
     fake_dify.workflow = SLOW
     async with AppClient(
-        fake_dify.api_key, user="ada", base_url=fake_dify.base_url, limiter=places["a_place"]
+        fake_dify.api_key, user="ada", base_url=fake_dify.base_url, limiter=places["a_slot"]
     ) as client:
         handles = [await client.workflows.submit({"city": city}) for city in ("Lisbon", "Rome", "Oslo")]
         waiting = [asyncio.create_task(client.workflows.wait(handle)) for handle in handles]

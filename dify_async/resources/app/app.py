@@ -48,7 +48,7 @@ class App(Resource):
         return await self._api.call(operations.GET_APP_META, options)
 
     async def site(self, **options: Unpack[AppCallOptions]) -> AppSite:
-        """Return title, icon and texts of the app's web page.
+        """Return the title, icon and description of the app's web page.
 
         Args:
             **options: See `AppCallOptions`.
