@@ -18,21 +18,23 @@ from dify_async.cli.logs import logs
 from dify_async.cli.output import say
 from dify_async.cli.parameters import parameters
 from dify_async.cli.probe import probe
-from dify_async.cli.process import EXIT_CODES, REJECTED
+from dify_async.cli.process import EXIT_CODES, REJECTED, exit_code_after
+from dify_async.cli.profile import profile
 from dify_async.cli.run import run
 from dify_async.cli.stop import stop
 from dify_async.cli.upload import upload
 from dify_async.cli.watch import watch
+from dify_async.errors import DifyError
 
 app = typer.Typer(
     name="dify-async",
-    add_completion=False,
     rich_markup_mode="markdown" if sys.stdout.isatty() else None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, batch, watch, get, stop, logs, info, parameters, upload, probe, demo, fake):
     app.command()(command)
+app.add_typer(profile)
 
 
 def main() -> None:
@@ -41,13 +43,17 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # The terminal may lack characters that a model writes.
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="dify-async")
+    except DifyError as error:
+        sys.exit(exit_code_after(error))
     except Exception as error:
         # Mistakes in the command line; typer would report them in a box of seven lines.
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        say(f"{message()} (see dify-async --help)")
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "dify-async"
+        say(f"{message()} (see {command} --help)")
         sys.exit(REJECTED)
     sys.exit(code)
 
@@ -66,6 +72,7 @@ def _options(
 ) -> None:
     """Run Dify workflows from the command line.
 
-    The server, the app and the end user are taken from `DIFY_BASE_URL`, `DIFY_API_KEY` and `DIFY_USER`, or
-    from the options of each command. To try it without any of them: `dify-async demo`.
+    The server, the app and the end user are taken from the options of each command, else from the
+    environment (`DIFY_BASE_URL`, `DIFY_API_KEY`, `DIFY_USER`), else from a profile (`dify-async profile
+    add`). To try it without any of them: `dify-async demo`.
     """

@@ -17,17 +17,22 @@ from dify_async.batch import Batch
 from dify_async.cli.batch_progress import progress_on
 from dify_async.cli.batch_report import Report
 from dify_async.cli.columns import inputs_of, matched, read_columns
-from dify_async.cli.options import DEFAULT_USER, ApiKey, BaseUrl, User, with_client
+from dify_async.cli.options import with_client
 from dify_async.cli.output import print_rows, say
-from dify_async.cli.process import FAILED, SUCCEEDED, code_of, has_warned, in_terms_of_the_command
+from dify_async.cli.process import FAILED, SUCCEEDED, code_of
 from dify_async.cli.results import results_to
 from dify_async.cli.rows import Table, read_table
+from dify_async.cli.settings import Settings, app_command
+from dify_async.cli.terms import in_terms_of_the_command
+from dify_async.cli.verbose import has_warned
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError, DifyError
 from dify_async.models import InputField, WorkflowResult
 
 
+@app_command
 def batch(
+    settings: Settings,
     rows: Annotated[
         Path,
         typer.Argument(
@@ -89,9 +94,6 @@ def batch(
         Path | None,
         typer.Option(show_default=False, help="Write an HTML report: statuses, time, tokens, problems."),
     ] = None,
-    api_key: ApiKey = None,
-    base_url: BaseUrl = None,
-    user: User = DEFAULT_USER,
 ) -> None:
     """Run the workflow once for each row of a file.
 
@@ -111,7 +113,7 @@ def batch(
         adaptive=adaptive,
         resume=resume,
     )
-    with_client(api_key, base_url, user, lambda client: _run(client, job))
+    with_client(settings, lambda client: _run(client, job))
 
 
 @attrs.frozen(kw_only=True)

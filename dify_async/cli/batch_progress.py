@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dify_async.batch import Batch, Outcome
 from dify_async.cli.output import one_line
-from dify_async.cli.process import in_terms_of_the_command
+from dify_async.cli.terms import in_terms_of_the_command
 
 _LONGEST_ERROR: Final = 400
 """Characters of an error that are shown."""

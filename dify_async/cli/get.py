@@ -6,17 +6,18 @@ from typing import Annotated
 
 import typer
 
-from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJson, BaseUrl, with_client
+from dify_async.cli.options import AsJson, with_client
 from dify_async.cli.output import print_facts, print_json
+from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 from dify_async.models import WorkflowRun
 
 
+@app_command
 def get(
+    settings: Settings,
     run_id: Annotated[str, typer.Argument(help="Id of the run.")],
     as_json: AsJson = False,
-    api_key: ApiKey = None,
-    base_url: BaseUrl = None,
 ) -> None:
     """Show the record of a run: its status, inputs and outputs."""
 
@@ -27,7 +28,7 @@ def get(
         else:
             print_facts(_facts(record))
 
-    with_client(api_key, base_url, DEFAULT_USER, work)
+    with_client(settings, work)
 
 
 def _facts(run: WorkflowRun) -> list[tuple[str, object]]:

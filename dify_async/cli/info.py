@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJson, BaseUrl, with_client
+from dify_async.cli.options import AsJson, with_client
 from dify_async.cli.output import print_facts, print_json
+from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 
 
-def info(as_json: AsJson = False, api_key: ApiKey = None, base_url: BaseUrl = None) -> None:
+@app_command
+def info(settings: Settings, as_json: AsJson = False) -> None:
     """Show the app that the API key belongs to, and the server it runs on."""
 
     async def work(client: AppClient) -> None:
@@ -27,4 +29,4 @@ def info(as_json: AsJson = False, api_key: ApiKey = None, base_url: BaseUrl = No
             ]
         )
 
-    with_client(api_key, base_url, DEFAULT_USER, work)
+    with_client(settings, work)

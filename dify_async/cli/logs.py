@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal
 import attrs
 import typer
 
-from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJsonLines, BaseUrl, with_client
+from dify_async.cli.options import AsJsonLines, with_client
 from dify_async.cli.output import print_json_line, print_rows, seconds, shown
+from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 from dify_async.models import WorkflowLog
 
@@ -17,7 +18,9 @@ _PAGE: Final = 100
 _HEADINGS: Final = ("started", "status", "run", "seconds", "tokens", "user")
 
 
+@app_command
 def logs(
+    settings: Settings,
     status: Annotated[
         Literal["succeeded", "failed", "stopped"] | None,
         typer.Option(help="Only runs with this status.", show_default=False),
@@ -28,8 +31,6 @@ def logs(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs.")] = 20,
     as_json: AsJsonLines = False,
-    api_key: ApiKey = None,
-    base_url: BaseUrl = None,
 ) -> None:
     """List past runs, newest first: start, status, id, seconds, tokens, end user."""
 
@@ -42,7 +43,7 @@ def logs(
         else:
             print_rows(_HEADINGS, [_row(entry) for entry in entries])
 
-    with_client(api_key, base_url, DEFAULT_USER, work)
+    with_client(settings, work)
 
 
 def _is_public(attribute: attrs.Attribute[Any], _: object) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJson, BaseUrl, with_client
+from dify_async.cli.options import AsJson, with_client
 from dify_async.cli.output import print_json, print_rows
+from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 from dify_async.models import InputField
 
 _HEADINGS: Final = ("name", "kind", "", "limits", "label")
 
 
-def parameters(as_json: AsJson = False, api_key: ApiKey = None, base_url: BaseUrl = None) -> None:
+@app_command
+def parameters(settings: Settings, as_json: AsJson = False) -> None:
     """Show the app's input form: the inputs that a run takes, and their limits."""
 
     async def work(client: AppClient) -> None:
@@ -22,7 +24,7 @@ def parameters(as_json: AsJson = False, api_key: ApiKey = None, base_url: BaseUr
         else:
             print_rows(_HEADINGS, [_row(field) for field in found.user_input_form])
 
-    with_client(api_key, base_url, DEFAULT_USER, work)
+    with_client(settings, work)
 
 
 def _row(field: InputField) -> tuple[str, ...]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 import sys
 from collections.abc import Coroutine
 from typing import Any, Final
@@ -14,6 +12,8 @@ import typer
 from dify_async import errors
 from dify_async.cli.output import say
 from dify_async.cli.signals import Interrupted, run_until_signal
+from dify_async.cli.terms import in_terms_of_the_command
+from dify_async.cli.verbose import report_warnings
 from dify_async.errors import DifyError
 
 SUCCEEDED: Final = 0
@@ -26,23 +26,6 @@ _INTERRUPTED: Final = 130
 EXIT_CODES: Final = """Exit codes: 0 success; 1 the run failed or was stopped; 2 rejected, nothing was run: \
 an invalid input, option, key or id; 3 the server could not be reached, failed, or the connection was \
 interrupted; 4 the run waits for a person; 130 interrupted by Ctrl-C, 128 + n ended by signal n."""
-
-_TERMS: Final = {
-    r"lower `?max_concurrent`?": "start fewer runs at a time",
-    r"`?\bmax_concurrent\b=?`?": "--concurrency",
-    r"`?\bapi_key\b=?`?": "--api-key",
-    r"`?\bbase_url\b=?`?": "--base-url",
-    r"\bclient\.app\.info\(\)": "`dify-async info`",
-    r"\bworkflows\.wait\(handle, continue_on_pause=True\)": "`dify-async watch --continue-on-pause`",
-}
-"""What messages of the SDK call something, and what it is called on the command line."""
-
-
-def in_terms_of_the_command(text: str) -> str:
-    """Return a message of the SDK with the options of the command instead of Python arguments."""
-    for python, option in _TERMS.items():
-        text = re.sub(python, option, text)
-    return text
 
 
 def code_of(error: DifyError) -> int:
@@ -66,14 +49,12 @@ def perform(work: Coroutine[Any, Any, int | None]) -> None:
     """Run a command, which may return an exit code.
 
     Raises:
+        DifyError: The command failed; `main` reports it.
         typer.Exit: With the exit code, unless it is 0.
     """
-    logging.getLogger("dify_async").addHandler(_warnings)
+    report_warnings()
     try:
         code = run_until_signal(work)
-    except DifyError as error:
-        say(_with_advice(error))
-        raise typer.Exit(code_of(error)) from None
     except Interrupted as signal:
         raise typer.Exit(signal.exit_code) from None
     except KeyboardInterrupt:
@@ -89,25 +70,15 @@ def perform(work: Coroutine[Any, Any, int | None]) -> None:
         raise typer.Exit(code)
 
 
+def exit_code_after(error: DifyError) -> int:
+    """Report an error in one line, with advice, and return its exit code."""
+    say(_with_advice(error))
+    return code_of(error)
+
+
 def _with_advice(error: DifyError) -> str:
     text = in_terms_of_the_command(str(error))
     handle = getattr(error, "handle", None)
     if isinstance(error, (errors.TransportError, errors.StreamInterrupted, errors.RunPaused)) and handle:
         return f"{text} (dify-async watch {handle.run_id} follows the run)"
     return text
-
-
-def has_warned() -> bool:
-    """Return True if the SDK has logged a warning, such as that a run could not be stopped."""
-    return _warnings.any
-
-
-class _Warnings(logging.Handler):
-    any = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.any = True
-        say(in_terms_of_the_command(record.getMessage()))
-
-
-_warnings: Final = _Warnings(logging.WARNING)

@@ -11,14 +11,17 @@ import typer
 
 from dify_async.cli.follow import Format, follow, format_of
 from dify_async.cli.inputs import fit_to_form, read_inputs
-from dify_async.cli.options import DEFAULT_USER, ApiKey, AsEvents, AsJson, BaseUrl, User, with_client
+from dify_async.cli.options import AsEvents, AsJson, with_client
 from dify_async.cli.output import print_json_line, printable, say
-from dify_async.cli.process import has_warned
+from dify_async.cli.settings import Settings, app_command
+from dify_async.cli.verbose import has_warned
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError
 
 
+@app_command
 def run(
+    settings: Settings,
     inputs: Annotated[
         list[str],
         typer.Option(
@@ -37,9 +40,6 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Start the run, print its id, and exit while it keeps running.")
     ] = False,
-    api_key: ApiKey = None,
-    base_url: BaseUrl = None,
-    user: User = DEFAULT_USER,
 ) -> None:
     """Run the app's workflow; show its nodes, its text and its outputs.
 
@@ -51,7 +51,7 @@ def run(
     if detach and as_events:
         raise typer.BadParameter("--detach and --events cannot be combined")
     shown_as = format_of(as_json=as_json, as_events=as_events)
-    with_client(api_key, base_url, user, lambda client: _run(client, inputs, shown_as, detach=detach))
+    with_client(settings, lambda client: _run(client, inputs, shown_as, detach=detach))
 
 
 async def _run(client: AppClient, given: Sequence[str], shown_as: Format, *, detach: bool) -> None:

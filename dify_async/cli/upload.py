@@ -7,19 +7,19 @@ from typing import Annotated, Final
 
 import typer
 
-from dify_async.cli.options import DEFAULT_USER, ApiKey, AsJsonLines, BaseUrl, User, with_client
+from dify_async.cli.options import AsJsonLines, with_client
 from dify_async.cli.output import print_json_line, print_rows
+from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 
 _HEADINGS: Final = ("id", "name", "type", "size")
 
 
+@app_command
 def upload(
+    settings: Settings,
     files: Annotated[list[Path], typer.Argument(help="Paths of the files.")],
     as_json: AsJsonLines = False,
-    api_key: ApiKey = None,
-    base_url: BaseUrl = None,
-    user: User = DEFAULT_USER,
 ) -> None:
     """Upload files for the end user, and print their ids. `run` uploads its files itself."""
 
@@ -32,4 +32,4 @@ def upload(
                 row = (uploaded.id, uploaded.name, str(uploaded.type), f"{uploaded.size} bytes")
                 print_rows(_HEADINGS, [row])
 
-    with_client(api_key, base_url, user, work)
+    with_client(settings, work)

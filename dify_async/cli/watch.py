@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from dify_async.cli.follow import Format, follow, format_of
-from dify_async.cli.options import DEFAULT_USER, ApiKey, AsEvents, AsJson, BaseUrl, User, with_client
+from dify_async.cli.options import AsEvents, AsJson, with_client
 from dify_async.cli.output import say
+from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 
 
+@app_command
 def watch(
+    settings: Settings,
     run_id: Annotated[str, typer.Argument(help="Id of the run, as printed by `run --detach`.")],
     as_json: AsJson = False,
     as_events: AsEvents = False,
@@ -21,9 +24,6 @@ def watch(
         bool,
         typer.Option("--continue-on-pause", help="Keep following while the run waits for a person."),
     ] = False,
-    api_key: ApiKey = None,
-    base_url: BaseUrl = None,
-    user: User = DEFAULT_USER,
 ) -> None:
     """Follow a run that was started before, to its end.
 
@@ -32,9 +32,7 @@ def watch(
     """
     shown_as = format_of(as_json=as_json, as_events=as_events)
     with_client(
-        api_key,
-        base_url,
-        user,
+        settings,
         lambda client: _watch(client, run_id, shown_as, continue_on_pause=continue_on_pause),
     )
 

@@ -14,18 +14,25 @@ from tests.support.limits import HANGS_AFTER
 
 
 @pytest.fixture
-def environment(fake_dify: FakeDify) -> dict[str, str]:
-    return {"DIFY_API_KEY": fake_dify.api_key, "DIFY_BASE_URL": fake_dify.base_url, "DIFY_USER": "ada"}
+def environment(fake_dify: FakeDify, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {
+        "DIFY_API_KEY": fake_dify.api_key,
+        "DIFY_BASE_URL": fake_dify.base_url,
+        "DIFY_USER": "ada",
+        "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("config")),
+    }
 
 
 @pytest.fixture
 def dify(environment: dict[str, str], tmp_path: Path) -> Command:
-    """Run a command in an empty folder; whatever it does, it shows no traceback."""
+    """Run a command in an empty folder, without the variables that are None; it never shows a traceback."""
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, given: str = "", **more: str | None) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, **environment, **more}
         done = subprocess.run(
             [*COMMAND, *arguments],
-            env={**os.environ, **environment, **more},
+            input=given,
+            env={name: value for name, value in variables.items() if value is not None},
             cwd=tmp_path,
             capture_output=True,
             text=True,

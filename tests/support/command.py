@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.support.limits import HANGS_AFTER
 from tests.support.processes import running
@@ -18,24 +18,38 @@ COMMAND = [sys.executable, "-m", "dify_async"]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Run the command on a pseudo-terminal; give its exit code and what it showed."""
+def on_a_terminal(
+    *arguments: str, typed: str | Sequence[str] = (), at: str | Sequence[str] = (), **environment: str
+) -> tuple[int, str]:
+    """Run the command on a pseudo-terminal; return its exit code and what it showed.
+
+    Each text `typed` is entered when the terminal shows the text of `at` in its place, after what was there before.
+    """
+    entries = list(zip(_several(typed), _several(at), strict=True))
     main, other = pty.openpty()
     variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **environment}
     with subprocess.Popen(
-        [*COMMAND, *arguments], stdin=other, stdout=other, stderr=other, env=variables
+        [*COMMAND, *arguments], stdin=other, stdout=other, stderr=other, env=variables, start_new_session=True
     ) as process:
         os.close(other)
         shown = b""
+        seen = 0
         while select.select([main], [], [], HANGS_AFTER)[0]:
             try:
                 part = os.read(main, 65536)
             except OSError:  # Linux says so when the other end has closed.
                 break
             shown += part
+            while entries and (found := shown.find(entries[0][1].encode(), seen)) >= 0:
+                seen = found + len(entries[0][1].encode())
+                os.write(main, entries.pop(0)[0].encode())
         status = process.wait(HANGS_AFTER)
     os.close(main)
     return status, shown.decode()
+
+
+def _several(texts: str | Sequence[str]) -> Sequence[str]:
+    return (texts,) if isinstance(texts, str) else texts
 
 
 def the_error(done: subprocess.CompletedProcess[str]) -> str:
