@@ -36,6 +36,14 @@ class ServerWords:
     params: str | None = None
     """The parameter that is wrong."""
 
+    def or_else(self, inner: ServerWords) -> ServerWords:
+        """Return the words of an object inside this one, with what only this one has."""
+        return attrs.evolve(
+            inner,
+            code=inner.code if self.code is None else self.code,
+            params=inner.params if self.params is None else self.params,
+        )
+
     def quoted(self, start: str) -> str:
         """Return `start` followed by the code and message, on one line."""
         return quoted(start, self.code, self.message)
@@ -64,15 +72,16 @@ def words_of(value: Json) -> ServerWords:
     if fields is None:
         return ServerWords(is_json=True, message="" if value is None else str(value))
     message = next((fields[name] for name in _MESSAGES if fields.get(name)), "")
-    if (inner := as_object(message)) is not None and any(map(inner.get, _MESSAGES)):
-        return words_of(inner)
     code, params = fields.get("code"), fields.get("params")
-    return ServerWords(
+    words = ServerWords(
         is_json=True,
         code=code if isinstance(code, str) else None,
         message=message if isinstance(message, str) else str(message),
         params=params if isinstance(params, str) else None,
     )
+    if (inner := as_object(message)) is not None and any(map(inner.get, _MESSAGES)):
+        return words.or_else(words_of(inner))
+    return words
 
 
 def _page_title(body: bytes) -> str:

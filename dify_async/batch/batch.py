@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import (
     AsyncGenerator,
@@ -175,7 +174,8 @@ class Batch(Generic[RowT, ResultT_co]):
         journal = self._journal
         if journal is not None and (done := journal.outcome_of(key, index, row)) is not None:
             return done
-        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         answer = await self._executor.run(row, key)
         if answer.executor_lost:
             self._stop(answer.error)
@@ -188,7 +188,7 @@ class Batch(Generic[RowT, ResultT_co]):
             result=result,
             error=answer.error,
             attempts=1 if resumed else answer.attempts,  # At least one, sent by an earlier batch.
-            elapsed=time.monotonic() - started,
+            elapsed=loop.time() - started,
             resumed=resumed,
         )
 

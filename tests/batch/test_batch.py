@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from dify_async import AppClient, InputFile, Outcome, Retry, errors
-from dify_async.models import WorkflowResult
+from dify_async import AppClient, Batch, InputFile, Outcome, Retry, errors
+from dify_async.batch.executor import Answer
+from dify_async.models import RunStatus, WorkflowResult
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
+from tests.support.clock import frozen_time
 from tests.support.faults import GONE
 from tests.support.limits import HANGS_AFTER
 
@@ -209,27 +211,43 @@ async def test_adaptive_finds_out_what_the_server_bears(fake_dify: FakeDify) -> 
     assert refused < 120, "and most rows meet no refusal"
 
 
+class FourSlots:
+    """An executor like a server with four slots: rows wait for a slot, then take 20 ms."""
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(4)
+        self.in_flight: list[int] = []
+        self.waiting = 0
+
+    async def open(self) -> None: ...
+
+    async def run(self, row: int, key: str) -> Answer[WorkflowResult]:
+        self.waiting += 1
+        self.in_flight.append(self.waiting)
+        async with self.slots:
+            await asyncio.sleep(0.02)
+        self.waiting -= 1
+        return Answer(WorkflowResult(status=RunStatus.SUCCEEDED), None, attempts=1)
+
+    async def close(self) -> None: ...
+
+
 async def test_adaptive_does_not_queue_up_at_a_server_that_slows_down() -> None:
-    held = 0
-    seen: list[int] = []
+    server = FourSlots()
+    batch = Batch(range(500), server, concurrency=100, ordered=False, adaptive=True)
+    with frozen_time() as clock:
 
-    @asynccontextmanager
-    async def counting() -> AsyncIterator[None]:
-        nonlocal held
-        held += 1
-        seen.append(held)
-        yield
-        held -= 1
+        async def let_time_pass() -> None:
+            while True:
+                await clock.settle()
+                clock.advance(0.02)
 
-    slow = Workflow(nodes=[Node("Slow", seconds=0.02)])
-    with FakeDify(slow, connections=4, tail=0.0) as dify:
-        async with (
-            AppClient(dify.api_key, user="ada", base_url=dify.base_url, limiter=counting) as client,
-            client.workflows.run_many([{}] * 500, concurrency=100, adaptive=True) as batch,
-        ):
+        passing = asyncio.create_task(let_time_pass())
+        async with batch:
             assert all([outcome.ok async for outcome in batch])
-    assert max(seen) >= 4, "it grows to what the server bears"
-    assert max(seen) < 20, "and not far beyond: without a brake it would come to 30"
+        passing.cancel()
+    assert max(server.in_flight) >= 4, "it grows to what the server bears"
+    assert max(server.in_flight) < 20, "and not far beyond: without a brake it would come to 30"
 
 
 async def test_a_batch_without_a_block_says_what_to_write(client: AppClient) -> None:

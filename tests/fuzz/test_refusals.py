@@ -132,6 +132,8 @@ def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
 
 
 @given(status=st.integers(100, 599), words=refusals)
+@example(status=400, words={"code": "", "error": {"message": 1}})
+@example(status=400, words={"code": "a", "params": "p", "error": {"message": "no", "code": "b"}})
 def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) -> None:
     error = error_from_response(operation_named("GET /x"), status, {}, json.dumps(words).encode())
     assert error.code == words.get("code")
