@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dify_async.testing.fake import FakeDify
 from dify_async.testing.faults import Cut, Delay, Drop, Fault, PingsOnly, Refuse, Silence
+from dify_async.testing.recordings import Replay
 from dify_async.testing.scenario import Chat, Completion, Field, Node, RateLimit, Thought, Workflow
 from dify_async.testing.state.access import Login, Passport
 from dify_async.testing.state.files import StoredFile
@@ -46,6 +47,7 @@ __all__ = [
     "PingsOnly",
     "RateLimit",
     "Refuse",
+    "Replay",
     "SeenRequest",
     "Silence",
     "StoredFile",

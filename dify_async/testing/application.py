@@ -12,8 +12,10 @@ from aiohttp import web
 from dify_async.testing import routes
 from dify_async.testing.api_errors import ErrorResponse
 from dify_async.testing.faults import Delay, Drop, Refuse
+from dify_async.testing.recordings import Replay
 from dify_async.testing.routes.call import Call, Handler
 from dify_async.testing.routes.passports import checked_key, checked_passport
+from dify_async.testing.routes.replays import replayed
 from dify_async.testing.state.requests import SeenRequest
 from dify_async.testing.state.state import State
 
@@ -71,7 +73,7 @@ class Application:
             state, places = self._state, self._places
             # A form may be large, and its handler keeps what it needs of it.
             body = b"" if request.content_type.startswith("multipart/") else await request.read()
-            state.add_request(SeenRequest(request.method, request.path_qs, dict(request.headers), body))
+            state.add_request(SeenRequest(request.method, request.path_qs, request.headers.copy(), body))
             fault = state.faults.take(request.method, request.path)
             call = Call(state, request, fault, on_web=request.path.startswith("/api/"))
             transport = request.transport
@@ -84,6 +86,8 @@ class Application:
                         await asyncio.sleep(fault.seconds)
                     if isinstance(fault, Refuse):
                         return _refused(call, fault)
+                    if isinstance(fault, Replay):
+                        return await replayed(call, fault)
                     if isinstance(fault, Drop) and not fault.after_start:
                         return call.hang_up()
                     return await handler(call)

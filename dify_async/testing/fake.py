@@ -8,7 +8,11 @@ import uuid
 from collections.abc import Callable, MutableSequence
 from typing import Any, Generic, Self, TypeVar, overload
 
+from dify_async import sync
+from dify_async.clients.app import AppClient
+from dify_async.clients.web import WebAppClient
 from dify_async.testing.faults import Fault, FaultQueue
+from dify_async.testing.recordings import Recorded, Replay
 from dify_async.testing.routes import OPERATIONS
 from dify_async.testing.scenario import App, Workflow
 from dify_async.testing.server import ServerThread
@@ -17,7 +21,7 @@ from dify_async.testing.state.collection import Collection
 from dify_async.testing.state.files import StoredFile
 from dify_async.testing.state.forms import FakeForm
 from dify_async.testing.state.messages import Annotation, Conversation, Feedback, Message
-from dify_async.testing.state.requests import SeenRequest
+from dify_async.testing.state.requests import Requests
 from dify_async.testing.state.runs import FakeGeneration, FakeRun, FakeTask
 from dify_async.testing.state.state import State
 from dify_async.testing.version import ServerVersion
@@ -149,7 +153,7 @@ class FakeDify:
     generations = _Record[Collection[FakeGeneration]](
         "Answers of a chat or completion app by message id, oldest first."
     )
-    requests = _Record[list[SeenRequest]]("All requests in the order in which they came.")
+    requests = _Record[Requests]("All requests in the order in which they came; `to()` selects some.")
     conversations = _Record[Collection[Conversation]]("Conversations by id, oldest first.")
     messages = _Record[Collection[Message]]("Messages by id, oldest first.")
     annotations = _Record[Collection[Annotation]]("Annotations by id, oldest first.")
@@ -227,6 +231,43 @@ class FakeDify:
     def forms(self) -> dict[str, FakeForm]:
         """Forms that runs wait for, by token."""
         return {form.token: form for form in self._state.forms if form.status == "open"}
+
+    def replay(self, recording: Recorded, *, on: str | None = None, times: int = 1) -> Replay:
+        """Answer the next request that starts a run with a recording, byte for byte.
+
+        The run of the recording is added to `runs` or `generations`. A recording without a terminal event is
+        the record of a run that failed.
+
+        Args:
+            recording: The bytes of an event stream; the path of a file that contains them, or one event per
+                line, or a recorded response; or a list of events.
+            on: Answer another request: part of its method and path, as in faults.
+            times: The number of requests to answer.
+
+        Raises:
+            ConfigurationError: The recording cannot be read.
+        """
+        replay = Replay.of(recording, on=on, times=times)
+        self._state.faults.append(replay)
+        return replay
+
+    # Clients
+
+    def client(self, user: str = "ada") -> AppClient:
+        """Return an async client of the app for an end user."""
+        return AppClient(self.api_key, user=user, base_url=self.base_url)
+
+    def sync_client(self, user: str = "ada") -> sync.AppClient:
+        """Return a blocking client of the app for an end user."""
+        return sync.AppClient(self.api_key, user=user, base_url=self.base_url)
+
+    def web_client(self, user: str | None = None) -> WebAppClient:
+        """Return an async client of the web app."""
+        return WebAppClient(self.app_code, user=user, base_url=self.web_url)
+
+    def sync_web_client(self, user: str | None = None) -> sync.WebAppClient:
+        """Return a blocking client of the web app."""
+        return sync.WebAppClient(self.app_code, user=user, base_url=self.web_url)
 
     # The server
 

@@ -37,11 +37,16 @@ class Fault:
     times: int = attrs.field(default=1, validator=_positive)
     """Number of requests that the fault applies to."""
 
+    @staticmethod
+    def is_start(method: str, path: str) -> bool:
+        """Return True if a request starts a run."""
+        return method == "POST" and path.endswith(_STARTS)
+
     def meets(self, method: str, path: str) -> bool:
         """Return True if the fault applies to a request."""
         if self.on is None:
-            return method == "POST" and path.endswith(_STARTS)
-        return any(self.on in name for name in _names(method, path))
+            return self.is_start(method, path)
+        return matches(self.on, method, path)
 
     def __repr__(self) -> str:
         changed = {
@@ -194,6 +199,11 @@ class FaultQueue(MutableSequence[Fault]):
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+
+def matches(on: str, method: str, path: str) -> bool:
+    """Return True if `on` is part of the method and path of a request."""
+    return any(on in name for name in _names(method, path))
 
 
 def _names(method: str, path: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `fake_dify`, its marker, and the check for faults that were not used."""
+"""The pytest plugin: fixtures, their marker, and the check for faults that were not used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import pytest
 
+from dify_async import AppClient, sync
 from dify_async.testing.fake import FakeDify
+from dify_async.testing.scenario import App, Chat, Completion, Workflow
 from dify_async.testing.version import ServerVersion
 
 _TAIL: Final = 0.2
@@ -18,7 +20,7 @@ _TAIL: Final = 0.2
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
-        "markers", "fake_dify(**settings): arguments of the fixture fake_dify, such as version='1.16'"
+        "markers", "fake_dify(**settings): arguments of the fixtures with a FakeDify, such as version='1.16'"
     )
 
 
@@ -31,11 +33,60 @@ def fake_dify_version() -> str:
 @pytest.fixture
 def fake_dify(request: pytest.FixtureRequest, fake_dify_version: str) -> Iterator[FakeDify]:
     """Yield a Dify server for one test."""
+    yield from _serving(request, fake_dify_version)
+
+
+@pytest.fixture
+def fake_workflow(request: pytest.FixtureRequest, fake_dify_version: str) -> Iterator[FakeDify]:
+    """Yield a Dify server whose app is a workflow."""
+    yield from _serving(request, fake_dify_version, Workflow())
+
+
+@pytest.fixture
+def fake_chatflow(request: pytest.FixtureRequest, fake_dify_version: str) -> Iterator[FakeDify]:
+    """Yield a Dify server whose app is a chatflow."""
+    yield from _serving(request, fake_dify_version, Workflow(mode="advanced-chat"))
+
+
+@pytest.fixture
+def fake_chat(request: pytest.FixtureRequest, fake_dify_version: str) -> Iterator[FakeDify]:
+    """Yield a Dify server whose app is a chat."""
+    yield from _serving(request, fake_dify_version, Chat())
+
+
+@pytest.fixture
+def fake_agent(request: pytest.FixtureRequest, fake_dify_version: str) -> Iterator[FakeDify]:
+    """Yield a Dify server whose app is an agent."""
+    yield from _serving(request, fake_dify_version, Chat(mode="agent-chat"))
+
+
+@pytest.fixture
+def fake_completion(request: pytest.FixtureRequest, fake_dify_version: str) -> Iterator[FakeDify]:
+    """Yield a Dify server whose app is a completion."""
+    yield from _serving(request, fake_dify_version, Completion())
+
+
+@pytest.fixture
+def dify_client(fake_dify: FakeDify) -> AppClient:
+    """Return an async client of `fake_dify`. It is closed with the event loop of the test."""
+    return fake_dify.client()
+
+
+@pytest.fixture
+def sync_dify_client(fake_dify: FakeDify) -> Iterator[sync.AppClient]:
+    """Yield a blocking client of `fake_dify`."""
+    with fake_dify.sync_client() as client:
+        yield client
+
+
+def _serving(request: pytest.FixtureRequest, version: str, app: App | None = None) -> Iterator[FakeDify]:
     # aiohttp's own deprecation, when the parts of an uploaded form arrive in an unlucky way.
     warnings.filterwarnings("ignore", r"unread_data\(\) is deprecated", DeprecationWarning)
     marker = request.node.get_closest_marker("fake_dify")
-    settings: dict[str, Any] = {"version": fake_dify_version, **(marker.kwargs if marker is not None else {})}
+    settings: dict[str, Any] = {"version": version, **(marker.kwargs if marker is not None else {})}
     settings.setdefault("tail", min(_TAIL, ServerVersion.parse(settings["version"]).tail))
+    if app is not None:
+        settings.setdefault("app", app)
     with FakeDify(**settings) as dify:
         yield dify
 
@@ -44,8 +95,8 @@ def fake_dify(request: pytest.FixtureRequest, fake_dify_version: str) -> Iterato
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Fail a test that leaves faults which no request has met."""
     result = yield
-    dify = pyfuncitem.funcargs.get("fake_dify")
-    if isinstance(dify, FakeDify) and dify.unused_faults:
-        unused = ", ".join(map(repr, dify.unused_faults))
-        pytest.fail(f"no request met these faults of fake_dify: {unused}", pytrace=False)
+    for name, dify in pyfuncitem.funcargs.items():
+        if isinstance(dify, FakeDify) and dify.unused_faults:
+            unused = ", ".join(map(repr, dify.unused_faults))
+            pytest.fail(f"no request met these faults of {name}: {unused}", pytrace=False)
     return result

@@ -11,6 +11,7 @@ import attrs
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
+from dify_async.models import Usage
 
 Outputs: TypeAlias = Mapping[str, Json] | Callable[[dict[str, Json]], Mapping[str, Json]]
 """Outputs of a run, or a function that makes them from its inputs."""
@@ -50,6 +51,13 @@ def _one_of(*allowed: str) -> Any:
             raise ConfigurationError(f"`{attribute.name}` must be {choices}, got {value!r}")
 
     return check
+
+
+def _usage_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, Usage):
+        raise ConfigurationError(
+            f"`{attribute.name}` must be a dify_async.models.Usage, got {type(value).__name__}"
+        )
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[float], value: float) -> None:
@@ -150,6 +158,8 @@ class Node:
     """Duration, spread evenly over the pieces of text."""
     tokens: int = attrs.field(default=0, kw_only=True)
     """Tokens that the node uses."""
+    usage: Usage | None = attrs.field(default=None, validator=_usage_or_none, kw_only=True)
+    """What the node uses in detail, instead of `tokens`."""
     error: str | None = attrs.field(default=None, kw_only=True)
     """Error message: the node fails, and the run with it."""
     caught: bool = attrs.field(default=False, kw_only=True)
@@ -246,6 +256,8 @@ class _Answering:
     """Text that a moderator puts in place of the answer, after its last piece."""
     error: tuple[int, str, str] | RateLimit | None = None
     """Status, code and message, or a `RateLimit`: the model fails after the last piece."""
+    usage: Usage | None = attrs.field(default=None, validator=_usage_or_none)
+    """What the answer uses; by default one token for each piece, at no price."""
     speech: bytes | None = None
     """Audio that is sent after the answer, unasked."""
     form: Sequence[Field] = attrs.field(default=(), validator=_list_of("Field"))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from dify_async.testing.api_errors import ErrorResponse
-from dify_async.testing.engine.events import message_end_files, metadata, usage
+from dify_async.testing.engine.events import message_end_files, metadata
+from dify_async.testing.engine.usage import counted, usage_json
 from dify_async.testing.ids import new_id
 from dify_async.testing.scenario import Chat, Completion, RateLimit, Thought
 from dify_async.testing.state.messages import Message
@@ -81,8 +82,8 @@ class _Playing:
             self.fail(error)
             return
         message.answer = answer
-        tokens = 0 if stopped else len(self._pieces)
-        message.metadata = metadata(usage(tokens), {}, self._state.version)
+        used = counted(0) if stopped else app.usage or counted(len(self._pieces))
+        message.metadata = metadata(usage_json(used), {}, self._state.version)
         # Set before the last event: whoever receives it must find the answer complete.
         generation.status = "stopped" if stopped else "succeeded"
         files = message_end_files(message, self._state.version)

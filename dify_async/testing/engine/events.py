@@ -9,6 +9,7 @@ from typing import Any, Final
 from dify_async._types import Json
 from dify_async.models._base import as_list, as_object
 from dify_async.models.files import extension_of
+from dify_async.testing.engine.usage import node_usage
 from dify_async.testing.ids import id_of
 from dify_async.testing.scenario import Node
 from dify_async.testing.state.messages import Message
@@ -54,27 +55,6 @@ def metadata_for_web(complete: EventJson) -> EventJson:
 
 
 # Messages
-
-
-def usage(tokens: int) -> EventJson:
-    """Return the usage of an answer."""
-    price = "0.0" if tokens else "0E-7"
-    return {
-        "prompt_tokens": 0,
-        "prompt_unit_price": "0.0",
-        "prompt_price_unit": "0.0",
-        "prompt_price": price,
-        "completion_tokens": tokens,
-        "completion_unit_price": "0.0",
-        "completion_price_unit": "0.0",
-        "completion_price": price,
-        "total_tokens": tokens,
-        "total_price": price,
-        "currency": "USD",
-        "latency": 0.0,
-        "time_to_first_token": None,
-        "time_to_generate": None,
-    }
 
 
 def metadata(used: EventJson | None, reasoning: dict[str, str], version: ServerVersion) -> EventJson:
@@ -192,7 +172,6 @@ def node_finished(node: Node, execution: str, status: str, error: str | None) ->
     """Return the data of `node_finished` and `node_retry`."""
     begun = node_started(node, execution)
     del begun["extras"], begun["agent_strategy"]
-    cost = {"total_tokens": node.tokens, "total_price": "0.0", "currency": "USD"} if node.tokens else None
     return {
         **begun,
         "inputs": {},
@@ -203,7 +182,7 @@ def node_finished(node: Node, execution: str, status: str, error: str | None) ->
         "status": status,
         "error": error,
         "elapsed_time": node.seconds,
-        "execution_metadata": cost,
+        "execution_metadata": node_usage(node),
         "finished_at": int(time.time()),
         "files": [],
     }

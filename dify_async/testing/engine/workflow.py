@@ -17,8 +17,8 @@ from dify_async.testing.engine.events import (
     paused,
     run_event,
     started,
-    usage,
 )
+from dify_async.testing.engine.usage import counted, total_tokens, usage_json, usage_of_nodes
 from dify_async.testing.ids import new_id
 from dify_async.testing.scenario import Node
 from dify_async.testing.state.forms import FakeForm
@@ -98,7 +98,7 @@ class _Playing:
         for retry in range(1, node.retries + 1):
             failed = node_finished(node, execution, "retry", node.error or "failed for now")
             self._emit("node_retry", {**failed, "retry_index": retry})
-        run.total_tokens += node.tokens
+        run.total_tokens += total_tokens(node.usage or counted(node.tokens))
         status = "succeeded" if node.error is None else "exception" if node.caught else "failed"
         self._emit("node_finished", node_finished(node, execution, status, node.error))
         if status == "failed":
@@ -177,7 +177,8 @@ class _Playing:
             outputs = self._workflow.outputs_for(run.inputs)
         else:
             message.answer, message.status = run.answer, "normal"
-            message.metadata = metadata(usage(run.total_tokens), run.reasoning, self._state.version)
+            used = usage_json(usage_of_nodes(self._workflow.nodes))
+            message.metadata = metadata(used, run.reasoning, self._state.version)
             ended: EventJson = {"id": message.id, "metadata": message.metadata, "files": []}
             run.emit({"event": "message_end", **message.envelope(run.task_id), **ended})
         self.finish("partial-succeeded" if run.exceptions_count else "succeeded", outputs, None)

@@ -30,7 +30,12 @@ class Collection(dict[str, RecordT]):
         self._missing = missing
 
     def __getitem__(self, key: str | int, /) -> RecordT:
-        return super().__getitem__(key) if isinstance(key, str) else list(self.values())[key]
+        if isinstance(key, str):
+            return super().__getitem__(key)
+        records = list(self.values())
+        if not -len(records) <= key < len(records):
+            raise IndexError(f"no record at position {key}: there are {len(records)}")
+        return records[key]
 
     def add(self, record: RecordT) -> RecordT:
         """Add a record and return it."""

@@ -20,7 +20,7 @@ from dify_async.testing.state.collection import Collection
 from dify_async.testing.state.files import StoredFile
 from dify_async.testing.state.forms import FakeForm
 from dify_async.testing.state.messages import Annotation, Conversation, Message
-from dify_async.testing.state.requests import SeenRequest
+from dify_async.testing.state.requests import Requests, SeenRequest
 from dify_async.testing.state.runs import FakeGeneration, FakeRun, FakeTask, Live
 from dify_async.testing.version import ServerVersion
 
@@ -91,7 +91,7 @@ class State:
     end_users: dict[str, str] = attrs.field(factory=dict[str, str])
     heard: list[StoredFile] = attrs.field(factory=list[StoredFile])
     spoken: list[tuple[str, str, str | None]] = attrs.field(factory=list[tuple[str, str, str | None]])
-    requests: list[SeenRequest] = attrs.field(factory=list[SeenRequest])
+    requests: Requests = attrs.field(factory=Requests)
     model_calls: int = 0
 
     changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
