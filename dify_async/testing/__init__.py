@@ -19,8 +19,10 @@ from dify_async.testing.faults import Cut, Delay, Drop, Fault, PingsOnly, Refuse
 from dify_async.testing.recordings import Replay
 from dify_async.testing.scenario import Chat, Completion, Field, Node, RateLimit, Thought, Workflow
 from dify_async.testing.state.access import Login, Passport
+from dify_async.testing.state.documents import FakeChildChunk, FakeDocument, FakeSegment, Indexing
 from dify_async.testing.state.files import StoredFile
 from dify_async.testing.state.forms import FakeForm
+from dify_async.testing.state.knowledge import FakeDataset, FakeMetadataField, FakeTag, Knowledge
 from dify_async.testing.state.messages import Annotation, Conversation, Feedback, Message, Variable
 from dify_async.testing.state.requests import SeenRequest
 from dify_async.testing.state.runs import FakeGeneration, FakeRun
@@ -33,13 +35,21 @@ __all__ = [
     "Cut",
     "Delay",
     "Drop",
+    "FakeChildChunk",
+    "FakeDataset",
     "FakeDify",
+    "FakeDocument",
     "FakeForm",
     "FakeGeneration",
+    "FakeMetadataField",
     "FakeRun",
+    "FakeSegment",
+    "FakeTag",
     "Fault",
     "Feedback",
     "Field",
+    "Indexing",
+    "Knowledge",
     "Login",
     "Message",
     "Node",

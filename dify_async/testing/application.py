@@ -14,7 +14,7 @@ from dify_async.testing.api_errors import ErrorResponse
 from dify_async.testing.faults import Delay, Drop, Refuse
 from dify_async.testing.recordings import Replay
 from dify_async.testing.routes.call import Call, Handler
-from dify_async.testing.routes.passports import checked_key, checked_passport
+from dify_async.testing.routes.passports import checked_key, checked_knowledge_key, checked_passport
 from dify_async.testing.routes.replays import replayed
 from dify_async.testing.state.requests import SeenRequest
 from dify_async.testing.state.state import State
@@ -57,6 +57,8 @@ class Application:
         for prefix, table, admitted in (
             ("/v1", routes.SERVICE_OPEN, _anybody),
             ("/v1", routes.SERVICE, _with_key),
+            ("/v1", routes.KNOWLEDGE, _with_knowledge_key),
+            ("", routes.FILES, _anybody),
             ("/api", routes.WEB_OPEN, _anybody),
             ("/api", routes.WEB, _with_passport),
         ):
@@ -133,6 +135,11 @@ def _anybody(call: Call) -> Call:
 
 def _with_key(call: Call) -> Call:
     checked_key(call)
+    return call
+
+
+def _with_knowledge_key(call: Call) -> Call:
+    checked_knowledge_key(call)
     return call
 
 

@@ -20,6 +20,7 @@ from dify_async.testing.state.access import Login, Passport
 from dify_async.testing.state.collection import Collection
 from dify_async.testing.state.files import StoredFile
 from dify_async.testing.state.forms import FakeForm
+from dify_async.testing.state.knowledge import Knowledge
 from dify_async.testing.state.messages import Annotation, Conversation, Feedback, Message
 from dify_async.testing.state.requests import Requests
 from dify_async.testing.state.runs import FakeGeneration, FakeRun, FakeTask
@@ -64,9 +65,10 @@ class FakeDify:
         client = AppClient(dify.api_key, user="ada", base_url=dify.base_url)
     ```
 
-    It serves the Service API and the Web API of one app. It streams with pings, keeps connections open as
-    Dify does, rejects what Dify rejects with the same errors, and records what happens. It runs in a thread
-    of its own, so nothing in the test's event loop can delay it. Its settings may be changed at any time.
+    It serves the Service API and the Web API of one app, and knowledge bases. It streams with pings, keeps
+    connections open as Dify does, rejects what Dify rejects with the same errors, and records what happens.
+    It runs in a thread of its own, so nothing in the test's event loop can delay it. Its settings may be
+    changed at any time.
 
     Args:
         app: The app to serve: a `Workflow` (also for chatflows), a `Chat` or a `Completion`.
@@ -79,9 +81,10 @@ class FakeDify:
         max_active_requests: The app's limit on concurrent runs; more are rejected. None for no limit.
         api_key: Key of the Service API; random by default.
         app_code: Code of the web app; random by default.
+        knowledge_key: Key of the Knowledge API; random by default.
     """
 
-    __slots__ = ("__weakref__", "_new_state", "_server", "_state")
+    __slots__ = ("__weakref__", "_knowledge_key", "_new_state", "_server", "_state")
 
     def __init__(
         self,
@@ -96,9 +99,11 @@ class FakeDify:
         max_active_requests: int | None = None,
         api_key: str | None = None,
         app_code: str | None = None,
+        knowledge_key: str | None = None,
     ) -> None:
         imitated = ServerVersion.parse(version)
         self._server = ServerThread(port)
+        self._knowledge_key = knowledge_key or f"dataset-{uuid.uuid4().hex[:24]}"
         self._new_state = functools.partial(
             State,
             app=Workflow() if app is None else app,
@@ -146,6 +151,10 @@ class FakeDify:
     codes = _Record[dict[str, str]]("Codes that were sent last, by e-mail.")
     passports = _Record[list[Passport]]("All passports that were issued.")
     passport_seconds = _Setting["float | None"]("Seconds until a passport expires; None for never.")
+
+    # Knowledge bases
+
+    knowledge = _Record[Knowledge]("Knowledge bases, how they are indexed, and the limits on them.")
 
     # Records
 
@@ -299,7 +308,7 @@ class FakeDify:
     def reset(self) -> None:
         """Forget records, faults and changed settings; end all runs.
 
-        The address, the API key, the app code and the arguments of the constructor stay. Connections of
+        The address, the keys, the app code and the arguments of the constructor stay. Connections of
         requests in progress are closed.
         """
         self._state = self._fresh_state()
@@ -316,7 +325,8 @@ class FakeDify:
         return f"<FakeDify {self.version} {self.mode} {where}: {self.runs_started} runs>"
 
     def _fresh_state(self) -> State:
-        return self._new_state(faults=FaultQueue(OPERATIONS))
+        knowledge = Knowledge(api_key=self._knowledge_key)
+        return self._new_state(faults=FaultQueue(OPERATIONS), knowledge=knowledge)
 
     # Tests
 

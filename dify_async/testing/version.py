@@ -95,6 +95,16 @@ class ServerVersion:
         return self._from(1, 16)
 
     @property
+    def has_maintainer(self) -> bool:
+        """A knowledge base contains `maintainer` (since 1.16)."""
+        return self._from(1, 16)
+
+    @property
+    def reports_vector_space(self) -> bool:
+        """The indexing status contains `error_code` and the space that vectors take (since 1.16)."""
+        return self._from(1, 16)
+
+    @property
     def has_index(self) -> bool:
         """`GET /v1/` describes the server; since 1.16 it is not found."""
         return not self._from(1, 16)

@@ -10,6 +10,7 @@ from dify_async.testing.routes import (
     conversations,
     files,
     forms,
+    knowledge,
     logins,
     messages,
     passports,
@@ -45,9 +46,14 @@ WEB: Final[Routes] = [*_BOTH, *app.WEB, *chat.WEB, *conversations.WEB, *messages
 WEB_OPEN: Final[Routes] = [*passports.WEB_OPEN, *system.WEB_OPEN, *logins.WEB_OPEN, *forms.WEB_OPEN]
 """Operations of the Web API without credentials."""
 
+KNOWLEDGE: Final[Routes] = knowledge.ROUTES
+"""Operations of the Knowledge API, below `/v1`; they require its own key."""
+FILES: Final[Routes] = knowledge.OPEN
+"""Signed addresses of files, which belong to no API."""
+
 OPERATIONS: Final = [
     (method, prefix + path)
-    for prefix, routes in (("/v1", [*SERVICE_OPEN, *SERVICE]), ("/api", [*WEB_OPEN, *WEB]))
+    for prefix, routes in (("/v1", [*SERVICE_OPEN, *SERVICE, *KNOWLEDGE]), ("/api", [*WEB_OPEN, *WEB]))
     for method, path, _ in routes
 ]
 """Methods and paths of all operations."""

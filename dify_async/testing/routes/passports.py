@@ -21,16 +21,25 @@ from dify_async.testing.state.state import State
 
 
 def checked_key(call: Call) -> None:
-    """Check the key of a request to the Service API."""
+    """Check the key of a request to the Service API of the app."""
+    _check_key(call, call.state.api_key)
+    if not call.state.api_enabled:
+        raise ErrorResponse(403, "forbidden", "The app's API service has been disabled.")
+
+
+def checked_knowledge_key(call: Call) -> None:
+    """Check the key of a request to the Knowledge API."""
+    _check_key(call, call.state.knowledge.api_key)
+
+
+def _check_key(call: Call, expected: str) -> None:
     scheme, _, key = call.request.headers.get("Authorization", "").partition(" ")
     if not scheme or not key:
         raise unauthorized("Authorization header must be provided and start with 'Bearer'")
     if scheme.lower() != "bearer":
         raise unauthorized("Authorization scheme must be 'Bearer'")
-    if key != call.state.api_key:
+    if key != expected:
         raise unauthorized("Access token is invalid")
-    if not call.state.api_enabled:
-        raise ErrorResponse(403, "forbidden", "The app's API service has been disabled.")
 
 
 def checked_passport(call: Call) -> Passport:

@@ -19,6 +19,7 @@ from dify_async.testing.state.access import Challenge, Login, Passport
 from dify_async.testing.state.collection import Collection
 from dify_async.testing.state.files import StoredFile
 from dify_async.testing.state.forms import FakeForm
+from dify_async.testing.state.knowledge import Knowledge
 from dify_async.testing.state.messages import Annotation, Conversation, Message
 from dify_async.testing.state.requests import Requests, SeenRequest
 from dify_async.testing.state.runs import FakeGeneration, FakeRun, FakeTask, Live
@@ -64,6 +65,9 @@ class State:
     resume_delay: float = 0.0
     transcript: str = "good evening"
     remote_files: dict[str, tuple[str, bytes]] = attrs.field(factory=dict[str, tuple[str, bytes]])
+
+    # The Knowledge API
+    knowledge: Knowledge
 
     # Access to the web app
     webapp_auth: bool = False
