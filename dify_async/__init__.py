@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dify_async._streaming.stream import EventStream
     from dify_async.batch import Batch, Outcome
     from dify_async.clients.app import AppClient
+    from dify_async.clients.knowledge import KnowledgeClient
     from dify_async.clients.web import WebAppClient
     from dify_async.files import InputFile
     from dify_async.models import RunHandle
@@ -33,6 +34,7 @@ __all__ = [
     "Batch",
     "EventStream",
     "InputFile",
+    "KnowledgeClient",
     "Outcome",
     "Pager",
     "Probe",
@@ -53,6 +55,7 @@ _HOMES = {
     "Batch": "batch",
     "EventStream": "_streaming.stream",
     "InputFile": "files",
+    "KnowledgeClient": "clients.knowledge",
     "Outcome": "batch",
     "Pager": "_http.pager",
     "Probe": "_probe",

@@ -6,10 +6,9 @@ import ssl as tls
 
 import attrs
 
-from dify_async._http.auth import NoAuth, checked_base_url
+from dify_async._http.auth import CLOUD, NoAuth, checked_base_url
 from dify_async._http.redaction import hidden
 from dify_async.clients._base import make_api
-from dify_async.clients.app import CLOUD
 from dify_async.errors import ApiError, DecodeError
 from dify_async.operations.app import SERVER_INFO
 from dify_async.settings import Timeouts

@@ -44,6 +44,7 @@ from dify_async.errors import (
 )
 from dify_async.files import InputFile
 from dify_async.models import UploadedFile
+from dify_async.models._base import sendable
 from dify_async.operations.app import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
@@ -184,6 +185,9 @@ class Api:
                 secrets += header_secrets(options)
             if extra_body := given.get("extra_body"):
                 json = {**(json or {}), **extra_body}
+            for name in operation.settings:
+                if (setting := options.get(name)) is not None:
+                    json = {**(json or {}), name: sendable(setting)}
         if operation.user is not None and auth.sends_user:
             if user is None:
                 raise missing_user(operation)
@@ -193,16 +197,20 @@ class Api:
                 json = {"user": user, **(json or {})} if json is None or "user" not in json else json
             else:
                 form = {"user": user, **(form or {})}
-        data: bytes | Form | None = None
+        data: Any = None
         files: list[InputFile] = []
-        if file is not None or form is not None:
-            data = Form.of(form or {}, file)
-        elif json is not None:
-            headers = {"Content-Type": "application/json", **headers}
+        is_form = file is not None or form is not None
+        if json is not None and (operation.settings or not is_form):
             try:
                 data, files = written(json, {})
             except TypeError as exc:
                 raise _not_json(exc, operation) from None
+        if is_form:
+            if data is not None:
+                form = {**(form or {}), "data": data.decode()}
+            data = Form.of(form or {}, file)
+        elif json is not None:
+            headers = {"Content-Type": "application/json", **headers}
         place = path if path is not None else operation.path
         if ids:
             place = fill_path(place, ids, operation.name)

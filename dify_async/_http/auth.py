@@ -17,6 +17,9 @@ from dify_async._wire.operation import Credentials, Operation
 from dify_async.errors import ConfigurationError, Unauthorized
 from dify_async.options import CallOptions
 
+CLOUD: Final = "https://api.dify.ai/v1"
+"""The Service API of Dify's cloud."""
+
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
 _OTHER_CLIENTS: Final = {
     "app-": ("dataset-", "KnowledgeClient"),
@@ -120,7 +123,8 @@ class KeyAuth:
     """An API key, and for apps the end user it is used for."""
 
     key: Secret
-    user: str | None
+    user: str | None = None
+    sends_user: bool = True
     _headers: AuthHeaders = attrs.field(
         init=False,
         repr=False,
@@ -135,7 +139,10 @@ class KeyAuth:
         """Return credentials from the arguments, or from `DIFY_API_KEY` and `DIFY_USER`."""
         return cls(checked_key(api_key, "DIFY_API_KEY", "app-"), checked_user(user))
 
-    sends_user = True
+    @classmethod
+    def for_knowledge(cls, api_key: str | None) -> Self:
+        """Return credentials from the argument, or from `DIFY_KNOWLEDGE_API_KEY`. They have no end users."""
+        return cls(checked_key(api_key, "DIFY_KNOWLEDGE_API_KEY", "dataset-"), sends_user=False)
 
     @property
     def secrets(self) -> list[str]:

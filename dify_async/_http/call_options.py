@@ -30,7 +30,7 @@ def checked_options(
     if "extra_headers" in options:
         # In place: the same dict is a local variable of the methods that called this.
         cast(dict[str, Any], options)["extra_headers"] = hidden(options["extra_headers"])
-    known = {"timeout", "retry", "extra_headers"}
+    known = {"timeout", "retry", "extra_headers", *operation.settings}
     if takes_user:
         known.add("user")
     if operation.starts_run:

@@ -38,6 +38,8 @@ class Operation(Generic[AnswerT_co]):
     """Whether servers of 2024 lack it."""
     enterprise: bool = False
     """Whether only servers of the enterprise edition have it."""
+    settings: tuple[str, ...] = ()
+    """Fields of the body that callers pass as options. Beside a file, they are the form's field `data`."""
     advice: tuple[int, str] | None = None
     """What to do when JSON of this status comes back, where the server's own words mislead."""
     name: str = attrs.field(

@@ -104,11 +104,6 @@ class Client:
     """False for views, which close nothing."""
 
     @property
-    def user(self) -> str | None:
-        """The end user that calls are made for."""
-        return self._api.auth.user
-
-    @property
     def base_url(self) -> str:
         """The server's address, as it is used."""
         return self._api.transport.settings.base_url
@@ -182,14 +177,6 @@ class Client:
         )
         return self._view(attrs.evolve(self._api, defaults=defaults))
 
-    def for_user(self, user: str) -> Self:
-        """Return a view for another end user: it shares connections and limits, and closes nothing.
-
-        Raises:
-            ConfigurationError: `user` is not a non-empty str.
-        """
-        return self._view(attrs.evolve(self._api, auth=self._api.auth.for_user(user)))
-
     def _view(self, api: Api) -> Self:
         view = copy.copy(self)
         view._api = api
@@ -223,7 +210,8 @@ class Client:
         name = type(self).__name__
         if not hasattr(self, "_api"):
             return f"<{name}, not initialized>"  # For tools that print the local variables of a traceback.
-        return f"{name}(base_url={self.base_url!r}, user={self.user!r})"
+        user = f", user={self._api.auth.user!r}" if isinstance(self, ClientWithUsers) else ""
+        return f"{name}(base_url={self.base_url!r}{user})"
 
     def __copy__(self) -> Self:
         other = type(self).__new__(type(self))
@@ -236,3 +224,20 @@ class Client:
     def _state(self) -> dict[str, Any]:
         """Return the attributes without the resources, which belong to this client alone."""
         return {name: value for name, value in self.__dict__.items() if not isinstance(value, Resource)}
+
+
+class ClientWithUsers(Client):
+    """A client whose calls are made for an end user."""
+
+    @property
+    def user(self) -> str | None:
+        """The end user that calls are made for."""
+        return self._api.auth.user
+
+    def for_user(self, user: str) -> Self:
+        """Return a view for another end user: it shares connections and limits, and closes nothing.
+
+        Raises:
+            ConfigurationError: `user` is not a non-empty str.
+        """
+        return self._view(attrs.evolve(self._api, auth=self._api.auth.for_user(user)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ssl as tls
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
-from dify_async._http.auth import KeyAuth, checked_base_url
+from dify_async._http.auth import CLOUD, KeyAuth, checked_base_url
 from dify_async._http.redaction import hidden
-from dify_async.clients._base import Client, make_api, resource
+from dify_async.clients._base import ClientWithUsers, make_api, resource
 from dify_async.resources.app.app import App
 from dify_async.resources.app.audio import Audio
 from dify_async.resources.app.chat import Chat
@@ -26,10 +26,8 @@ from dify_async.settings import Retry, Timeouts
 if TYPE_CHECKING:
     import aiohttp
 
-CLOUD: Final = "https://api.dify.ai/v1"
 
-
-class AppClient(Client):
+class AppClient(ClientWithUsers):
     """One app of Dify, by its API key.
 
     ```python

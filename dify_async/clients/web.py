@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from dify_async._http.auth import checked_base_url
 from dify_async._http.passport import PassportAuth, server_of
 from dify_async._http.redaction import hidden
-from dify_async.clients._base import Client, make_api, resource
+from dify_async.clients._base import ClientWithUsers, make_api, resource
 from dify_async.resources.app.audio import Audio
 from dify_async.resources.app.completions import Completions
 from dify_async.resources.web.app import WebApp
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WEB_CLOUD: Final = "https://udify.app/api"
 
 
-class WebAppClient(Client):
+class WebAppClient(ClientWithUsers):
     """One web app of Dify, by the code in its address: what its public page can do, without a key.
 
     ```python

@@ -29,13 +29,31 @@ from dify_async.models.users import *
 
 if TYPE_CHECKING:
     from dify_async.models.auth import *
+    from dify_async.models.datasets import *
+    from dify_async.models.documents import *
+    from dify_async.models.metadata import *
+    from dify_async.models.pipeline import *
+    from dify_async.models.providers import *
+    from dify_async.models.retrieval import *
+    from dify_async.models.segments import *
     from dify_async.models.system import *
+    from dify_async.models.tags import *
 else:
-    # Only the Web API needs these modules, so they are imported at the first use of one of their names.
-    _WEB_ONLY: Final = ("auth", "system")
+    # `AppClient` does not need these modules, so they are imported at the first use of one of their names.
+    _OF_WEB_API: Final = ("auth", "system")
+    _OF_KNOWLEDGE: Final = (
+        "tags",
+        "metadata",
+        "segments",
+        "retrieval",
+        "datasets",
+        "documents",
+        "pipeline",
+        "providers",
+    )
 
     def __getattr__(name: str) -> object:
-        for module in map(import_module, (f"{__name__}.{one}" for one in _WEB_ONLY)):
+        for module in map(import_module, (f"{__name__}.{one}" for one in (*_OF_WEB_API, *_OF_KNOWLEDGE))):
             if name in module.__all__:
                 return globals().setdefault(name, getattr(module, name))
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,10 +6,10 @@ import enum
 import json
 import operator
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast
 
 import attrs
 import orjson
@@ -155,6 +155,21 @@ class Received(Model):
         return self
 
 
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Settings(Model):
+    """A model that requests contain as well: a field that is None is not sent."""
+
+
+def sendable(value: Any) -> Any:
+    """Return settings as the JSON that is sent, and all other values as they are."""
+    if isinstance(value, Settings):
+        fields = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
+        return {name: sendable(one) for name, one in fields if one is not None}
+    if isinstance(value, (list, tuple)):
+        return [sendable(one) for one in cast(Sequence[Any], value)]
+    return value
+
+
 ItemT = TypeVar("ItemT")
 
 
@@ -172,6 +187,8 @@ class Page(Received, Generic[ItemT]):
     """Number of this page, starting at 1. None for lists without page numbers."""
     total: int | None = None
     """Number of entries on all pages. None if the server does not send it."""
+    total_pages: int | None = None
+    """Number of pages. Sent by lists of child chunks only, in place of `has_more`."""
 
 
 def as_object(value: Json) -> dict[str, Json] | None:

@@ -17,7 +17,7 @@ from dify_async._types import Json
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
-from dify_async.files import FileInputs, FileSource, InputFile
+from dify_async.files import FileInputs, InputFile
 from dify_async.models import AppParameters, RemoteFile, RunHandle, UploadedFile, WorkflowResult
 from dify_async.operations.app import GET_APP_PARAMETERS
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
@@ -64,15 +64,6 @@ def _checked_file(file: Any) -> Any:
             f"`files` must contain InputFiles, uploaded files or objects in Dify's form, got "
             f"{type(file).__name__}: pass a path as InputFile(...)"
         )
-    return file
-
-
-def input_file(file: FileSource | InputFile, name: str | None, mime_type: str | None) -> InputFile:
-    """Return a file that is uploaded by itself."""
-    if not isinstance(file, InputFile):
-        return InputFile(file, name=name, mime_type=mime_type)
-    if name is not None or mime_type is not None:
-        raise ConfigurationError("pass `name` and `mime_type` to the InputFile itself")
     return file
 
 

@@ -13,6 +13,9 @@ loop is running, as in a notebook, but a call then blocks that loop: `async def`
 `dify_async`. Processes may fork before and after using them. Not for processes that gevent has patched.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from dify_async import _probe
 from dify_async.sync.app import AppClient
 from dify_async.sync.batch import Batch
@@ -21,6 +24,17 @@ from dify_async.sync.stream import EventStream
 from dify_async.sync.web import WebAppClient
 from dify_async.sync.wrap import blocking_function
 
-__all__ = ["AppClient", "Batch", "EventStream", "Pager", "WebAppClient", "probe"]
+if TYPE_CHECKING:
+    from dify_async.sync.knowledge import KnowledgeClient
+
+__all__ = ["AppClient", "Batch", "EventStream", "KnowledgeClient", "Pager", "WebAppClient", "probe"]
 
 probe = blocking_function(_probe.probe)
+
+
+def __getattr__(name: str) -> object:
+    if name != "KnowledgeClient":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Not with the others, which need none of its models.
+    value = globals()[name] = import_module(f"{__name__}.knowledge").KnowledgeClient
+    return value

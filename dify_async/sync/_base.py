@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from dify_async.clients._base import Client as AsyncClient
+from dify_async.clients._base import ClientWithUsers as AsyncClientWithUsers
 from dify_async.errors import ConfigurationError
 from dify_async.sync.bridge import current
 from dify_async.sync.wrap import Blocking, blocking
@@ -44,11 +45,6 @@ class Client(Blocking):
         return self._wrapped
 
     @property
-    def user(self) -> str | None:
-        """The end user that calls are made for."""
-        return self.async_client.user  # type: ignore[no-any-return]
-
-    @property
     def base_url(self) -> str:
         """The server's address, as it is used."""
         return self.async_client.base_url  # type: ignore[no-any-return]
@@ -61,7 +57,6 @@ class Client(Blocking):
     request = blocking(AsyncClient.request)
     close = blocking(AsyncClient.close)
     with_options = client_view(AsyncClient.with_options)
-    for_user = client_view(AsyncClient.for_user)
 
     def _made_of(self, async_client: AsyncClient) -> Self:
         """Return a client like this one for another async client."""
@@ -94,3 +89,14 @@ class Client(Blocking):
             for name, value in self.__dict__.items()
             if name == "_wrapped" or not isinstance(value, Blocking)
         }
+
+
+class ClientWithUsers(Client):
+    """A blocking client whose calls are made for an end user."""
+
+    @property
+    def user(self) -> str | None:
+        """The end user that calls are made for."""
+        return self.async_client.user  # type: ignore[no-any-return]
+
+    for_user = client_view(AsyncClientWithUsers.for_user)

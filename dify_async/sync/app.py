@@ -18,7 +18,7 @@ from dify_async.resources.app import (
     messages,
     workflows,
 )
-from dify_async.sync._base import Client, client_view
+from dify_async.sync._base import ClientWithUsers, client_view
 from dify_async.sync.wrap import (
     Blocking,
     blocking,
@@ -118,7 +118,7 @@ class App(Blocking):
     feedbacks = blocking_pager(app.App.feedbacks)
 
 
-class AppClient(Client):
+class AppClient(ClientWithUsers):
     """One app of Dify, by its API key. Blocking.
 
     ```python

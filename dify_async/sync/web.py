@@ -19,7 +19,7 @@ from dify_async.resources.web import (
     system,
     workflows,
 )
-from dify_async.sync._base import Client
+from dify_async.sync._base import ClientWithUsers
 from dify_async.sync.app import Audio, Completions, FollowedRuns, Forms, Messages
 from dify_async.sync.wrap import (
     Blocking,
@@ -147,7 +147,7 @@ class System(Blocking):
     features = blocking(system.System.features)
 
 
-class WebAppClient(Client):
+class WebAppClient(ClientWithUsers):
     """One web app of Dify, by the code in its address. Blocking.
 
     ```python

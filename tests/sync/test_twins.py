@@ -24,6 +24,7 @@ OF_ONE_SIDE = {
     EventStream: {"close_with_client", "fill", "final_result", "take"},  # For those who drive a stream.
     sync.AppClient: {"async_client", "made_of"},
     sync.WebAppClient: {"async_client", "made_of"},
+    sync.KnowledgeClient: {"async_client", "made_of"},
 }
 """Members that join the two sides, so that the other side has none."""
 
@@ -45,6 +46,7 @@ def resources(client: Any) -> dict[str, Any]:
 CLIENTS: list[tuple[Any, Any]] = [
     (dify_async.AppClient("app-x"), sync.AppClient("app-x")),
     (dify_async.WebAppClient("c0de"), sync.WebAppClient("c0de")),
+    (dify_async.KnowledgeClient("dataset-x"), sync.KnowledgeClient("dataset-x")),
 ]
 PAIRS = [
     *((type(ours), type(twin)) for ours, twin in CLIENTS),

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Unpack, overload
-from urllib.parse import urljoin
 
 import attrs
-from yarl import URL
 
-from dify_async._http.api import Api
-from dify_async._http.request import Request
+from dify_async._http.call_options import checked_options
 from dify_async.errors import ConfigurationError
 from dify_async.events import MessageFile
 from dify_async.files import FileSource, InputFile
@@ -19,7 +16,8 @@ from dify_async.models import RunFile, UploadedFile
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions, CallOptions
 from dify_async.resources._base import Resource
-from dify_async.resources.run_bodies import input_file
+from dify_async.resources.downloads import fetch, fetch_link
+from dify_async.resources.uploads import upload_of
 
 
 @attrs.frozen
@@ -54,12 +52,8 @@ class Files(Resource):
                 MiB, 10 MiB for images) or of a proxy in front of it.
             ConfigurationError: the file cannot be read, or has no name.
         """
-        given = input_file(file, name, mime_type)
-        if given.source is None:
-            raise ConfigurationError(
-                "an InputFile.url is fetched by the server itself, it cannot be uploaded"
-            )
-        return await self._api.call(operations.UPLOAD_FILE, options, file=given)
+        upload = upload_of(file, name, mime_type)
+        return await self._api.call(operations.UPLOAD_FILE, options, file=upload)
 
     @overload
     async def preview(
@@ -96,7 +90,7 @@ class Files(Resource):
             ConfigurationError: the path cannot be written.
         """
         request = self._api.build(operations.PREVIEW_FILE, options, ids={"file_id": _upload_id(file)})
-        return await self._content(self._api, request, path)
+        return await fetch(self._api, request, path)
 
     @overload
     async def download(
@@ -128,21 +122,13 @@ class Files(Resource):
             TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
             ConfigurationError: the file has no address, or the path cannot be written.
         """
-        anonymous = self._api.without_credentials()
         given: CallOptions = {name: value for name, value in options.items() if name != "user"}  # type: ignore[assignment]
-        request = anonymous.build(operations.DOWNLOAD_FILE, given)
+        checked_options(given, operations.DOWNLOAD_FILE, takes_user=False)
         if not isinstance(file, RunFile | MessageFile) or not file.url:
             raise ConfigurationError(
                 f"`file` must be a file of a run or message, with an address (url), got {file!r:.100}"
             )
-        address = urljoin(f"{request.origin}/", file.url)
-        request.url = address if address.isascii() else str(URL(address))
-        return await self._content(anonymous, request, path)
-
-    async def _content(self, api: Api, request: Request, path: str | os.PathLike[str] | None) -> bytes | Path:
-        target = Path(path) if path is not None else None
-        response = await api.exchange(request, save_to=target)
-        return response.body if target is None else target
+        return await fetch_link(self._api, file.url, given, path)
 
 
 def _upload_id(file: str | UploadedFile | RunFile) -> str:

@@ -12,7 +12,7 @@ from dify_async.models import UploadedFile
 from dify_async.operations import app as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource
-from dify_async.resources.run_bodies import input_file
+from dify_async.resources.uploads import input_file
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from dify_async.models import UploadedFile, UploadToken
 from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 from dify_async.resources.app.forms import Forms
-from dify_async.resources.run_bodies import input_file
+from dify_async.resources.uploads import input_file
 
 
 @attrs.frozen
