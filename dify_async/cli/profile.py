@@ -9,12 +9,11 @@ from typing import Annotated, Final
 import attrs
 import typer
 
-from dify_async._http.auth import checked_base_url, checked_key, checked_user
+from dify_async._http.auth import CLOUD, checked_base_url, checked_key, checked_user
 from dify_async.cli.options import AsJson
 from dify_async.cli.output import print_json, print_rows, say
 from dify_async.cli.profiles import Profile, checked_name, profiles_path, read_profiles, write_profiles
 from dify_async.cli.settings import ProfileArgument
-from dify_async.clients.app import CLOUD
 from dify_async.errors import ConfigurationError
 
 profile = typer.Typer(name="profile", help="Store servers, end users and keys under names.")
