@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Sequence
-from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +13,7 @@ import attrs
 from dify_async._journal_file import JournalFile, Place
 from dify_async._types import Json
 from dify_async.batch.outcome import Outcome
+from dify_async.batch.recorded_results import fields_of, result_from, seconds_in
 from dify_async.batch.row_keys import RowKeys
 from dify_async.errors import (
     ConfigurationError,
@@ -24,7 +23,7 @@ from dify_async.errors import (
     TooLarge,
     TransportError,
 )
-from dify_async.models import RunHandle, RunStatus, WorkflowResult
+from dify_async.models import ChatResult, CompletionResult, RunHandle, RunStatus, WorkflowResult
 
 _SUCCEEDED: Final = {str(RunStatus.SUCCEEDED), str(RunStatus.PARTIAL_SUCCEEDED)}
 
@@ -89,18 +88,10 @@ class Journal:
             return
         if error is not None and key in self.in_flight:
             return  # The server did not report how the run ended.
-        result: WorkflowResult | None = outcome.result
+        result: WorkflowResult | ChatResult | CompletionResult | None = outcome.result
         entry: dict[str, Json] = {"key": key, "app": self._app, "status": type(error).__name__}
-        if result is not None and result.status != RunStatus.RUNNING:
-            entry |= {
-                "status": str(result.status),
-                "run_id": result.workflow_run_id,
-                "outputs": result.outputs,
-                "total_tokens": result.total_tokens,
-                "total_price": None if result.total_price is None else str(result.total_price),
-                "total_steps": result.total_steps,
-                "elapsed_time": result.elapsed_time,
-            }
+        if result is not None and (error is None or _has_ended(result)):
+            entry |= {"status": outcome.status, **fields_of(result)}
         entry |= {"attempts": outcome.attempts, "seconds": round(outcome.elapsed, 3)}
         if error is not None:
             entry["error"] = str(error)
@@ -112,22 +103,13 @@ class Journal:
         if place is None:
             return None
         entry = self._file.entry_at(place)
-        result = WorkflowResult(
-            workflow_run_id=entry.get("run_id"),
-            status=RunStatus(entry["status"]),
-            outputs=entry.get("outputs") or {},
-            total_tokens=_int(entry, "total_tokens"),
-            total_price=_price(entry.get("total_price")),
-            total_steps=_int(entry, "total_steps"),
-            elapsed_time=_seconds(entry, "elapsed_time"),
-        )
         return Outcome(
             index=index,
             key=key,
             row=row,
-            result=result,
-            attempts=_int(entry, "attempts"),
-            elapsed=_seconds(entry, "seconds"),
+            result=result_from(entry),
+            attempts=entry["attempts"] if isinstance(entry.get("attempts"), int) else 0,
+            elapsed=seconds_in(entry, "seconds"),
             resumed=True,
         )
 
@@ -147,26 +129,13 @@ class Journal:
             self._done[key] = place
 
 
+def _has_ended(result: WorkflowResult | ChatResult | CompletionResult) -> bool:
+    """Return True for the result of a run that is over, and False for answers that were interrupted."""
+    return isinstance(result, WorkflowResult) and result.status != RunStatus.RUNNING
+
+
 def _may_be_in_progress(error: Exception | None) -> bool:
     """Return True if the run may still be in progress, waits for a person, or its end could not be read."""
     if isinstance(error, TransportError):
         return error.handle is not None
     return isinstance(error, StreamInterrupted | RunPaused | DecodeError | TooLarge)
-
-
-def _int(entry: dict[str, Json], name: str) -> int:
-    value = entry.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def _seconds(entry: dict[str, Json], name: str) -> float:
-    value = entry.get(name)
-    return value if isinstance(value, float) and math.isfinite(value) else 0.0
-
-
-def _price(value: Json) -> Decimal | None:
-    try:
-        price = Decimal(value)
-    except (DecimalException, TypeError, ValueError):
-        return None
-    return price if price.is_finite() else None

@@ -26,8 +26,8 @@ _LOG_EVERY: Final = 10.0
 class Progress(AbstractContextManager["Progress"], Protocol):
     """Shows a batch."""
 
-    def take(self, outcome: Outcome[Any]) -> None:
-        """Show the next outcome."""
+    def take(self, outcome: Outcome[Any], number: int) -> None:
+        """Show the next outcome, of the row with a number."""
 
 
 def progress_on(batch: Batch[Any, Any], rows: int, *, live: bool) -> Progress:
@@ -36,11 +36,11 @@ def progress_on(batch: Batch[Any, Any], rows: int, *, live: bool) -> Progress:
     return _LiveDisplay(console, state) if live and console.is_terminal else _Log(console, state)
 
 
-def problem_of(outcome: Outcome[Any]) -> str:
+def problem_of(outcome: Outcome[Any], number: int) -> str:
     """Return one line about a failed row; the results have the whole error."""
     why = one_line(in_terms_of_the_command(str(outcome.error)))
     why = why if len(why) <= _LONGEST_ERROR else f"{why[:_LONGEST_ERROR]}..."
-    return f"row {outcome.index + 1} {one_line(outcome.status)}: {why}"
+    return f"row {number} {one_line(outcome.status)}: {why}"
 
 
 class _State:
@@ -83,10 +83,12 @@ class _LiveDisplay:
             get_renderable=self._shown, console=console, refresh_per_second=8, redirect_stdout=False
         )
 
-    def take(self, outcome: Outcome[Any]) -> None:
+    def take(self, outcome: Outcome[Any], number: int) -> None:
         self._state.note(outcome)
         if not outcome.ok:
-            self._console.print(Text(problem_of(outcome), style="red", overflow="ellipsis"), no_wrap=True)
+            self._console.print(
+                Text(problem_of(outcome, number), style="red", overflow="ellipsis"), no_wrap=True
+            )
 
     def _shown(self) -> RenderableType:
         state = self._state
@@ -111,10 +113,10 @@ class _Log:
         self._state = state
         self._logged_at = time.monotonic()
 
-    def take(self, outcome: Outcome[Any]) -> None:
+    def take(self, outcome: Outcome[Any], number: int) -> None:
         self._state.note(outcome)
         if not outcome.ok:
-            self._say(problem_of(outcome))
+            self._say(problem_of(outcome, number))
         if time.monotonic() - self._logged_at >= _LOG_EVERY:
             self._log_progress()
 

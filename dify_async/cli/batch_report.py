@@ -51,12 +51,12 @@ class Report:
     took: float = 0.0
     """Seconds since the start."""
 
-    def take(self, outcome: Outcome[Any]) -> None:
-        """Count an outcome."""
+    def take(self, outcome: Outcome[Any], number: int) -> None:
+        """Count the outcome of the row with a number."""
         self.took = time.monotonic() - self._clock
         if not outcome.ok:
             if len(self.problems) < _PROBLEMS:
-                self.problems.append(problem_of(outcome))
+                self.problems.append(problem_of(outcome, number))
         elif not outcome.resumed:
             self.seconds.append(outcome.elapsed)
             self.tokens.append(_tokens(outcome))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
 
 from dify_async._types import Json
-from dify_async.cli.inputs import parse_exact
+from dify_async.cli.values import file_at, value_from_text
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
-from dify_async.models import AppParameters, InputField
+from dify_async.models import InputField
 from dify_async.models._base import as_list
-
-_SWITCHES: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+from dify_async.models._check import problem_with
 
 
 def read_columns(given: Sequence[str]) -> dict[str, str]:
@@ -30,8 +27,10 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def matched(columns: Sequence[str], parameters: AppParameters, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the column of each input.
+def matched(
+    columns: Sequence[str], form: Mapping[str, InputField], given: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the column of each input of a form.
 
     A column belongs to the input with its name, or with its label, as in the template that Dify's web page
     offers. What was `given` takes precedence.
@@ -39,7 +38,6 @@ def matched(columns: Sequence[str], parameters: AppParameters, given: Mapping[st
     Raises:
         ConfigurationError: A required input has no column, or a given input or column does not exist.
     """
-    form = parameters.form
     for name, column in given.items():
         if name not in form:
             raise ConfigurationError(f"the app has no input {name!r}; {_listed('inputs', form)}")
@@ -87,6 +85,21 @@ def _is_empty(cell: Json) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
+def problems_with_files(inputs: Mapping[str, Json], form: Mapping[str, InputField]) -> list[str]:
+    """Return a sentence for each file of a row that does not exist, or that its field does not take."""
+    found: list[str] = []
+    for name, value in inputs.items():
+        if form[name].kind not in {"file", "file-list"}:
+            continue
+        for one in as_list(value) or [value]:
+            source = one.source if isinstance(one, InputFile) else None
+            if isinstance(source, Path) and not source.is_file():
+                found.append(f"{name}: there is no file {str(source)!r}")
+        problem = problem_with(form[name], value)
+        found += [problem] if problem is not None else []
+    return found
+
+
 def _value(cell: Json, field: InputField, folder: Path) -> Json:
     match field.kind:
         case "file" if isinstance(cell, str):
@@ -98,41 +111,16 @@ def _value(cell: Json, field: InputField, folder: Path) -> Json:
                 for place in places
                 if not _is_empty(place)
             ]
-        case "checkbox" if isinstance(cell, str):
-            return _SWITCHES.get(cell.strip().lower(), cell)
-        case "number" if isinstance(cell, str):
-            return _number(cell.strip())
-        case "json_object" if isinstance(cell, str):
-            return _parsed(cell)
+        case _ if isinstance(cell, str):
+            return value_from_text(cell, field)
         case _:
             return cell
 
 
 def _file(place: str, field: InputField, folder: Path) -> Json:
-    if not place.lower().startswith(("http://", "https://")):
-        with suppress(ConfigurationError):
-            return InputFile(folder / place)
-        return place
-    # A URL without a known extension: use the type that the field takes.
-    for kind in (None, (field.allowed_file_types or ["document"])[0]):
-        with suppress(ConfigurationError):
-            return InputFile.url(place, type=kind)
+    with suppress(ConfigurationError):
+        return file_at(place, field, folder)
     return place
-
-
-def _number(text: str) -> Json:
-    for kind in (int, float):
-        with suppress(ValueError, OverflowError):
-            number = kind(text)
-            return number if math.isfinite(number) else text
-    return text
-
-
-def _parsed(text: str) -> Json:
-    try:
-        return parse_exact(text)
-    except ValueError:
-        return text
 
 
 def _listed(what: str, names: Sequence[str] | Mapping[str, object]) -> str:

@@ -16,6 +16,13 @@ from dify_async.errors import ConfigurationError
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each.")]
 AsEvents = Annotated[bool, typer.Option("--events", help="Print each event as a line of JSON.")]
+WorkflowId = Annotated[
+    str | None,
+    typer.Option(
+        show_default="the current one",
+        help="Id of the published version to run, for workflows and chatflows.",
+    ),
+]
 
 
 def with_client(settings: Settings, command: Callable[[AppClient], Awaitable[int | None]]) -> None:

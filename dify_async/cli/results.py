@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, TypeAlias
 
 from dify_async._private_file import private_opener
 from dify_async._types import Json
 from dify_async.batch import Outcome
+from dify_async.cli.app_kind import AppKind
 from dify_async.cli.output import print_json_line, to_json
 from dify_async.errors import ConfigurationError
-from dify_async.models import WorkflowResult
+from dify_async.models import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models._base import as_object
+
+AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
 _DELIMITERS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_IDS: Final = {
+    AppKind.WORKFLOW: ("workflow_run_id",),
+    AppKind.CHAT: ("conversation_id", "message_id"),
+    AppKind.COMPLETION: ("message_id",),
+}
 _COLLISION_PREFIX: Final = "result."
 """Put before the names of our own columns that the file of rows has too."""
 
@@ -24,81 +34,109 @@ _COLLISION_PREFIX: Final = "result."
 class Results(Protocol):
     """A destination for outcomes."""
 
-    def write(self, outcome: Outcome[WorkflowResult], row: Mapping[str, Json]) -> None:
-        """Write the outcome of a row of the file."""
+    def write(self, outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json]) -> None:
+        """Write the outcome of a row of the file, by its number and its cells."""
 
 
 @contextmanager
-def results_to(path: Path | None, columns: Sequence[str], ignored: Sequence[str]) -> Generator[Results]:
+def results_to(
+    path: Path | None, columns: Sequence[str], kept: Sequence[str], kind: AppKind = AppKind.WORKFLOW
+) -> Generator[Results]:
     """Open a file for results, readable by its owner only; print them if there is no `path`.
 
     Args:
         path: The file. If it exists, it is overwritten.
-        columns: The columns of the rows.
-        ignored: Those among them that are not inputs of the app.
+        columns: The columns of the rows that a table has before those of the results.
+        kept: The columns of the rows that lines of JSON have.
+        kind: The kind of the app that is run.
 
     Raises:
         ConfigurationError: The file cannot be written.
     """
     if path is None:
-        yield _Printed(ignored)
+        yield _Printed(kept, kind)
         return
     try:
         delimiter = _DELIMITERS.get(path.suffix.lower())
         if delimiter is None:
             with open(path, "wb", opener=private_opener) as lines:
-                yield _JsonLines(lines, ignored)
+                yield _JsonLines(lines, kept, kind)
         else:
             with open(
                 path, "w+", opener=private_opener, encoding="utf-8", errors="backslashreplace", newline=""
             ) as table:
-                yield _Csv(table, delimiter, columns)
+                yield _Csv(table, delimiter, columns, kind)
     except OSError as exc:  # Also of the journal.
         place = exc.filename or str(path)
         raise ConfigurationError(f"{place!r} cannot be written: {exc.strerror}") from None
 
 
-class _Printed:
-    def __init__(self, ignored: Sequence[str]) -> None:
-        self._ignored = ignored
+def rows_in_results(path: Path, columns: Sequence[str]) -> frozenset[int]:
+    """Return the numbers of the rows that a file of results has.
 
-    def write(self, outcome: Outcome[WorkflowResult], row: Mapping[str, Json]) -> None:
-        print_json_line(_record(outcome, row, self._ignored))
+    Args:
+        path: The file.
+        columns: The columns that the rows have in a table of results.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    delimiter = _DELIMITERS.get(path.suffix.lower())
+    name = _free_name("row", columns)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            if delimiter is not None:
+                return frozenset(int(line[name]) for line in csv.DictReader(file, delimiter=delimiter))
+            records = (as_object(json.loads(line)) for line in file)
+            return frozenset(int(record["row"]) for record in records if record is not None)
+    except OSError as exc:
+        raise ConfigurationError(f"{str(path)!r} cannot be read: {exc.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(f"{str(path)!r} is not a file of results of this command") from None
+
+
+class _Printed:
+    def __init__(self, kept: Sequence[str], kind: AppKind) -> None:
+        self._kept = kept
+        self._kind = kind
+
+    def write(self, outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json]) -> None:
+        print_json_line(_record(outcome, number, row, self._kept, self._kind))
 
 
 class _JsonLines:
-    def __init__(self, file: IO[bytes], ignored: Sequence[str]) -> None:
+    def __init__(self, file: IO[bytes], kept: Sequence[str], kind: AppKind) -> None:
         self._file = file
-        self._ignored = ignored
+        self._kept = kept
+        self._kind = kind
 
-    def write(self, outcome: Outcome[WorkflowResult], row: Mapping[str, Json]) -> None:
-        self._file.write(to_json(_record(outcome, row, self._ignored)).encode() + b"\n")
+    def write(self, outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json]) -> None:
+        self._file.write(to_json(_record(outcome, number, row, self._kept, self._kind)).encode() + b"\n")
         self._file.flush()
 
 
 class _Csv:
     """The columns of the rows, then those of `_fields`, then one for each output."""
 
-    def __init__(self, file: IO[str], delimiter: str, columns: Sequence[str]) -> None:
+    def __init__(self, file: IO[str], delimiter: str, columns: Sequence[str], kind: AppKind) -> None:
+        self._kind = kind
         self._file = file
         self._writer = csv.writer(file, delimiter=delimiter)
         self._delimiter = delimiter
-        self._columns = set(columns)
+        self._columns = columns
         self._header = list(columns)
 
-    def write(self, outcome: Outcome[WorkflowResult], row: Mapping[str, Json]) -> None:
-        fields = _fields(outcome)
-        outputs: dict[str, Json] = fields.pop("outputs")
+    def write(self, outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json]) -> None:
+        fields = _fields(outcome, number, self._kind)
+        outputs: dict[str, Json] = fields.pop("outputs", {})
         fields |= {f"outputs.{name}": value for name, value in outputs.items()}
-        cells = {**row, **{self._free(name): value for name, value in fields.items()}}
+        cells = {name: cell for name, cell in row.items() if name in self._columns}
+        cells |= {_free_name(name, self._columns): value for name, value in fields.items()}
         added = [name for name in cells if name not in self._header]
         if added:
             self._add_columns(added)
         self._writer.writerow([_cell(cells.get(name)) for name in self._header])
         self._file.flush()
-
-    def _free(self, name: str) -> str:
-        return f"{_COLLISION_PREFIX}{name}" if name in self._columns else name
 
     def _add_columns(self, names: Sequence[str]) -> None:
         """Write the file again with further columns; runs may differ in their outputs."""
@@ -111,28 +149,39 @@ class _Csv:
         self._writer.writerows([*cells, *[""] * (len(self._header) - len(cells))] for cells in written)
 
 
+def _free_name(name: str, columns: Sequence[str]) -> str:
+    return f"{_COLLISION_PREFIX}{name}" if name in columns else name
+
+
 def _record(
-    outcome: Outcome[WorkflowResult], row: Mapping[str, Json], ignored: Sequence[str]
+    outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json], kept: Sequence[str], kind: AppKind
 ) -> dict[str, Json]:
-    columns = {name: row[name] for name in ignored if name in row}
-    fields = _fields(outcome)
-    return {"row": fields.pop("row"), "inputs": outcome.row, "columns": columns, **fields}
+    columns = {name: row[name] for name in kept if name in row}
+    fields = _fields(outcome, number, kind)
+    sent: dict[str, Json] = outcome.row if kind is AppKind.CHAT else {"inputs": outcome.row}
+    return {"row": fields.pop("row"), **sent, "columns": columns, **fields}
 
 
-def _fields(outcome: Outcome[WorkflowResult]) -> dict[str, Any]:
-    result = outcome.result if isinstance(outcome.result, WorkflowResult) else None
+def _fields(outcome: Outcome[AnyResult], number: int, kind: AppKind) -> dict[str, Any]:
     usage = outcome.usage
+    result: AnyResult | None = outcome.result
     return {
-        "row": outcome.index + 1,
+        "row": number,
         "status": outcome.status,
-        "outputs": result.outputs if result is not None else {},
+        **_output(result, kind),
         "error": str(outcome.error) if outcome.error is not None else None,
-        "workflow_run_id": result.workflow_run_id if result is not None else None,
+        **{name: getattr(result, name, None) for name in _IDS[kind]},
         "total_tokens": usage.total_tokens if usage is not None else None,
         "total_price": usage.total_price if usage is not None else None,
         "seconds": round(outcome.elapsed, 3),
         "attempts": outcome.attempts,
     }
+
+
+def _output(result: AnyResult | None, kind: AppKind) -> dict[str, Json]:
+    if kind is AppKind.WORKFLOW:
+        return {"outputs": result.outputs if isinstance(result, WorkflowResult) else {}}
+    return {"answer": result.answer if isinstance(result, CompletionResult) else None}
 
 
 def _cell(value: Json) -> str:

@@ -13,7 +13,7 @@ from typing import Final, TextIO
 import attrs
 
 from dify_async._types import Json
-from dify_async.cli.inputs import parse_exact
+from dify_async.cli.values import parse_exact
 from dify_async.errors import ConfigurationError
 from dify_async.models._base import as_list, as_object
 
@@ -58,20 +58,21 @@ def read_table(path: Path, encoding: str | None = None) -> Table:
     """Scan a file once, and return it as a table.
 
     Args:
-        path: The file; its extension determines the format.
+        path: The file. Its extension determines the format; without one, its first character does.
         encoding: The encoding of its text. Default: that of its byte order mark, else UTF-8, else GBK.
 
     Raises:
         ConfigurationError: The file does not exist or is not valid; the message says where.
     """
     kind = _KINDS.get(path.suffix.lower())
-    if kind is None:
+    if kind is None and path.suffix:
         raise ConfigurationError(f"the file of rows must end in {', '.join(_KINDS)}, got {path.name!r}")
     csv.field_size_limit(sys.maxsize)  # A cell may hold a document.
     remark = None
     with _reading(path, encoding):
         if encoding is None:
             encoding, remark = _encoding_of(path)
+        kind = kind or _kind_by_content(path, encoding)
     columns: dict[str, None] = {}
     count = 0
     with _reading(path, encoding):
@@ -81,6 +82,12 @@ def read_table(path: Path, encoding: str | None = None) -> Table:
     if not count:
         raise ConfigurationError(f"there are no rows in {path.name!r}")
     return Table(path, kind, encoding, remark, tuple(columns), count)
+
+
+def _kind_by_content(path: Path, encoding: str) -> str:
+    with path.open(encoding=encoding) as file:
+        start = next((line.lstrip() for line in file if line.strip()), "")
+    return "jsonl" if start.startswith("{") else "json" if start.startswith("[") else "csv"
 
 
 @contextmanager

@@ -10,33 +10,21 @@ import attrs
 import typer
 
 from dify_async.cli.follow import Format, follow, format_of
-from dify_async.cli.inputs import fit_to_form, read_inputs
-from dify_async.cli.options import AsEvents, AsJson, with_client
+from dify_async.cli.inputs import Inputs, checked_inputs
+from dify_async.cli.options import AsEvents, AsJson, WorkflowId, with_client
 from dify_async.cli.output import print_json_line, printable, say
 from dify_async.cli.settings import Settings, app_command
 from dify_async.cli.verbose import has_warned
 from dify_async.clients.app import AppClient
-from dify_async.errors import ConfigurationError
 
 
 @app_command
 def run(
     settings: Settings,
-    inputs: Annotated[
-        list[str],
-        typer.Option(
-            "--input",
-            "-i",
-            metavar="NAME=VALUE",
-            default_factory=list,
-            show_default=False,
-            help="An input: city=Lisbon is a string, doc=@file.pdf a file, doc=@https://... a file that the "
-            "server downloads, n:=5 any JSON. Repeat a name for a list. Write @@ for a string that starts "
-            "with @.",
-        ),
-    ],
+    inputs: Inputs,
     as_json: AsJson = False,
     as_events: AsEvents = False,
+    workflow_id: WorkflowId = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start the run, print its id, and exit while it keeps running.")
     ] = False,
@@ -51,25 +39,22 @@ def run(
     if detach and as_events:
         raise typer.BadParameter("--detach and --events cannot be combined")
     shown_as = format_of(as_json=as_json, as_events=as_events)
-    with_client(settings, lambda client: _run(client, inputs, shown_as, detach=detach))
+    with_client(settings, lambda client: _run(client, inputs, shown_as, workflow_id, detach=detach))
 
 
-async def _run(client: AppClient, given: Sequence[str], shown_as: Format, *, detach: bool) -> None:
-    inputs = read_inputs(given)
-    parameters = await client.app.parameters()
-    inputs = fit_to_form(inputs, parameters)
-    problems = parameters.check(inputs)
-    if problems:
-        raise ConfigurationError(f"{'; '.join(problems)} (dify-async parameters shows the form)")
+async def _run(
+    client: AppClient, given: Sequence[str], shown_as: Format, workflow_id: str | None, *, detach: bool
+) -> None:
+    inputs = await checked_inputs(given, client, other_version=workflow_id is not None)
     if detach:
-        handle = await client.workflows.submit(inputs)
+        handle = await client.workflows.submit(inputs, workflow_id=workflow_id)
         if shown_as is Format.JSON:
             print_json_line(attrs.asdict(handle))
         else:
             print(printable(handle.run_id))
             say(f"follow it: dify-async watch {handle.run_id}; stop it: dify-async stop {handle.task_id}")
         return
-    stream = client.workflows.stream(inputs)
+    stream = client.workflows.stream(inputs, workflow_id=workflow_id)
     try:
         await follow(stream, shown_as)
     except asyncio.CancelledError:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 import attrs
 
 from dify_async._http.api import Api
-from dify_async._http.call_options import checked_options
+from dify_async._http.call_options import checked_options, missing_user
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.operation import Operation
+from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
@@ -146,6 +148,21 @@ class FormCheck:
         problems = self._parameters.check(inputs)
         if problems:
             raise ConfigurationError(f"the inputs do not match the app's form: {'; '.join(problems)}")
+
+
+def journal_for(
+    api: Api,
+    path: str | os.PathLike[str] | None,
+    operation: Operation[Any],
+    options: AppRunOptions,
+) -> Journal | None:
+    """Return the journal of a batch, or None if there is no path."""
+    if path is None:
+        return None
+    user = api.user_of(options)
+    if user is None:
+        raise missing_user(operation)
+    return Journal(path, user, app_fingerprint(api.transport.settings.base_url, api.auth.secrets))
 
 
 def row_arguments(

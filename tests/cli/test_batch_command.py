@@ -92,15 +92,13 @@ def test_files_are_looked_for_beside_the_rows(dify: Command, fake_dify: FakeDify
     (folder / "q3.pdf").write_bytes(b"%PDF")
     lines = [
         {"city": "a", "doc": "q3.pdf"},
-        {"city": "b", "doc": "none.pdf"},
         {"city": "c", "doc": "https://e.com/x.pdf"},
     ]
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)))
     done = dify("batch", "folder/rows.jsonl", "-o", "results.jsonl")
     found = results(tmp_path / "results.jsonl")
-    assert done.returncode == 2, "the file of one row is not there"
-    assert [found[city]["status"] for city in "abc"] == ["succeeded", "ConfigurationError", "succeeded"]
-    assert "none.pdf" in found["b"]["error"]
+    assert done.returncode == 0
+    assert [found[city]["status"] for city in "ac"] == ["succeeded", "succeeded"]
     assert found["a"]["inputs"]["doc"] == "folder/q3.pdf"
     assert [file.content for file in fake_dify.files.values()] == [b"%PDF"]
 
@@ -114,7 +112,7 @@ def test_what_is_missing_or_failed_is_done_by_resume(
     assert (first.returncode, fake_dify.runs_started) == (1, 1)
     assert "row 1 ServerError: 500" in first.stderr
     assert "row 3 ConfigurationError: the inputs do not match the app's form" in first.stderr
-    assert "the same command with --resume" in first.stderr
+    assert "the same command with --retry-failed runs only those" in first.stderr
     refused = dify("batch", "rows.csv", "-o", "results.jsonl")
     assert refused.returncode == 2
     assert "'results.jsonl' exists already: pass --resume to continue it" in the_error(refused)
@@ -222,6 +220,9 @@ def test_a_second_one_beside_it_is_refused(
         (["rows.csv", "--column", "town=city"], "the app has no input 'town'"),
         (["rows.csv", "--column", "town"], "INPUT=COLUMN"),
         (["rows.csv", "--resume"], "pass it with -o"),
+        (["rows.csv", "--retry-failed"], "--retry-failed needs the file of the earlier results"),
+        (["rows.csv", "-o", "none.jsonl", "--retry-failed"], "'none.jsonl' does not exist"),
+        (["rows.csv", "--keep", "town"], "--keep: there is no column 'town'; columns: city, days, note"),
         (["rows.csv", "-o", "rows.csv"], "overwrite the rows"),
         (["rows.csv", "-o", "none/results.jsonl"], "cannot be opened: No such file"),
         (["rows.csv", "-o", ""], "the folder '.'"),

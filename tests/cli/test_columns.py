@@ -25,16 +25,16 @@ FORM = AppParameters(
 
 
 def test_a_column_is_found_by_name_by_label_or_as_told() -> None:
-    assert matched(["city", "days", "note"], FORM, {}) == {"city": "city", "days": "days"}
-    assert matched(["Days", "City name"], FORM, {}) == {"city": "City name", "days": "Days"}
-    assert matched(["city", "town"], FORM, {"city": "town"}) == {"city": "town"}
+    assert matched(["city", "days", "note"], FORM.form, {}) == {"city": "city", "days": "days"}
+    assert matched(["Days", "City name"], FORM.form, {}) == {"city": "City name", "days": "Days"}
+    assert matched(["city", "town"], FORM.form, {"city": "town"}) == {"city": "town"}
 
 
 def test_a_column_goes_to_the_input_of_its_name_before_any_label() -> None:
     form = AppParameters(
         user_input_form=[InputField(variable="a", label="b"), InputField(variable="b", label="B")]
     )
-    assert matched(["b"], form, {}) == {"b": "b"}
+    assert matched(["b"], form.form, {}) == {"b": "b"}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_column_goes_to_the_input_of_its_name_before_any_label() -> None:
 )
 def test_columns_that_do_not_fit_the_form(columns: list[str], given: dict[str, str], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        matched(columns, FORM, given)
+        matched(columns, FORM.form, given)
     assert sentence in str(caught.value)
 
 

@@ -98,9 +98,9 @@ def test_results_are_written_as_csv(dify: Command, fake_dify: FakeDify, tmp_path
 def test_outputs_that_come_later_get_columns_too(tmp_path: Path, name: str, delimiter: str) -> None:
     path = tmp_path / name
     with results_to(path, ["id"], ["id"]) as results:
-        results.write(outcome(0, {"a": "x\ny"}), {"id": "=1"})
-        results.write(outcome(1, {"b": {"c": [1, 2**70]}, "half": "\ud83d"}), {"id": 2})
-        results.write(outcome(2, {"a": None, "b": True}), {})
+        results.write(outcome(0, {"a": "x\ny"}), 1, {"id": "=1"})
+        results.write(outcome(1, {"b": {"c": [1, 2**70]}, "half": "\ud83d"}), 2, {"id": 2})
+        results.write(outcome(2, {"a": None, "b": True}), 3, {})
     rows = table(path, delimiter)
     assert [row["id"] for row in rows] == ["=1", "2", ""]
     assert [row["outputs.a"] for row in rows] == ["x\ny", "", ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Unpack
 
@@ -23,6 +24,7 @@ from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (
+    journal_for,
     row_arguments,
     run_body,
     run_in_blocking_mode,
@@ -197,6 +199,7 @@ class Chat(ChatOfBothApis):
         concurrency: int = 5,
         ordered: bool = False,
         adaptive: bool = False,
+        journal: str | os.PathLike[str] | None = None,
         **options: Unpack[AppRunOptions],
     ) -> Batch[str | Mapping[str, Any], ChatResult]:
         """Send many messages with bounded concurrency, each in a new conversation. See `Batch`.
@@ -208,6 +211,9 @@ class Chat(ChatOfBothApis):
                 10 connections. The client's `max_concurrent` applies as well.
             ordered: Yield outcomes in the order of the rows, instead of as they complete.
             adaptive: Start with one message and raise concurrency until the server pushes back.
+            journal: A file that records the progress. A later batch with the same rows and journal runs only
+                rows that have not succeeded; earlier answers are read from the file. An answer that was in
+                progress when the process ended is requested again. Rows are identified by their content.
             **options: See `AppRunOptions`; `timeout` applies to each row. A row's own options take
                 precedence.
 
@@ -216,6 +222,7 @@ class Chat(ChatOfBothApis):
         """
         api = self._api
         checked_options(options, operations.SEND_CHAT_MESSAGE, takes_user=api.auth.sends_user)
+        book = journal_for(api, journal, operations.SEND_CHAT_MESSAGE, options)
 
         async def run_row(row: str | Mapping[str, Any], _: str, attempts: AttemptCounter) -> ChatResult:
             given: dict[str, Any] = (
@@ -226,4 +233,4 @@ class Chat(ChatOfBothApis):
             arguments: dict[str, Any] = {**options, **given}
             return await Chat(api.observed_by(attempts)).send(**arguments)
 
-        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
+        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)

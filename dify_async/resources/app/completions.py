@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Literal, Unpack
 
@@ -23,6 +24,7 @@ from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (
     FormCheck,
     call_options,
+    journal_for,
     run_body,
     run_in_blocking_mode,
     wrong_mode,
@@ -105,6 +107,7 @@ class Completions(Resource):
         ordered: bool = False,
         adaptive: bool = False,
         check_inputs: bool = True,
+        journal: str | os.PathLike[str] | None = None,
         **options: Unpack[AppRunOptions],
     ) -> Batch[Mapping[str, Json], CompletionResult]:
         """Send many inputs with bounded concurrency. See `Batch`.
@@ -116,6 +119,9 @@ class Completions(Resource):
             ordered: Yield outcomes in the order of the rows, instead of as they complete.
             adaptive: Start with one call and raise concurrency until the server pushes back.
             check_inputs: Request the app's input form first; rows that do not match it fail without a call.
+            journal: A file that records the progress. A later batch with the same rows and journal runs only
+                rows that have not succeeded; earlier answers are read from the file. An answer that was in
+                progress when the process ended is requested again. Rows are identified by their content.
             **options: See `AppRunOptions`; `timeout` applies to each row.
 
         Raises:
@@ -124,13 +130,14 @@ class Completions(Resource):
         api = self._api
         checked_options(options, operations.CREATE_COMPLETION, takes_user=api.auth.sends_user)
         form = FormCheck(api, call_options(options)) if check_inputs else None
+        book = journal_for(api, journal, operations.CREATE_COMPLETION, options)
 
         async def run_row(row: Mapping[str, Json], _: str, attempts: AttemptCounter) -> CompletionResult:
             if form is not None:
                 await form.check(row)
             return await Completions(api.observed_by(attempts)).create(row, **options)
 
-        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive)
+        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
 
     async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
         """Ask the server to stop an answer; the text so far is kept.

@@ -21,7 +21,7 @@ from dify_async._wire.operation import Operation
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async._wire.run_errors import error_from_result
 from dify_async.batch import Batch, Rows
-from dify_async.batch.journal import Journal, app_fingerprint
+from dify_async.batch.journal import Journal
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
@@ -33,6 +33,7 @@ from dify_async.resources.followed_runs import FollowedRuns
 from dify_async.resources.run_bodies import (
     FormCheck,
     call_options,
+    journal_for,
     read_handle,
     run_body,
     run_in_blocking_mode,
@@ -200,13 +201,11 @@ class Workflows(FollowedRuns):
         api = self._api
         operation = _operation(workflow_id)[0]
         checked_options(options, operation, takes_user=api.auth.sends_user)
-        user = api.user_of(options)
-        if user is None:
+        if api.user_of(options) is None:
             raise missing_user(operation)
         calls = call_options(options)
         form = FormCheck(api, calls) if check_inputs else None
-        app = app_fingerprint(api.transport.settings.base_url, api.auth.secrets)
-        book = Journal(journal, user, app) if journal is not None else None
+        book = journal_for(api, journal, operation, options)
 
         async def run_row(row: Mapping[str, Json], key: str, attempts: AttemptCounter) -> WorkflowResult:
             if book is not None and (known := await self._follow_recorded(book, key, calls)) is not None:

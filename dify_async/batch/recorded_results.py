@@ -1,0 +1,87 @@
+"""Results as entries of a journal, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal, DecimalException
+
+from dify_async._types import Json
+from dify_async.models import (
+    ChatResult,
+    CompletionResult,
+    MessageMetadata,
+    RunStatus,
+    Usage,
+    WorkflowResult,
+)
+
+
+def fields_of(result: WorkflowResult | ChatResult | CompletionResult) -> dict[str, Json]:
+    """Return what a journal keeps of a result."""
+    if isinstance(result, WorkflowResult):
+        return {
+            "run_id": result.workflow_run_id,
+            "outputs": result.outputs,
+            "total_tokens": result.total_tokens,
+            "total_price": _text(result.total_price),
+            "total_steps": result.total_steps,
+            "elapsed_time": result.elapsed_time,
+        }
+    fields: dict[str, Json] = {"answer": result.answer, "message_id": result.message_id}
+    if isinstance(result, ChatResult):
+        fields |= {"conversation_id": result.conversation_id}
+    run = result.run if isinstance(result, ChatResult) else None
+    usage = result.usage or run
+    if usage is not None:
+        fields |= {"total_tokens": usage.total_tokens, "total_price": _text(usage.total_price)}
+    return fields
+
+
+def result_from(entry: Mapping[str, Json]) -> WorkflowResult | ChatResult | CompletionResult:
+    """Return the result that an entry keeps."""
+    tokens, price = _int(entry, "total_tokens"), _price(entry.get("total_price"))
+    if "answer" not in entry:
+        return WorkflowResult(
+            workflow_run_id=entry.get("run_id"),
+            status=RunStatus(entry["status"]),
+            outputs=entry.get("outputs") or {},
+            total_tokens=tokens,
+            total_price=price,
+            total_steps=_int(entry, "total_steps"),
+            elapsed_time=seconds_in(entry, "elapsed_time"),
+        )
+    message_id, answer = str(entry.get("message_id") or ""), str(entry["answer"])
+    usage = Usage(total_tokens=tokens, total_price=price) if "total_tokens" in entry else None
+    metadata = MessageMetadata(usage=usage)
+    if "conversation_id" not in entry:
+        return CompletionResult(message_id=message_id, answer=answer, metadata=metadata)
+    return ChatResult(
+        message_id=message_id,
+        answer=answer,
+        metadata=metadata,
+        conversation_id=str(entry["conversation_id"] or ""),
+    )
+
+
+def seconds_in(entry: Mapping[str, Json], name: str) -> float:
+    """Return a duration of an entry; 0.0 if it is not one."""
+    value = entry.get(name)
+    return value if isinstance(value, float) and math.isfinite(value) else 0.0
+
+
+def _text(price: Decimal | None) -> str | None:
+    return None if price is None else str(price)
+
+
+def _int(entry: Mapping[str, Json], name: str) -> int:
+    value = entry.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _price(value: Json) -> Decimal | None:
+    try:
+        price = Decimal(value)
+    except (DecimalException, TypeError, ValueError):
+        return None
+    return price if price.is_finite() else None

@@ -1,0 +1,32 @@
+"""The kind of an app: it decides which calls run it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from dify_async.clients.app import AppClient
+
+
+class AppKind(Enum):
+    """Apps that are run in the same way."""
+
+    WORKFLOW = "workflow"
+    CHAT = "chat"
+    """Chats, agents and chatflows."""
+    COMPLETION = "completion"
+
+
+_KINDS: Final = {
+    "chat": AppKind.CHAT,
+    "agent-chat": AppKind.CHAT,
+    "advanced-chat": AppKind.CHAT,
+    "completion": AppKind.COMPLETION,
+}
+
+
+async def kind_of(client: AppClient) -> AppKind:
+    """Return the kind of the app that the API key belongs to."""
+    info = await client.app.info()
+    # Servers of 2024 do not send a mode.
+    return _KINDS.get(str(info.mode), AppKind.WORKFLOW)
