@@ -24,7 +24,7 @@ Call: TypeAlias = Callable[[str], Awaitable[None]]
 Caller: TypeAlias = Callable[[str], AbstractAsyncContextManager[Call]]
 
 BASELINE: Final = "aiohttp + orjson"
-GATES: Final = [Gate("dify_async", BASELINE, 1.3)]
+GATES: Final = [Gate("dify_async", BASELINE, 1.2)]
 
 
 def check(found: object, expected: str) -> None:
