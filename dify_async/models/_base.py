@@ -228,14 +228,15 @@ def parse_json(data: bytes) -> Json:
 
 def is_inexact(value: Json) -> bool:
     """Return True if a value parsed by `load_json` may hold an integer that was rounded to a float."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
+    values = [value]
+    for one in values:  # It grows meanwhile.
         kind = one.__class__
+        if kind is str:
+            continue
         if kind is dict:
-            waiting += one.values()
+            values += one.values()
         elif kind is list:
-            waiting += one
+            values += one
         elif kind is float and not -_BEYOND_64_BITS < one < _BEYOND_64_BITS:
             return True
     return False

@@ -23,7 +23,6 @@ one generated function per class (`codegen`).
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import logging
@@ -145,15 +144,18 @@ def _open_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
+    """Return an object, also one that is sent as JSON text; those are exact already."""
     # The run detail sends its inputs, and on old servers its outputs, as JSON text.
     if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            value = parse_json(value.encode("utf-8", "surrogatepass")) if value else None
+        try:
+            value = parse_json(value.encode("utf-8", "surrogatepass")) if value else {}
+        except ValueError:
+            raise StructureError("an object", value) from None
         if value is None:
             return {}
-    found = as_object(value)
-    if found is None:
+    if value.__class__ is not dict:
         raise StructureError("an object", value)
+    found: dict[str, Any] = value
     return found
 
 
@@ -199,10 +201,11 @@ def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
         return structure
 
     def of_mapping(value: Any, _: Any) -> Any:
-        found = value if value.__class__ is dict else _mapping(value)
-        if is_wrong(found):
+        if value.__class__ is not dict:
+            return _mapping(value)
+        if is_wrong(value):
             raise _Inexact
-        return found
+        return value
 
     def of_page(kind: type[Page[Any]]) -> Hook:
         # Short lists are sent as a bare array: all of them on one page.
@@ -279,16 +282,13 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
     try:
         data = orjson.loads(payload)
         answer = _checking.get_structure_hook(kind)(data, kind)
-        if data.__class__ is dict:
-            values: list[Any] = list(map(data.get, data.keys() & _keys_of(cast(Any, kind))))
-            is_right = values.count(None) < len(values)
-        else:
-            is_right = True
+        # At least one value; whether a body without any is right takes a closer look.
+        is_right = data.__class__ is not dict or any(map(data.get, _keys_of(cast(Any, kind))))
     except (ValueError, StructureError, _Inexact):
         is_right = False
     if not is_right:
         answer = _decode_slowly(kind, payload)
-    if issubclass(get_origin(kind) or kind, Received):
+    if answer.__class__ is not list:
         answer._payload = payload
     found: AnswerT = answer
     return found
@@ -309,15 +309,14 @@ def _decode_slowly(kind: type, payload: bytes) -> Any:
 
 
 @functools.cache
-def _keys_of(kind: Any) -> frozenset[str]:
+def _keys_of(kind: Any) -> tuple[str, ...]:
     """Return the keys that a model is made of; empty for other types."""
     origin = get_origin(kind) or kind
     if not attrs.has(origin):
-        return frozenset()
-    keys: set[str] = set()
-    for field in attrs.fields(origin):
-        keys.update(field.metadata.get(WIRE_KEYS, (field.name,)))
-    return frozenset(keys)
+        return ()
+    return tuple(
+        key for field in attrs.fields(origin) for key in field.metadata.get(WIRE_KEYS, (field.name,))
+    )
 
 
 def _rejection(kind: Any, data: Json) -> StructureError | None:
