@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar
@@ -255,8 +255,9 @@ class Api:
             body = await response.read(self.transport.settings.max_event_bytes)
             return Response(response.status, response.headers, body)
 
+        total = request.timeouts.total
         try:
-            async with asyncio.timeout(request.timeouts.total):
+            async with asyncio.timeout(total) if total is not None else nullcontext():
                 if request.files:
                     await self.upload_files(request)
                 return await self.with_retries(request, send)

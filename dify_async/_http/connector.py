@@ -21,6 +21,13 @@ _PROBES: Final[dict[int, int]] = {
 after which the connection is lost."""
 
 
+_READ_AT_ONCE: Final = 2**16
+"""Bytes that are read from a socket in one go.
+
+asyncio allocates so much for each read, and 256 KiB by default. That is more than the C library keeps at hand
+(128 KiB in glibc), so it would be mapped and unmapped for each event of a slow stream."""
+
+
 class Connector(aiohttp.TCPConnector):
     """A connector that does not reuse a connection which the server has closed, or sent data to, while idle.
 
@@ -42,6 +49,8 @@ class Connector(aiohttp.TCPConnector):
             sock = transport.get_extra_info("socket")
             if transport not in self.transports:
                 self.transports.add(transport)
+                if hasattr(transport, "max_size"):  # uvloop and TLS have buffers of their own.
+                    transport.max_size = _READ_AT_ONCE
                 # A run may be silent for minutes. Probes keep firewalls and address translation from dropping
                 # the connection, and detect a machine that is gone.
                 if sock is not None:

@@ -12,7 +12,7 @@ from dify_async._http.transport_errors import MAPPED, transport_error_from
 from dify_async.errors import TooLarge
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class IncomingResponse:
     """A response whose headers have arrived, and whose body is read in chunks."""
 
