@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint types bench soak clean
+.PHONY: demo test test-all lint types bench soak docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/dify-async demo
@@ -33,11 +33,15 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.sync
 	$(BIN)/python -m benchmarks.fan_out
 
+# The documentation site, in site/. Fails on warnings and broken links.
+docs: $(VENV)/.docs
+	$(BIN)/zensical build --strict --clean
+
 soak: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.soak
 
 clean:
-	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) site .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'dify-async needs Python 3.11 or newer')"
@@ -54,4 +58,8 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable . --group bench
+	touch $@
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[cli]" --group docs
 	touch $@

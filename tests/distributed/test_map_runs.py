@@ -10,8 +10,10 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import attrs
 import dask
 import pytest
 from distributed import Client, LocalCluster
@@ -22,6 +24,7 @@ from dify_async.models import WorkflowResult
 from dify_async.sync import AppClient as BlockingClient
 from dify_async.sync.distributed import map_runs as blocking_map_runs
 from dify_async.testing import FakeDify, Field, Node, Refuse, Workflow
+from tests.support.snippets import run, snippets
 
 Happens = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -344,3 +347,15 @@ def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match=r"pip install 'dify-async\[dask\]'"):
         import dify_async.distributed  # noqa: F401
+
+
+def test_the_example_of_the_page(cluster: Any, fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "distributed.md"
+    monkeypatch.setenv("DIFY_API_KEY", fake_dify.api_key)
+    monkeypatch.setenv("DIFY_BASE_URL", fake_dify.base_url)
+    names: dict[str, Any] = {"rows": [{"city": "Lisbon"}, {"city": "Oslo"}]}
+    with asyncio.Runner() as runner:
+        for snippet in snippets(page):
+            code = snippet.code.replace("tcp://scheduler:8786", cluster.scheduler_address)
+            printed = run(attrs.evolve(snippet, code=code), page, names, runner)
+    assert "ok=2" in printed
