@@ -139,6 +139,7 @@ MODULES = sorted(
 )
 
 EXTRAS = {
+    "dify_async.asgi.django": ["django"],
     "dify_async.cli": ["typer", "rich"],
     "dify_async.distributed": ["distributed"],
     "dify_async.sync.distributed": ["distributed"],

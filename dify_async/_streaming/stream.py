@@ -73,6 +73,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     # What is known of the run
 
     @property
+    def starts_run(self) -> bool:
+        """True if entering the stream starts a run, False if it follows one, as a stream of `attach` does."""
+        return self._run.spec.is_ours
+
+    @property
     def run_id(self) -> str | None:
         """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
         return self._progress.run_id

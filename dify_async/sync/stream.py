@@ -44,6 +44,11 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._dropped: weakref.finalize[Any, Any] | None = None
 
     @property
+    def starts_run(self) -> bool:
+        """True if entering the stream starts a run, False if it follows one, as a stream of `attach` does."""
+        return self._wrapped.starts_run
+
+    @property
     def run_id(self) -> str | None:
         """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
         return self._wrapped.run_id

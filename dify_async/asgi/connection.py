@@ -1,0 +1,56 @@
+"""The connection to a web client, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeAlias
+
+import anyio
+
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+"""`receive` of an ASGI application."""
+
+
+class _Request(Protocol):
+    @property
+    def receive(self) -> Callable[[], Awaitable[Any]]: ...
+
+
+@asynccontextmanager
+async def while_connected(request: _Request) -> AsyncGenerator[None]:
+    """Cancel the block when the client disconnects, which stops the run that the block waits for.
+
+    ```python
+    async with while_connected(request):
+        result = await client.workflows.run(inputs)
+        return JSONResponse(result.outputs)
+    return Response(status_code=499)  # nobody receives it
+    ```
+
+    A cancelled block ends without an exception, and the code after it runs. Read the body of the request
+    before. Django cancels async views itself.
+
+    Args:
+        request: A `Request` of Starlette, FastAPI or Litestar.
+    """
+    with anyio.CancelScope() as block:
+
+        def end(task: asyncio.Task[None]) -> None:
+            if not task.cancelled():
+                task.exception()  # The server has broken the connection in a way of its own.
+                block.cancel()
+
+        watching = asyncio.create_task(disconnected(request.receive))
+        watching.add_done_callback(end)
+        try:
+            yield
+        finally:
+            watching.cancel()
+
+
+async def disconnected(receive: Receive) -> None:
+    """Wait until the client has disconnected."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

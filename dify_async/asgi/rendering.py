@@ -1,0 +1,82 @@
+"""What a web client receives of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from dify_async._types import Json
+from dify_async.asgi.http_errors import HttpError
+from dify_async.events import Event, WorkflowFinished, WorkflowPaused
+from dify_async.models import ChatResult, CompletionResult, WorkflowResult
+
+AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
+"""The result of a run of any app."""
+
+
+class Renderer(Protocol):
+    """Turns one run into the messages of an event stream. Each response needs one of its own."""
+
+    @property
+    def ping(self) -> bytes:
+        """What is sent while nothing else is."""
+        ...
+
+    @property
+    def last(self) -> str | None:
+        """Text of a last message, after a run that succeeded. None for none."""
+        ...
+
+    def event(self, event: Event) -> Iterable[Json]:
+        """Return the messages for an event."""
+        ...
+
+    def result(self, result: AnyResult) -> Iterable[Json]:
+        """Return the messages at the end of a run that succeeded."""
+        ...
+
+    def error(self, error: HttpError) -> Json:
+        """Return the message for an error. It is also the body of a response that is an error."""
+        ...
+
+
+def event_json(event: Event) -> Json:
+    """Return an event as the server sent it: the default of `EventStreamResponse(render=...)`."""
+    if isinstance(event, WorkflowFinished | WorkflowPaused) and "event" not in event.raw:
+        # The run was recovered from its record, which is what the data of the event would be.
+        return {
+            "event": event.event,
+            "task_id": event.task_id,
+            "workflow_run_id": event.workflow_run_id,
+            "data": event.raw,
+        }
+    return event.raw
+
+
+@attrs.frozen
+class Events:
+    """Sends events as Dify does, or what a function makes of them."""
+
+    _render: Callable[[Event], Json]
+    ping: bytes = b"event: ping\n\n"
+    last: str | None = None
+
+    def event(self, event: Event) -> Iterable[Json]:
+        """Return what the function returns, unless that is None."""
+        shown = self._render(event)
+        return [] if shown is None else [shown]
+
+    def result(self, result: AnyResult) -> Iterable[Json]:  # noqa: ARG002 - the last event has it
+        """Return nothing."""
+        return []
+
+    def error(self, error: HttpError) -> Json:
+        """Return an `error` event, as Dify sends it."""
+        return {"event": "error", **error.body}
+
+
+def renderer_of(render: Renderer | Callable[[Event], Json]) -> Renderer:
+    """Return the renderer for an argument `render=`."""
+    return Events(render) if callable(render) else render

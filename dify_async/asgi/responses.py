@@ -1,0 +1,131 @@
+"""The response of an ASGI application that streams a run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+from dify_async._types import Json
+from dify_async.asgi.connection import Receive, disconnected
+from dify_async.asgi.forwarding import HEADERS, START_WITHIN, AnyStream, Forwarder, is_reconnect
+from dify_async.asgi.http_errors import HttpError
+from dify_async.asgi.rendering import Renderer, event_json
+from dify_async.events import Event
+
+if TYPE_CHECKING:
+    _Response = object
+else:
+    try:
+        # FastAPI sends what is a Response of Starlette's as it is, and makes JSON of all else.
+        from starlette.responses import Response as _Response
+    except ImportError:
+        _Response = object
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log: Final = logging.getLogger("dify_async")
+
+
+class EventStreamResponse(_Response):
+    """Streams the events of a run to a browser, as Dify itself would send them.
+
+    ```python
+    @app.post("/ask")
+    async def ask(question: str) -> EventStreamResponse:
+        return EventStreamResponse(client.workflows.stream({"question": question}))
+    ```
+
+    An ASGI application, and a `Response` where Starlette is installed: endpoints of Starlette, FastAPI and
+    Litestar return it. A client that disconnects, also before the first event, leaves the stream early: the
+    server is asked to stop the run, unless the Dify client was created with `on_abandon="detach"`.
+
+    An error before the first event is a response with a status and perhaps `Retry-After` (`http_error` tells
+    which). Later, it is only an `error` event, unless the client has already received the event that tells
+    it. Both have `status`, `code` and `message`. Pings of the server are passed on, so that no proxy takes a
+    quiet run for a dead connection.
+
+    A GET request is taken for a browser's `EventSource`: messages have ids, an `end` event follows the last
+    one, and a browser that reconnects gets 204, which ends its attempts, instead of another run. A stream of
+    `attach` starts no run and is sent.
+
+    Args:
+        stream: From a method such as `client.workflows.stream(...)`, not yet entered.
+        render: Returns the JSON of an event; None omits the event. Default: everything as it arrived,
+            including inputs and outputs of all nodes. Or a `Renderer`, such as `ChatCompletionChunks`.
+        headers: Headers in addition to those of an event stream.
+        start_within: Seconds to wait for the first event. After that the response starts with a ping.
+    """
+
+    def __init__(
+        self,
+        stream: AnyStream,
+        *,
+        render: Renderer | Callable[[Event], Json] = event_json,
+        headers: Mapping[str, str] | None = None,
+        start_within: float = START_WITHIN,
+    ) -> None:
+        self._stream = stream
+        self._render = render
+        self._start_within = start_within
+        sent = HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
+        # Attributes that Starlette's `Response` has, for code that handles one.
+        self.status_code = 200
+        self.background: Callable[[], Awaitable[None]] | None = None
+        self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()]
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Respond to one request."""
+        method: str = scope["method"]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        last_event_id = headers.get(b"last-event-id", b"").decode("latin-1")
+        if is_reconnect(method, last_event_id, self._stream):
+            self.status_code = 204
+            await self._send_whole(send, b"")
+        else:
+            await self._while_connected(receive, self._forward(send, for_event_source=method == "GET"))
+        if self.background is not None:
+            await self.background()
+
+    async def _while_connected(self, receive: Receive, forwarding: Any) -> None:
+        passing = asyncio.create_task(forwarding)
+        leaving = asyncio.create_task(disconnected(receive))
+        try:
+            await asyncio.wait([passing, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (passing, leaving):
+                task.cancel()
+            await asyncio.wait([passing, leaving])
+        if not passing.cancelled():
+            passing.result()  # Raises unexpected exceptions.
+
+    async def _forward(self, send: Send, *, for_event_source: bool) -> None:
+        forwarder = Forwarder(
+            self._stream, self._render, start_within=self._start_within, for_event_source=for_event_source
+        )
+        try:
+            async with forwarder:
+                if forwarder.rejection is not None:
+                    await self._reject(send, forwarder.rejection, forwarder.body_of(forwarder.rejection))
+                    return
+                await self._start(send)
+                async for data in forwarder:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except OSError as exc:
+            _log.debug("the client of a stream disconnected: %s", exc)
+
+    async def _reject(self, send: Send, rejection: HttpError, body: bytes) -> None:
+        self.status_code = rejection.status
+        own = {name.lower().encode(): value.encode() for name, value in rejection.headers.items()}
+        own |= {b"content-type": b"application/json", b"content-length": str(len(body)).encode()}
+        self.raw_headers = [header for header in self.raw_headers if header[0] not in own] + list(own.items())
+        await self._send_whole(send, body)
+
+    async def _send_whole(self, send: Send, body: bytes) -> None:
+        await self._start(send)
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _start(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

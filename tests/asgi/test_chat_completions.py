@@ -1,0 +1,220 @@
+"""Runs as OpenAI chat completions, read by the `openai` package over a real uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import openai
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dify_async import AppClient, events
+from dify_async.asgi import ChatCompletionChunks, EventStreamResponse, chat_completion, http_error
+from dify_async.errors import DifyError
+from dify_async.models import Usage
+from dify_async.testing import Chat, Completion, FakeDify, Node, Refuse, Workflow
+from tests.support.uvicorn_server import serving
+
+USAGE = Usage(prompt_tokens=12, completion_tokens=30)
+
+
+def service(client: AppClient, stream: Callable[[str], Any]) -> Starlette:
+    async def complete(request: Request) -> Response:
+        body = await request.json()
+        question = body["messages"][-1]["content"]
+        chunks = ChatCompletionChunks(
+            body["model"], include_usage=body.get("stream_options", {}).get("include_usage", False)
+        )
+        if body.get("stream"):
+            return EventStreamResponse(stream(question), render=chunks)  # type: ignore[return-value]
+        try:
+            async with stream(question) as run:
+                return JSONResponse(chat_completion(await run.result(), body["model"]))
+        except DifyError as error:
+            told = http_error(error)
+            return JSONResponse(chunks.error(told), told.status, told.headers)
+
+    return Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+
+
+class Caller:
+    """Asks the service through the `openai` package."""
+
+    def __init__(self, client: openai.AsyncOpenAI) -> None:
+        self.client = client
+        self.reasons: list[str] = []
+        self.usage: Any = None
+        self.ids: set[str] = set()
+
+    async def stream(self) -> str:
+        text = ""
+        chunks = await self.client.chat.completions.create(
+            model="my-app",
+            messages=[{"role": "user", "content": "hi"}],
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        async for chunk in chunks:
+            assert (chunk.object, chunk.model) == ("chat.completion.chunk", "my-app")
+            self.ids.add(chunk.id)
+            self.usage = chunk.usage or self.usage
+            for choice in chunk.choices:
+                text += choice.delta.content or ""
+                self.reasons += [choice.finish_reason] if choice.finish_reason else []
+        return text
+
+    async def complete(self) -> Any:
+        return await self.client.chat.completions.create(
+            model="my-app", messages=[{"role": "user", "content": "hi"}]
+        )
+
+
+@pytest.fixture
+def stream(client: AppClient) -> Callable[[str], Any]:
+    return client.chat.stream
+
+
+@pytest.fixture
+async def caller(client: AppClient, stream: Callable[[str], Any]) -> AsyncIterator[Caller]:
+    async with (
+        serving(service(client, stream)) as url,
+        openai.AsyncOpenAI(api_key="x", base_url=f"{url}/v1", max_retries=0) as caller,
+    ):
+        yield Caller(caller)
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        Chat(usage=USAGE),
+        Chat(mode="agent-chat", usage=USAGE),
+        Workflow(mode="advanced-chat", nodes=[Node("A", text=["Hello, ", "world"], usage=USAGE)]),
+    ],
+    ids=lambda app: app.mode,
+)
+async def test_an_answer(caller: Caller, fake_dify: FakeDify, app: Any) -> None:
+    fake_dify.app = app
+    assert await caller.stream() == "Hello, world"
+    assert (caller.reasons, len(caller.ids)) == (["stop"], 1)
+    assert (caller.usage.prompt_tokens, caller.usage.completion_tokens, caller.usage.total_tokens) == (
+        12,
+        30,
+        42,
+    )
+    whole = await caller.complete()
+    assert whole.choices[0].message.content == "Hello, world"
+    assert (whole.choices[0].finish_reason, whole.usage.total_tokens) == ("stop", 42)
+
+
+class TestWorkflows:
+    @pytest.fixture
+    def stream(self, client: AppClient) -> Callable[[str], Any]:
+        return lambda question: client.workflows.stream({"question": question})
+
+    @pytest.mark.parametrize(
+        ("outputs", "text"), [({"text": "你好"}, "你好"), ({"a": 1, "b": "é"}, '{"a": 1, "b": "é"}')]
+    )
+    async def test_its_output_is_the_answer_if_it_streams_no_text(
+        self, caller: Caller, fake_dify: FakeDify, outputs: Any, text: str
+    ) -> None:
+        fake_dify.app = Workflow(nodes=[Node("A", tokens=5)], outputs=outputs)
+        assert await caller.stream() == text
+        assert caller.usage.total_tokens == 5
+        assert (await caller.complete()).choices[0].message.content == text
+
+    async def test_its_text_is_the_answer(self, caller: Caller, fake_dify: FakeDify) -> None:
+        fake_dify.app = Workflow(nodes=[Node("A", text=["a", "b"])], outputs={"x": "y"})
+        assert await caller.stream() == "ab"
+
+    async def test_a_failed_run_raises_in_the_stream(self, caller: Caller, fake_dify: FakeDify) -> None:
+        fake_dify.app = Workflow(nodes=[Node("A", text="a"), Node("B", error="secret")])
+        with pytest.raises(openai.APIError, match="the run failed"):
+            await caller.stream()
+        with pytest.raises(openai.InternalServerError, match="the run failed"):
+            await caller.complete()
+
+
+class TestCompletions:
+    @pytest.fixture
+    def stream(self, client: AppClient) -> Callable[[str], Any]:
+        return lambda question: client.completions.stream({"question": question})
+
+    async def test_an_answer(self, caller: Caller, fake_dify: FakeDify) -> None:
+        fake_dify.app = Completion(answer=["a", "b"])
+        assert await caller.stream() == "ab"
+
+
+async def test_reasoning_has_a_field_of_its_own(fake_dify: FakeDify) -> None:
+    chunks = ChatCompletionChunks("m")
+    event = events.ReasoningChunk(data=events.ReasoningChunkData(reasoning="Hm."))
+    (chunk,) = chunks.event(event)
+    assert chunk["choices"][0]["delta"] == {"role": "assistant", "content": "", "reasoning_content": "Hm."}
+
+
+async def test_pings_are_no_chunks(caller: Caller, fake_dify: FakeDify) -> None:
+    fake_dify.app, fake_dify.ping_every = Chat(answer=["a", "b"], seconds=0.3), 0.05
+    assert await caller.stream() == "ab"
+
+
+async def test_a_moderated_answer_tells_so(caller: Caller, fake_dify: FakeDify) -> None:
+    fake_dify.app = Chat(replaced="I cannot say that.")
+    assert await caller.stream() == "Hello, world"
+    assert caller.reasons == ["content_filter"]
+
+
+async def test_an_answer_that_is_completed_later(caller: Caller, fake_dify: FakeDify) -> None:
+    fake_dify.app = Chat(replaced="Hello, world!")
+    assert await caller.stream() == "Hello, world!"
+    assert caller.reasons == ["stop"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (Refuse(status=400, code="invalid_param", message="no such input"), openai.BadRequestError),
+        (Refuse(status=404, code="not_found", message="no such input"), openai.NotFoundError),
+        (Refuse(status=429, code="too_many_requests", message="no such input"), openai.RateLimitError),
+    ],
+)
+async def test_an_error_is_an_error_of_the_package(
+    client: AppClient, fake_dify: FakeDify, refusal: Refuse, error: Any
+) -> None:
+    fake_dify.app = Chat()
+    once = client.with_options(retry=0)
+    async with (
+        serving(service(client, once.chat.stream)) as url,
+        openai.AsyncOpenAI(api_key="x", base_url=f"{url}/v1", max_retries=0) as package,
+    ):
+        caller = Caller(package)
+        for ask in (caller.stream, caller.complete):
+            fake_dify.faults.append(refusal)
+            with pytest.raises(error, match="no such input") as caught:
+                await ask()
+            assert caught.value.code == refusal.code
+
+
+async def test_the_package_retries_after_the_time_that_the_server_asks_for(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    fake_dify.app = Chat()
+    fake_dify.faults.append(Refuse(status=429, code="too_many_requests", headers={"Retry-After": "1"}))
+    async with (
+        serving(service(client, client.with_options(retry=0).chat.stream)) as url,
+        openai.AsyncOpenAI(api_key="x", base_url=f"{url}/v1", max_retries=1) as package,
+    ):
+        assert await Caller(package).stream() == "Hello, world"
+
+
+async def test_a_caller_who_goes_away_stops_the_answer(caller: Caller, fake_dify: FakeDify) -> None:
+    fake_dify.app = Chat(answer=["a"] * 600, seconds=60)
+    chunks = await caller.client.chat.completions.create(
+        model="my-app", messages=[{"role": "user", "content": "hi"}], stream=True
+    )
+    assert (await anext(aiter(chunks))).choices[0].delta.content == "a"
+    await chunks.close()
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
