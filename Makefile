@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint types bench soak docs clean
+.PHONY: demo test test-all lint types bench soak docs dist clean
 
 demo: $(VENV)/.demo
 	$(BIN)/dify-async demo
@@ -62,4 +62,19 @@ $(VENV)/.bench: pyproject.toml | $(BIN)/python
 
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[cli]" --group docs
+	touch $@
+
+# The sdist and the wheel, checked in an empty environment.
+dist: $(VENV)/.dist
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+	rm -rf $(VENV)/empty && $(PYTHON) -m venv $(VENV)/empty
+	$(VENV)/empty/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cli]" mypy
+	cp tests/typing/sync_client.py $(VENV)/empty/consumer.py  # Away from the source tree.
+	cd $(VENV)/empty && bin/python -m mypy --strict consumer.py
+	cd $(VENV)/empty && bin/dify-async demo > /dev/null
+
+$(VENV)/.dist: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet "build>=1.2" "twine>=6"
 	touch $@

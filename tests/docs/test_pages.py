@@ -19,7 +19,7 @@ from tests.support.snippets import run, snippets
 ROOT = Path(__file__).parents[2]
 PAGES = [
     page
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     if "```python" in page.read_text()
 ]
 RUN_ELSEWHERE = {
