@@ -50,7 +50,7 @@ __all__ = [
     "probe",
 ]
 
-_HOMES = {
+_MODULES = {
     "AppClient": "clients.app",
     "Batch": "batch",
     "EventStream": "_streaming.stream",
@@ -66,17 +66,17 @@ _HOMES = {
     "WebAppClient": "clients.web",
     "probe": "_probe",
 }
-"""Where each name is at home. They are imported at their first use: aiohttp alone takes most of a second of
-start-up on a small machine, and a program that only reads events or errors does not need it."""
+"""The module of each name. Modules are imported at first use: aiohttp alone takes most of a second to import
+on a small machine, and a program that only reads events or errors does not need it."""
 
 
 def __getattr__(name: str) -> object:
     if name in {"errors", "events", "models"}:
         return import_module(f"dify_async.{name}")
-    home = _HOMES.get(name)
-    if home is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module 'dify_async' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"dify_async.{home}"), name)
+    value = globals()[name] = getattr(import_module(f"dify_async.{module}"), name)
     return value
 
 

@@ -1,4 +1,4 @@
-"""`python -m dify_async` is the command `dify-async`."""
+"""Run the command `dify-async` as `python -m dify_async`."""
 
 from dify_async.cli import main
 

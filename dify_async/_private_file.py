@@ -1,4 +1,4 @@
-"""Create files that hold a user's data: readable by their owner only."""
+"""Create files that only their owner can read, for the data of users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def private_opener(path: str, flags: int) -> int:
     """Open a file for `open(..., opener=private_opener)`; if it is created, only its owner can read it.
 
     A symbolic link is followed only if it belongs to this user or to root: in a shared directory, another
-    user may have put one there to have us overwrite one of our own files.
+    user may have created one to make us overwrite one of our own files.
 
     Raises:
         OSError: The file cannot be opened, or the path is a symbolic link of another user.

@@ -1,4 +1,4 @@
-"""Find out whether an address is that of a Dify server, and its version, without a key."""
+"""Check whether a URL is a Dify server, and which version it runs, without a key."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from dify_async.settings import Timeouts
 
 @attrs.frozen
 class Probe:
-    """What was found at an address."""
+    """The result of `probe`."""
 
     base_url: str
-    """The address, as a client would use it."""
+    """The URL, in the form in which a client would use it."""
     is_dify: bool
-    """Whether a Dify server answered."""
+    """True if a Dify server responded."""
     version: str | None
     """The server's version. None if it did not send one."""
     detail: str
-    """What answered, in a sentence."""
+    """A sentence that describes the response."""
 
 
 async def probe(
@@ -35,16 +35,16 @@ async def probe(
     proxy: str | None = None,
     ssl: tls.SSLContext | bool | None = None,
 ) -> Probe:
-    """Return whether a Dify server answers at an address, and its version. Sends no key.
+    """Check whether a URL is a Dify server, and which version it runs. No key is sent.
 
     Args:
-        base_url: The address. Default: `DIFY_BASE_URL`, or Dify's cloud. `/v1` is appended if missing.
+        base_url: The URL. Default: `DIFY_BASE_URL`, or Dify Cloud. `/v1` is appended if missing.
         timeout: Seconds for the whole call.
         proxy: The URL of an HTTP proxy.
-        ssl: As for a client.
+        ssl: An `SSLContext`, or False to turn verification off, as for a client.
 
     Raises:
-        TransportError: nothing answers at the address.
+        TransportError: no server responds at the URL.
     """
     base_url, proxy = hidden(base_url), hidden(proxy)
     address = checked_base_url(base_url, "DIFY_BASE_URL", CLOUD, "v1")
@@ -66,17 +66,17 @@ async def probe(
     try:
         info = await api.call(SERVER_INFO, {})
         version = info.server_version or api.transport.server_version
-        detail = f"Dify {version} answers" if version else "something else answers: its JSON is not Dify's"
+        detail = f"Dify {version} responded" if version else "not a Dify server: the response is other JSON"
     except (ApiError, DecodeError) as error:
         # Every response of Dify contains its version, errors too (recording: `pywsgi_err_401`). Servers from
-        # 1.16 on answer 404 here.
+        # 1.16 on respond with 404 here.
         version = api.transport.server_version
         if version is None:
-            detail = f"no Dify server answers: {error}"
+            detail = f"not a Dify server: {error}"
         elif isinstance(error, ApiError) and error.status == 404:
-            detail = f"Dify {version} answers"
+            detail = f"Dify {version} responded"
         else:
-            detail = f"Dify {version} answers, with an error: {error}"
+            detail = f"Dify {version} responded with an error: {error}"
     finally:
         await api.transport.close()
     return Probe(address, is_dify=version is not None, version=version, detail=detail)

@@ -1,4 +1,4 @@
-"""Values of inputs that are not plain JSON: scalars of numpy, decimals, NaN and infinity."""
+"""Values of inputs that are not plain JSON: numpy scalars, `Decimal`, NaN and infinity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 
 def plain(value: Any) -> Any:
-    """Return the Python value of a numpy scalar, all other values as they are.
+    """Return the Python value of a numpy scalar; other values are returned unchanged.
 
     numpy is not a dependency: its scalars are recognized by their attributes.
     """
@@ -49,13 +49,13 @@ def entries(value: Any, path: str) -> Iterator[tuple[Any, str]] | None:
 
 
 def non_finite_number(value: Any, path: str) -> str | None:
-    """Return a sentence about the first NaN or infinity in a value; None if there is none."""
+    """Return an error message for the first NaN or infinity in a value; None if there is none."""
     waiting = [(value, path)]
     while waiting:
-        one, place = waiting.pop()
-        inner = entries(one, place)
+        one, one_path = waiting.pop()
+        inner = entries(one, one_path)
         if inner is not None:
             waiting += reversed(list(inner))
         elif not is_finite(plain(one)):
-            return f"{place} must be a finite number, got {plain(one)}: JSON has no NaN or infinity"
+            return f"{one_path} must be a finite number, got {plain(one)}: JSON has no NaN or infinity"
     return None

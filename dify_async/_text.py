@@ -1,4 +1,4 @@
-"""Text: words of the server on one line, what can be encoded, and JSON types by name."""
+"""Helpers for text: escape and shorten text from a server, and name the types of JSON values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any, Final, TypeGuard
 
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line breaks, characters that reverse text, and halves of surrogate pairs."""
+"""Control characters, line breaks, characters that change the direction of text, and lone surrogates."""
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
@@ -22,26 +22,26 @@ _JSON_TYPES: Final[dict[type, str]] = {
 
 
 def is_unicode(value: object) -> TypeGuard[str]:
-    """Return True for a str that can be encoded: one without halves of surrogate pairs."""
+    """Return True for a str that can be encoded as UTF-8: one without lone surrogates."""
     return isinstance(value, str) and not _SURROGATES.search(value)
 
 
 def printable(text: str) -> str:
     """Return `text` on one line, with control characters escaped.
 
-    Error messages and log lines contain words of the server, which must not forge lines of a log or control
-    a terminal.
+    Error messages and log lines quote text from the server, which must not add lines to a log or control a
+    terminal.
     """
     return _UNPRINTABLE.sub(_escaped, " ".join(text.split()))
 
 
 def shortened(text: str, length: int) -> str:
-    """Return at most the first `length` characters of `text`; "..." marks what was cut off."""
+    """Return at most the first `length` characters of `text`, and "..." if it is longer."""
     return text if len(text) <= length else f"{text[:length]}..."
 
 
 def json_type(value: Any) -> str:
-    """Return the name of a JSON value's type, with its article."""
+    """Return the name of a JSON value's type with its article, such as "an object"."""
     return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "an object")
 
 

@@ -1,16 +1,16 @@
 """All errors that the SDK raises.
 
 DifyError
-├── ConfigurationError (also ValueError)   wrong argument, no user, closed client used; nothing was sent
-├── TransportError                         no response
+├── ConfigurationError (also ValueError)   invalid argument or setting, no end user, closed client
+├── TransportError                         no complete response
 │   ├── ConnectionFailed                   no connection, or it was interrupted
 │   ├── ConnectTimeout                     `Timeouts.connect`
 │   ├── ReadTimeout                        `Timeouts.read`
 │   ├── IdleTimeout                        `Timeouts.idle`
 │   ├── TotalTimeout                       `Timeouts.total`
-│   └── OutcomeUnknown                     a run that may have started, and whose id is not known
+│   └── OutcomeUnknown                     a run may have started, and its id is not known
 ├── ApiError                               a response that is not 2xx, or an `error` event with a code
-│   ├── BadRequest                         400, and the 4xx without a class of their own
+│   ├── BadRequest                         400, and every 4xx without its own class
 │   │   ├── InvalidParam                   invalid_param
 │   │   ├── AppUnavailable                 app_unavailable
 │   │   ├── WrongAppMode                   not_workflow_app, not_chat_app, not_completion_app
@@ -29,11 +29,11 @@ DifyError
 │   ├── NotFound                           404
 │   │   └── NotSupportedByServer           the server does not have the operation
 │   ├── Conflict                           409
-│   ├── FormClosed                         412: submitted already, or expired
+│   ├── FormClosed                         412: the form was submitted already, or has expired
 │   ├── FileTooLarge                       413
 │   ├── UnsupportedFileType                415
-│   ├── RateLimited                        too many requests: try again later
-│   ├── QuotaExceeded                      used up: trying again later does not help
+│   ├── RateLimited                        too many requests: retry later
+│   ├── QuotaExceeded                      a quota is used up: a retry does not help
 │   └── ServerError                        5xx
 │       └── GatewayError                   502, 503, 504, 52x of a proxy, without JSON
 ├── RunFailed                              the run failed
@@ -41,11 +41,11 @@ DifyError
 │   ├── RunStopped                         the run was stopped
 │   └── RunPaused                          the run waits for a person
 ├── StreamInterrupted                      the stream ended without a terminal event
-├── TooLarge                               an event or a body over the limit
-└── DecodeError                            a 2xx response that is not what it should be
+├── TooLarge                               an event or a response body is larger than the limit
+└── DecodeError                            a 2xx response that cannot be decoded
 
-All of them pickle, and have the operation and the server's version if these are known. None of them contains
-a key or a password.
+Every error can be pickled, and names the operation and the server's version if they are known. No error
+contains a key or a password.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class DifyError(Exception):
         self.operation = operation
         """Method and path of the request: `POST /workflows/run`."""
         self.server_version = server_version
-        """The last `X-Version` of the server. None if it never sent one."""
+        """The server's version, from its last `X-Version` header. None if it never sent one."""
 
     def __str__(self) -> str:
         context = [self.operation] if self.operation else []
@@ -126,14 +126,18 @@ class DifyError(Exception):
 
 
 def _revive(cls: type[DifyError], args: tuple[Any, ...]) -> DifyError:
-    # Pickle calls a class with `args` alone, which keyword-only parameters do not survive.
+    # Pickle passes only `args` to a class, so it cannot call one with required keyword-only parameters.
     error = cls.__new__(cls, *args)
     error.args = args
     return error
 
 
 class ConfigurationError(DifyError, ValueError):
-    """An argument or setting is not valid, or the client cannot be used like this; nothing was sent."""
+    """An argument or setting is invalid, or a client or stream cannot be used because it is closed.
+
+    It is raised before anything is sent, with two exceptions: a path that a download cannot write to, and the
+    result of a stream that was closed before its end.
+    """
 
     def __init__(
         self,
@@ -145,11 +149,11 @@ class ConfigurationError(DifyError, ValueError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.about_client = about_client
-        """True if no call of the client can be made as it is, because it is closed or has no end user."""
+        """True if every call of this client fails, because it is closed or has no end user."""
 
 
 class TransportError(DifyError):
-    """There was no response, or not a complete one."""
+    """There was no response, or it was incomplete."""
 
     def __init__(
         self,
@@ -163,11 +167,12 @@ class TransportError(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.may_have_started = may_have_started
-        """True if the server may be processing the request all the same."""
+        """True if the server may have received the request, so that it may be processing it."""
         self.handle = handle
-        """Finds the run again. None unless one is known to have started."""
+        """Handle of the run, for `workflows.wait` and `attach`. None unless a run is known to have
+        started."""
         self.partial = partial
-        """The partial result."""
+        """The result up to this error. None unless the error was in the stream of a run."""
 
 
 class ConnectionFailed(TransportError):
@@ -179,7 +184,7 @@ class ConnectTimeout(TransportError):
 
 
 class ReadTimeout(TransportError):
-    """No response, or no further data of it, within `Timeouts.read` seconds."""
+    """No response, or no further data of the response, within `Timeouts.read` seconds."""
 
 
 class IdleTimeout(TransportError):
@@ -191,7 +196,7 @@ class TotalTimeout(TransportError):
 
 
 class OutcomeUnknown(TransportError):
-    """The run may have started, and its id is not known. It was not retried: that could pay twice."""
+    """The run may have started, and its id is unknown. It was not retried, to avoid paying twice."""
 
 
 class ApiError(DifyError):
@@ -219,21 +224,23 @@ class ApiError(DifyError):
         self.status = status
         """The HTTP status, or the status of the `error` event."""
         self.code = code
-        """Dify's own code, such as `invalid_param`. The set is open."""
+        """Dify's error code, such as `invalid_param`. Newer servers may send other codes. None if not
+        sent."""
         self.message = message
-        """The server's message, for people: do not compare it."""
+        """The server's message. It is meant for people and may change: do not compare it."""
         self.params = params
-        """The parameter that is wrong, if the server names it."""
+        """The invalid parameter. None if the server does not name it."""
         self.may_have_started = may_have_started
-        """True if the run may have started all the same."""
+        """True if the run may have started despite the error."""
         self.retry_after = retry_after
-        """Seconds to wait, as requested by the server."""
+        """Seconds to wait before a retry, from the `Retry-After` header. None if not sent."""
         self.trace_id = trace_id
-        """The server's `X-Trace-Id`, to find the request in its logs."""
+        """The server's `X-Trace-Id`, to find the request in its logs. None if not sent."""
         self.handle = handle
-        """Finds the run again, if the error was in a stream."""
+        """Handle of the run, for `workflows.wait` and `attach`. None unless the error was in the stream of a
+        run."""
         self.partial = partial
-        """The partial result, if the error was in a stream."""
+        """The result up to this error. None unless the error was in a stream."""
         self.headers: Mapping[str, str] = dict(headers or {})
         """Headers of the response by lowercase name; secrets are masked. Empty for an `error` event."""
         self.body = body
@@ -241,15 +248,15 @@ class ApiError(DifyError):
 
 
 class BadRequest(ApiError):
-    """The request is not valid."""
+    """The request is invalid."""
 
 
 class InvalidParam(BadRequest):
-    """A parameter or an input is missing or wrong. Dify also uses this code for failures of its own."""
+    """A parameter or an input is missing or invalid. Dify also uses this code for some internal failures."""
 
 
 class AppUnavailable(BadRequest):
-    """The app is not published, or its configuration is not valid."""
+    """The app is not published, or its configuration is invalid."""
 
 
 class WrongAppMode(BadRequest):
@@ -265,7 +272,7 @@ class ModelNotSupported(BadRequest):
 
 
 class CompletionRequestFailed(BadRequest):
-    """The model's provider returned an error; see the message."""
+    """The model's provider returned an error; see `message`."""
 
 
 class WorkflowRequestFailed(BadRequest):
@@ -277,11 +284,11 @@ class ConversationCompleted(BadRequest):
 
 
 class InvalidFormData(BadRequest):
-    """The values or the action are not valid for the form; it is still open."""
+    """The values or the action are invalid for the form. The form can still be submitted."""
 
 
 class Unauthorized(ApiError):
-    """The key is missing, unknown, or of the other kind; on the Web API, the passport is not valid."""
+    """The key is missing, unknown or of the wrong kind; on the Web API, the passport is invalid."""
 
 
 class LoginRequired(Unauthorized):
@@ -293,11 +300,11 @@ class AppAccessDenied(Unauthorized):
 
 
 class AuthenticationFailed(Unauthorized):
-    """The e-mail or the password is wrong."""
+    """The e-mail address, the password or the code is wrong."""
 
 
 class Forbidden(ApiError):
-    """The key is valid, but the request is not allowed: API switched off, plan, access."""
+    """The key is valid, but the request is not allowed, by the plan or because the API is turned off."""
 
 
 class KnowledgeRateLimited(Forbidden):
@@ -309,7 +316,7 @@ class NotFound(ApiError):
 
 
 class NotSupportedByServer(NotFound):
-    """The server does not have the operation: it is too old, or `base_url` does not lead to its API."""
+    """The server does not have this operation: it is too old, or `base_url` is not the URL of its API."""
 
 
 class Conflict(ApiError):
@@ -329,9 +336,9 @@ class UnsupportedFileType(ApiError):
 
 
 class RateLimited(ApiError):
-    """Too many requests at the same time; or, in a stream, for the model's provider.
+    """Too many requests at the same time; in a stream, too many requests to the model's provider.
 
-    A rejected request was retried, as `Retry` allows, and its run did not start.
+    A rejected request was retried as configured by `Retry`, and its run did not start.
     """
 
 
@@ -344,7 +351,7 @@ class ServerError(ApiError):
 
 
 class GatewayError(ServerError):
-    """A proxy in front of Dify answered instead, with a page and not with JSON."""
+    """A proxy in front of Dify responded instead of Dify, with a page and not with JSON."""
 
 
 class RunFailed(DifyError):
@@ -362,45 +369,48 @@ class RunFailed(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.result = result
-        """All that is known about the run."""
+        """The result of the run: status, error, outputs, tokens."""
         self.handle = handle
-        """Finds the run again."""
+        """Handle of the run, for `workflows.wait` and `attach`. None if the run has no record on the
+        server."""
         self.node_id = node_id
-        """Id of the node that failed, if the stream contained it."""
+        """Id of the node that failed. None if the stream did not contain it."""
 
 
 class RunRejected(RunFailed):
-    """The server rejected the run before it started, mostly because an input is missing or wrong.
+    """The server rejected the run before it started, usually because an input is missing or invalid.
 
-    A retry does not help, so there is none. Servers before 1.15 keep a connection slot for such a run for up
-    to 300 seconds (recording: `err_wf_missing_required_input_hang`).
+    The run is not retried, because a retry does not help. Servers before 1.15 keep a connection slot for such
+    a run for up to 300 seconds (recording: `err_wf_missing_required_input_hang`).
     """
 
     @property
     def holds_slot(self) -> bool:
-        """True if the server keeps a connection slot for the run: before 1.15, which sends no run id."""
+        """True if the server keeps a connection slot for the run, as versions before 1.15 do."""
+        # Only these versions send no run id.
         return self.handle is None
 
 
 class RunStopped(RunFailed):
-    """The run was stopped: by a person, by a request, or by the server's time limit."""
+    """The run was stopped by a person, by a stop request, or by the server's time limit."""
 
 
 class RunPaused(RunFailed):
-    """The run waits: see `paused`. `handle` finds it again, `workflows.resume` continues it."""
+    """The run waits, usually for a person: see `paused`. Continue it with `workflows.resume` and `handle`."""
 
     handle: RunHandle
+    """Handle of the run, for `workflows.resume`, `wait` and `attach`."""
 
     @property
     def paused(self) -> Pause:
-        """What the run waits for; the same as `result.paused`."""
+        """The forms and nodes that the run waits for; the same as `result.paused`."""
         paused: Pause | None = getattr(self.result, "paused", None)
         assert paused is not None, "a paused run has a pause"
         return paused
 
 
 class StreamInterrupted(DifyError):
-    """The stream ended without a terminal event, so the outcome of the run is unknown. It was not stopped."""
+    """The stream ended without a terminal event; the run may still be running, and was not stopped."""
 
     def __init__(
         self,
@@ -413,13 +423,14 @@ class StreamInterrupted(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.handle = handle
-        """Finds the run again."""
+        """Handle of the run, for `workflows.wait` and `attach`. None for messages, which cannot be
+        recovered."""
         self.partial = partial
-        """The partial result."""
+        """The result up to the interruption. None if it is not known."""
 
 
 class TooLarge(DifyError):
-    """An event or a body is larger than the client's `max_event_bytes`, or an event has too many lines."""
+    """An event or a response body is larger than `max_event_bytes`, or an event has too many lines."""
 
     def __init__(
         self,
@@ -430,7 +441,8 @@ class TooLarge(DifyError):
         server_version: str | None = None,
     ) -> None:
         text = text or (
-            f"an event or a body is larger than max_event_bytes={limit}; raise it if you expect so much data"
+            f"an event or a response body is larger than max_event_bytes={limit}: pass a larger value to the "
+            "client if you expect so much data"
         )
         super().__init__(text, operation=operation, server_version=server_version)
         self.limit = limit
@@ -438,7 +450,7 @@ class TooLarge(DifyError):
 
 
 class DecodeError(DifyError):
-    """The response is 2xx, but its body is not what it should be."""
+    """The response is 2xx, but its body does not have the expected content."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Files for inputs: their source, and how they are declared."""
+"""Files as inputs of runs: their source, name, MIME type and kind."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | IO[bytes] 
 """A path, bytes, a file opened in binary mode, or an async iterable of bytes."""
 
 FileInputs: TypeAlias = Sequence["InputFile | UploadedFile | RemoteFile | Mapping[str, Json] | None"]
-"""The `files` of a run. None in it is left out."""
+"""The `files` of a run. None in the list is ignored."""
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _MIME_TYPES: Final = mimetypes.MimeTypes()
-"""Our own, so that a file is declared the same by every version of Python."""
+"""A separate table, so that a file gets the same MIME type on every version of Python."""
 for _extension, _mime_type in {
     "amr": "audio/amr",
     "docx": f"{_OFFICE}.wordprocessingml.document",
@@ -49,26 +49,26 @@ class InputFile:
     """A file as an input of a run, uploaded when the run starts.
 
     ```python
-    await client.workflows.run({"report": InputFile("q3.pdf"), "pictures": [InputFile("a.png"), other]})
+    inputs = {"report": InputFile("q3.pdf"), "pictures": [InputFile(png, name="a.png")]}
     ```
 
-    An object is uploaded once per client and end user, however many runs use it. It is always uploaded as the
-    end user of the run: no other end user could use it. A file on disk is read while it is sent, in constant
-    memory.
+    Each `InputFile` is uploaded once per client and end user, even if several runs use it. It is uploaded as
+    the end user of the run, because Dify does not let another end user use it. A file on disk is read while
+    it is sent, in constant memory.
 
     Args:
         source: A path, bytes, a file opened in binary mode, or an async iterable of bytes. An open file is
             read from its current position and stays open. A source that cannot be read twice can be uploaded
             for one end user only.
-        name: The file's name, which the app sees; its extension decides `type`. Default: the source's own
-            name. Bytes and iterables have none, so they need one.
+        name: The file's name, which the app sees; its extension decides `type`. Default: the name of the
+            source. Required for bytes and iterables, which have no name.
         mime_type: The declared MIME type. Default: by extension, or `application/octet-stream`.
         type: `image`, `document`, `audio`, `video` or `custom`. Default: the kind that the server derives
-            from the extension and the MIME type; it rejects another. Servers without the Unstructured
-            extractor accept doc, eml, epub, msg, ppt and pptx as `custom`.
+            from the extension and the MIME type; the server rejects any other kind. Servers without the
+            Unstructured extractor accept doc, eml, epub, msg, ppt and pptx as `custom`.
 
     Raises:
-        ConfigurationError: The source is not valid, or has no name.
+        ConfigurationError: The source is invalid, or has no name.
     """
 
     name: str
@@ -82,7 +82,7 @@ class InputFile:
     address: str | None
     """The URL that the server fetches the file from. None for an upload."""
     start: int | None = None
-    """Initial position of a file that can be read again."""
+    """Initial position of a file object that can be read again. None for other sources."""
     spent: bool = False
     """True once a source that cannot be read twice was read."""
 
@@ -114,14 +114,14 @@ class InputFile:
         """
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigurationError("the URL of a file must begin with https:// or http:// and a host")
+            raise ConfigurationError("the URL of a file must start with https:// or http:// and a host")
         name = unquote(parts.path).rpartition("/")[2]
         mime_type = _mime_type_of(name)
         if type is None:
             type = FileType.of_file(name, mime_type)  # noqa: A001
             if type is FileType.CUSTOM:
                 raise ConfigurationError(
-                    f"the kind of file is unknown from the URL of {name or 'the file'!r}: "
+                    f"the URL of {name or 'the file'!r} does not show the kind of file: "
                     'pass type="image", "document", "audio", "video" or "custom"'
                 )
         file = cls.__new__(cls)
@@ -136,14 +136,18 @@ class InputFile:
 
 def _check_source(source: object) -> None:
     if isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise ConfigurationError("pass a URL as InputFile.url(...)")
+        raise ConfigurationError("a file must be a path, got a URL: pass InputFile.url(...)")
     if isinstance(source, io.TextIOBase):
-        raise ConfigurationError('the file must be opened in binary mode: open it with mode "rb"')
+        raise ConfigurationError(
+            'a file must be opened in binary mode, got a text file: open it with mode "rb"'
+        )
     if isinstance(source, (str, os.PathLike, bytes, bytearray, AsyncIterable)):
         return
     read = getattr(source, "read", None)
     if inspect.iscoroutinefunction(read):
-        raise ConfigurationError("the file's read() must not be async: pass the file behind it (upload.file)")
+        raise ConfigurationError(
+            "a file must have a read() that is not async: pass the underlying file (for example upload.file)"
+        )
     if not callable(read):
         raise ConfigurationError(
             "a file must be a path, bytes, a file opened in binary mode, or an async iterable of bytes, "
@@ -190,8 +194,8 @@ def _start(source: Any) -> int | None:
     if isinstance(source, (str, os.PathLike, bytes, bytearray, AsyncIterable)):
         return None
     try:
-        # Responses of HTTP libraries have a position, but cannot return to it.
-        place: int | None = source.tell() if source.seekable() else None
+        # Responses of HTTP libraries have a position, but cannot seek back to it.
+        position: int | None = source.tell() if source.seekable() else None
     except (OSError, AttributeError):
         return None
-    return place
+    return position

@@ -1,4 +1,4 @@
-"""The options that every method takes besides its own arguments, as `**options`."""
+"""The options that every method accepts in addition to its own arguments, as `**options`."""
 
 from __future__ import annotations
 

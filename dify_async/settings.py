@@ -10,7 +10,7 @@ import attrs
 from dify_async.errors import ConfigurationError
 
 _MAX_SECONDS: Final = 365 * 86400.0
-"""A year. Event loops overflow at timers that are much longer."""
+"""A year. Much longer timers overflow in event loops."""
 
 
 def _seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -44,17 +44,17 @@ class Timeouts:
     connect: float = attrs.field(default=10, validator=_seconds)
     """DNS lookup, proxy, TCP and TLS handshake. Raises `ConnectTimeout`.
 
-    For a `session` of your own that limits its connections, waiting for its pool is not included."""
+    With your own `session=` and a limited pool, waiting for a connection of the pool is not included."""
     read: float = attrs.field(default=60, validator=_seconds)
     """Until the response starts, and between two chunks of it. Raises `ReadTimeout`.
 
-    Does not apply to the responses of runs. For every request it also limits how long the server may refuse
-    to accept more of the body; waiting for the source of an upload is not limited."""
+    Does not apply to the responses of runs. For every request it also limits how long the server may stop
+    reading the request body; waiting for the source of an upload is not limited."""
     idle: float = attrs.field(default=330, validator=_seconds)
     """Maximum silence of a streamed run, counted from the request on; pings reset it. Raises `IdleTimeout`.
 
     A queued run is silent, and Dify itself gives up after 300 seconds, so a smaller value aborts runs that
-    are merely slow to start. Time that passes while nobody reads the stream does not count."""
+    are merely slow to start. Time during which your code does not read the stream does not count."""
     total: float | None = attrs.field(default=None, validator=_seconds_or_none)
     """The whole call including retries and streaming. None means no limit. Raises `TotalTimeout`.
 
@@ -63,24 +63,24 @@ class Timeouts:
 
 @attrs.frozen(kw_only=True)
 class Retry:
-    """How often and after which delay a failed request is sent again.
+    """How often a failed request is retried, and after which delay.
 
     A run is sent again only if it certainly did not start: no connection was made, nothing was written, or
     the server rejected it because of too many concurrent requests. Idempotent requests (reading, replacing,
     deleting) are also retried after a broken connection, a read timeout, 429, 502, 503, 504 and 52x.
 
     The delay before attempt n + 1 is drawn between 0 and `base * 2 ** (n - 1)`, at most `cap`, so that many
-    callers spread out. A `Retry-After` of the server is waited for in full.
+    callers spread out. If the server sends `Retry-After`, its value is added to the delay.
     """
 
     attempts: int = attrs.field(default=3, validator=_count)
-    """Attempts in all, including the first: 1 means no retry."""
+    """Maximum number of attempts, including the first: 1 means no retry."""
     base: float = attrs.field(default=0.5, validator=_seconds)
-    """Seconds."""
+    """Maximum delay before the first retry, in seconds; doubled for each further retry."""
     cap: float = attrs.field(default=8, validator=_seconds)
     """Maximum of the random part of a delay, in seconds."""
     total: float = attrs.field(default=60, validator=_seconds)
-    """Seconds since the first attempt after which no further one starts."""
+    """Seconds after the start of the first attempt; no further attempt starts after that."""
 
 
 def timeouts_from(value: object, defaults: Timeouts, name: str) -> Timeouts:

@@ -139,7 +139,7 @@ def test_extensions_of_custom_files() -> None:
 def test_ways_that_a_file_may_come() -> None:
     limited = _file_field(allowed_file_upload_methods=["local_file"])
     remote = InputFile.url("https://example.com/a.pdf")
-    assert limited.check({"f": remote}) == ["f must be sent by local_file, got remote_url"]
+    assert limited.check({"f": remote}) == ["f must be sent as local_file, got remote_url"]
     assert limited.check({"f": InputFile(b"", name="a.pdf")}) == []
     assert limited.check({"f": InputFile.url("https://example.com/a.png")}) == [], "not for pictures"
 

@@ -90,7 +90,7 @@ def test_an_address_that_does_not_tell_its_kind_asks_for_it() -> None:
 
 @pytest.mark.parametrize("url", ["example.com/a.png", "file:///etc/passwd", "https:///a.png", ""])
 def test_an_address_that_is_none_says_so(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="begin with https://"):
+    with pytest.raises(ConfigurationError, match="start with https://"):
         InputFile.url(url)
 
 
@@ -99,7 +99,7 @@ def test_an_asynchronous_file_says_what_to_give_instead() -> None:
         async def read(self, size: int) -> bytes: ...
 
     upload: Any = Upload()
-    with pytest.raises(ConfigurationError, match="pass the file behind it"):
+    with pytest.raises(ConfigurationError, match="pass the underlying file"):
         InputFile(upload, name="a.txt")
 
 

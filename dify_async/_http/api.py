@@ -30,7 +30,7 @@ from dify_async._http.transport import USER_AGENT, Transport
 from dify_async._http.uploads import Form
 from dify_async._types import Json
 from dify_async._wire.api_errors import error_from_response
-from dify_async._wire.body import written
+from dify_async._wire.body import encode_body
 from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async._wire.operation import Operation
@@ -202,7 +202,7 @@ class Api:
         is_form = file is not None or form is not None
         if json is not None and (operation.settings or not is_form):
             try:
-                data, files = written(json, {})
+                data, files = encode_body(json, {})
             except TypeError as exc:
                 raise _not_json(exc, operation) from None
         if is_form:
@@ -342,7 +342,7 @@ class Api:
         """Upload the files in a request's body as its end user, and write the body with their ids."""
         uploaded = {file: await self._upload(file, request) for file in request.files}
         try:
-            request.data, _ = written(request.body, uploaded)
+            request.data, _ = encode_body(request.body, uploaded)
         except TypeError as exc:
             raise _not_json(exc, request.operation) from None
         request.body, request.files = None, []

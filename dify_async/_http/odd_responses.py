@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dify_async._http.request import Response
-from dify_async._wire.error_bodies import read_words
+from dify_async._wire.error_bodies import parse_error_body
 from dify_async.models._base import parse_json
 
 
@@ -18,7 +18,7 @@ def described(response: Response) -> str:
 
 def quoted_words(start: str, body: bytes) -> str:
     """Return `start` followed by the code and message of a JSON body, if it is one."""
-    words = read_words(body)
+    words = parse_error_body(body)
     text = words.quoted("") if words.is_json else ""
     return f"{start}: {text}" if text else start
 

@@ -181,8 +181,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def final_result(self) -> ResultT_co:
         """Return the result of a stream that was read to its end. Raises as `result` does."""
         progress = self._progress
-        if progress.misfit is not None:
-            raise self._errors.misfit(progress.misfit.problem)
+        if progress.unusable_end is not None:
+            raise self._errors.unusable_end(progress.unusable_end.problem)
         if not progress.complete:
             raise self._errors.closed("the stream was closed before its end, so there is no result")
         handle = self._errors.handle

@@ -59,7 +59,7 @@ class StreamErrors(Generic[ResultT_co]):
         """Return the error of a stream that was closed too early for what was asked of it."""
         return ConfigurationError(problem, **self._context())
 
-    def misfit(self, problem: str | None) -> DecodeError:
+    def unusable_end(self, problem: str | None) -> DecodeError:
         """Return the error of a last event that cannot be decoded."""
         return DecodeError(f"the last event does not have the expected shape: {problem}", **self._context())
 

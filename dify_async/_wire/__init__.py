@@ -1,1 +1,1 @@
-"""The wire: bytes to JSON to events and models, and events to a result. Pure: no clock, no socket."""
+"""Decode bytes to events and models, and accumulate events to results. Pure: no I/O, no clock."""

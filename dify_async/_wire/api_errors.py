@@ -1,7 +1,7 @@
-"""The error of a response that is not 2xx, and of an `error` event: one function for both.
+"""The errors of responses that are not 2xx and of `error` events: both use the same table.
 
-The class follows the status first and the code second, because codes are many and open: an exception of the
-server without a code of its own gets its class name as one.
+The status decides first and the code second, because there are many codes and new ones appear: for an
+exception without a code, the server sends the exception's class name.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from typing import Any, Final
 
 from dify_async import errors
 from dify_async._text import printable, shortened
-from dify_async._wire.error_bodies import quoted, read_words
+from dify_async._wire.error_bodies import parse_error_body, quoted
 from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 
-_LONGEST_VERSION: Final = 50
-"""Characters."""
+_MAX_VERSION_LENGTH: Final = 50
 
-_LONGEST_ADDRESS: Final = 200
-"""Characters of the target of a redirect."""
+_MAX_TARGET_LENGTH: Final = 200
+"""Of the target of a redirect."""
 
 _A_CENTURY: Final = 100 * 365 * 86400.0
-"""Seconds. The most that a server can ask to wait."""
+"""Seconds. The maximum of `retry_after`."""
 
 _SECRET_HEADERS: Final = {"set-cookie", "set-cookie2", "authorization", "proxy-authenticate"}
 """Headers of a response that are masked in an error."""
@@ -62,7 +61,7 @@ _BY_CODE: Final[dict[str, type[ApiError]]] = {
     "provider_quota_exceeded": errors.QuotaExceeded,
     "rate_limit_error": errors.QuotaExceeded,
 }
-"""The codes that programs branch on. A code counts only with a status that it belongs to."""
+"""The codes that have their own class. A code counts only with a status that it belongs to."""
 
 _OUTSIDE_THEIR_STATUS: Final = {
     (400, "provider_quota_exceeded"),
@@ -73,42 +72,42 @@ _OUTSIDE_THEIR_STATUS: Final = {
 """Codes whose class is not a subclass of their status's class."""
 
 _PROVIDER_LIMIT: Final = (429, "rate_limit_error")
-"""In a stream, the limit of the model's provider (recording: `116_chat_ratelimit_streaming`); as the status
-of a response, the quota of Dify's cloud."""
+"""In a stream, the rate limit of the model's provider (recording: `116_chat_ratelimit_streaming`); as the
+status of a response, the quota of Dify Cloud."""
 
 _HINTS: Final[dict[type[ApiError], str]] = {
-    errors.Unauthorized: "check that the API key or passport belongs to this app, and that base_url is its "
-    "server; a login may have expired",
+    errors.Unauthorized: "check that the API key or passport belongs to this app, and that base_url is the "
+    "URL of its server; a login may have expired",
     errors.LoginRequired: "the app is not public: log in with client.auth.login(...), or pass login_token=",
     errors.AppAccessDenied: "the user who is logged in may not use this app; a retry does not help, and a "
     "new login only after single sign-on",
-    errors.WrongAppMode: "the key belongs to another kind of app: see client.app.info(), or the address of "
-    "the web app",
+    errors.WrongAppMode: "the key belongs to another kind of app: see client.app.info(), or the URL of the "
+    "web app",
     errors.AppUnavailable: "publish the app in Dify first",
     errors.FormClosed: "workflows.wait(handle, continue_on_pause=True) returns the result of the run",
     errors.RateLimited: "too many requests at the same time; lower max_concurrent, or raise the app's limit "
     "in Dify",
     errors.QuotaExceeded: "a quota is used up, so a retry does not help",
     errors.ProviderNotInitialized: "set up the model provider's credentials in Dify",
-    errors.NotSupportedByServer: "the server is too old for this, or base_url does not lead to its API",
-    errors.GatewayError: "a proxy answered instead of Dify; Dify may be down, or too slow for the proxy",
+    errors.NotSupportedByServer: "the server is too old for this, or base_url is not the URL of its API",
+    errors.GatewayError: "a proxy responded instead of Dify; Dify may be down, or too slow for the proxy",
 }
 
 _HINTS_BY_CODE: Final = {
     "not_setup": "the server is not set up yet: open its console",
     "not_init_validated": "the server is not set up yet: open its console",
-    "unauthorized_and_force_logout": "the server's license is not valid any more",
+    "unauthorized_and_force_logout": "the server's license is no longer valid",
     "invalid_upload_token": "get a new one with client.forms.upload_token(form_token)",
-    "web_form_rate_limit_exceeded": "too many requests for forms from this address within a minute: wait",
-    "email_send_ip_limit": "too many e-mails were requested: wait",
-    "password_reset_rate_limit_exceeded": "too many e-mails were requested: wait",
+    "web_form_rate_limit_exceeded": "too many requests for forms from this IP address: retry in a minute",
+    "email_send_ip_limit": "too many e-mails were requested: retry later",
+    "password_reset_rate_limit_exceeded": "too many e-mails were requested: retry later",
     "email_password_reset_limit": "too many wrong codes were tried: wait a day",
     "agent_not_published": "publish the agent in Dify first",
     "agent_run_limit_exceeded": "the agent reached its limit of steps or time: raise it in Dify",
-    "speech_to_text_disabled": "switch on speech to text in the app's features",
+    "speech_to_text_disabled": "turn on speech to text in the app's features",
     "workflow_version_execution_not_allowed": "the plan does not include runs of other workflow versions",
 }
-"""Advice for codes whose class alone would mislead."""
+"""Hints for codes, used instead of the hint for their class."""
 
 
 def error_from_response(
@@ -121,21 +120,22 @@ def error_from_response(
     now: datetime | None = None,
 ) -> ApiError:
     """Return the error of a response that is not 2xx; the caller masks secrets by `redact`."""
-    words = read_words(body)
-    kind = _class_of(status, words.code, words.message)
-    if not words.is_json and (status in {502, 503, 504} or 520 <= status <= 529):
+    content = parse_error_body(body)
+    kind = _class_of(status, content.code, content.message)
+    if not content.is_json and (status in {502, 503, 504} or 520 <= status <= 529):
         kind = errors.GatewayError
-    elif status == 404 and (operation.enterprise or (operation.recent and not words.is_json)):
+    elif status == 404 and (operation.enterprise or (operation.recent and not content.is_json)):
         kind = errors.NotSupportedByServer
-    version = printable(headers.get("X-Version", ""))[:_LONGEST_VERSION] or server_version
+    version = printable(headers.get("X-Version", ""))[:_MAX_VERSION_LENGTH] or server_version
     return kind(
         _with_hint(
-            words.quoted(f"{status}"), _hint(kind, operation, status, headers, words.code, words.is_json)
+            content.quoted(f"{status}"),
+            _hint(kind, operation, status, headers, content.code, content.is_json),
         ),
         status=status,
-        code=words.code,
-        message=words.message,
-        params=words.params,
+        code=content.code,
+        message=content.message,
+        params=content.params,
         operation=operation.name,
         server_version=version,
         may_have_started=operation.starts_run and status >= 500,
@@ -147,7 +147,7 @@ def error_from_response(
 
 
 def error_from_event(event: ErrorEvent, **context: Any) -> ApiError:
-    """Return the error of an `error` event with a code; `context` goes to its constructor."""
+    """Return the error of an `error` event with a code; `context` is passed to its constructor."""
     status = event.status if event.status is not None else 500
     code, message = event.code, event.message
     if (status, code) == _PROVIDER_LIMIT:
@@ -165,7 +165,7 @@ def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
     if kind is None:
         kind = errors.ServerError if status >= 500 else errors.BadRequest if status >= 400 else ApiError
     if status == 400 and code == "invalid_param" and message.startswith("Too many requests"):
-        # 1.14 turns its own 429 into this (recording: `err_rate_limited_streaming`).
+        # Dify 1.14 sends this instead of 429 (recording: `err_rate_limited_streaming`).
         return errors.RateLimited
     if status == 403 and "rate limit" in message:
         return errors.KnowledgeRateLimited
@@ -186,11 +186,11 @@ def _hint(
     if is_json and operation.advice is not None and operation.advice[0] == status:
         return operation.advice[1]
     if operation.enterprise and status == 404:
-        return "only servers of the enterprise edition have this; on others every web app is public"
+        return "only servers of the enterprise edition have this; on other servers every web app is public"
     if 300 <= status < 400:
         return f"redirects are not followed; set base_url to their target: {_target(headers)}"
     if not is_json and status == 404 and "X-Version" in headers:
-        # Dify itself answered, so base_url is right (recording: `116_root_404`).
+        # Dify itself responded, so base_url is right (recording: `116_root_404`).
         ids = ", or an id in the call is not a UUID" if "{" in operation.path else ""
         return f"this version of Dify does not have the operation{ids}"
     if not is_json and kind is errors.NotFound:
@@ -215,14 +215,14 @@ def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _target(headers: Mapping[str, str]) -> str:
     # Without query and credentials: a redirect may contain tokens.
-    place = re.match(r"(https?://)(?:[^/?#]*@)?([^?#]*)", headers.get("Location", ""), re.IGNORECASE)
-    if place is None:
+    target = re.match(r"(https?://)(?:[^/?#]*@)?([^?#]*)", headers.get("Location", ""), re.IGNORECASE)
+    if target is None:
         return "another path of the server"
-    return shortened(printable(place[1] + place[2]), _LONGEST_ADDRESS)
+    return shortened(printable(target[1] + target[2]), _MAX_TARGET_LENGTH)
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds of a `Retry-After` header, which has two forms: seconds, and a date."""
+    """Return the seconds of a `Retry-After` header, which contains either seconds or a date."""
     if value is None:
         return None
     value = value.strip()

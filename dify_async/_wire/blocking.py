@@ -1,4 +1,4 @@
-"""Blocking responses, converted to the same results that streams have."""
+"""Responses in blocking mode, converted to the same results as streams."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class BlockingRun(Received):
     data: BlockingRunData
 
     def result(self, user: str | None = None) -> WorkflowResult:
-        """Return the result that the stream of the same run would have; `user` started it."""
+        """Return the same result as the stream of the run; `user` is the end user who started it."""
         data = self.data
         run_id = self.workflow_run_id or data.id
         handle = RunHandle(run_id=run_id, task_id=self.task_id, user=user, kind="workflow")
@@ -49,7 +49,7 @@ class BlockingRun(Received):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class BlockingMessage(Received):
-    """The response of a chat or completion in blocking mode; of a chatflow also its paused run."""
+    """The response of a chat or completion in blocking mode; for a chatflow also its paused run."""
 
     task_id: str | None = None
     message_id: str = ""
@@ -61,7 +61,7 @@ class BlockingMessage(Received):
     data: BlockingRunData | None = None
 
     def completion(self) -> CompletionResult:
-        """Return the result that the stream of the same message would have."""
+        """Return the same result as the stream of the message."""
         return CompletionResult(
             task_id=self.task_id,
             message_id=self.message_id,
@@ -71,7 +71,7 @@ class BlockingMessage(Received):
         ).received_as(self)
 
     def chat(self, user: str | None) -> ChatResult:
-        """Return the result of a chat. The run behind it is part of the response only if it is paused."""
+        """Return the result of a chat. The response contains the run behind it only if the run is paused."""
         return ChatResult(
             task_id=self.task_id,
             message_id=self.message_id,

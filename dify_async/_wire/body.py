@@ -1,4 +1,4 @@
-"""The JSON of a request body, and the files in it."""
+"""Encode a request body as JSON, and find the files in it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from dify_async._types import Json
 from dify_async.files import InputFile
 from dify_async.models import FileType, RemoteFile, UploadedFile
 
-_DEEPEST: Final = 254
-"""Levels of nesting that orjson serializes."""
+_MAX_DEPTH: Final = 254
+"""Maximum depth of nesting that orjson serializes."""
 
 
-def written(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple[bytes, list[InputFile]]:
+def encode_body(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple[bytes, list[InputFile]]:
     """Return the JSON of a body, and the files in it that must be uploaded before it can be sent.
 
-    Scalars of numpy are sent as the numbers and strings that they are, decimals as numbers with all digits,
-    integers of any size exactly.
+    numpy scalars are sent as their Python values, `Decimal` as a number with all digits, and integers of any
+    size exactly.
 
     Raises:
-        TypeError: A value is not valid in JSON; the text has its path.
+        TypeError: A value cannot be sent as JSON; the message has its path.
     """
     missing: list[InputFile] = []
 
@@ -46,10 +46,10 @@ def written(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple[byt
     try:
         data = orjson.dumps(body, default=default)
     except TypeError:
-        # Rare: a value that is not valid, or an integer beyond 64 bits. The careful way finds out.
+        # Rare: an invalid value, or an integer beyond 64 bits. `_prepared` finds out which.
         missing.clear()
-        data = orjson.dumps(_prepared(body, "", _DEEPEST), default=default)
-    # NaN and infinity are null by now.
+        data = orjson.dumps(_prepared(body, "", _MAX_DEPTH), default=default)
+    # orjson writes NaN and infinity as null.
     problem = non_finite_number(body, "") if b"null" in data else None
     if problem is not None:
         raise TypeError(problem)
@@ -70,12 +70,12 @@ def _scalar(value: Any) -> Any:
 
 
 def _prepared(value: Any, path: str, depth: int) -> Any:
-    """Return a copy that orjson serializes exactly; raise a `TypeError` with the path of a wrong value."""
+    """Return a copy that orjson serializes exactly; raise `TypeError` with the path of an invalid value."""
     if depth == 0:
-        raise TypeError(f"{path[:60]}... must not be nested so deeply")
+        raise TypeError(f"{path[:60]}... must be nested at most {_MAX_DEPTH} levels deep")
     inner = entries(value, path)
     if inner is not None:
-        copies = [_prepared(one, place, depth - 1) for one, place in inner]
+        copies = [_prepared(one, one_path, depth - 1) for one, one_path in inner]
         if dataclasses.is_dataclass(value):
             return dict(zip((field.name for field in dataclasses.fields(value)), copies, strict=True))
         if not is_dict(value):
@@ -104,7 +104,7 @@ def _check(value: Any, path: str, default: Callable[[Any], Any]) -> None:
         orjson.dumps(value, default=default)
     except TypeError:
         if isinstance(value, str):
-            raise TypeError(f"{path} must be valid Unicode, got half of a surrogate pair") from None
+            raise TypeError(f"{path} must be valid Unicode, got a lone surrogate") from None
         text = f"{path} must be a JSON value, got {type(value).__name__}"
         if isinstance(value, (bytes, bytearray, os.PathLike, io.IOBase)):
             text = f"{text}: pass a file as InputFile(...)"

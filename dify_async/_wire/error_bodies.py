@@ -1,4 +1,4 @@
-"""The code and message in the body of an error response: Dify's JSON, other JSON, or a page of a proxy."""
+"""Read the code and message in the body of an error response: Dify's JSON, other JSON, or a web page."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from dify_async._types import Json
 from dify_async.models._base import as_object, parse_json
 
 _SHOWN: Final = 200
-"""Characters of a code or message that are quoted; `code` and `message` of an error are complete."""
+"""Maximum length of a quoted code or message; `code` and `message` of an error are complete."""
 
 _SEARCHED: Final = 4096
-"""Bytes of a page that are searched for its title."""
+"""Number of bytes of a page that are searched for its title."""
 
 
 _MESSAGES: Final = ("message", "error", "detail", "errmsg", "msg", "error_description", "title")
-"""Where JSON has its message. Creating segments answers {"error": "..."} (recording:
-`err_ds_segment_create_empty`); the others are those of gateways."""
+"""Keys of a message in JSON. Dify uses `message`, and `error` when segments are created (recording:
+`err_ds_segment_create_empty`); gateways use the others."""
 
 
 @attrs.frozen
-class ServerWords:
-    """What an error response says."""
+class ErrorBody:
+    """The content of an error response."""
 
     is_json: bool
-    """True if the body is JSON. Dify itself answers in JSON; proxies mostly do not."""
+    """True if the body is JSON. Dify itself sends JSON; proxies usually do not."""
     code: str | None = None
     """Dify's error code."""
     message: str = ""
     """The message, or the title of a page."""
     params: str | None = None
-    """The parameter that is wrong."""
+    """The invalid parameter."""
 
-    def or_else(self, inner: ServerWords) -> ServerWords:
-        """Return the words of an object inside this one, with what only this one has."""
+    def with_inner(self, inner: ErrorBody) -> ErrorBody:
+        """Return the content of a nested error; the code and parameter of this one take precedence."""
         return attrs.evolve(
             inner,
             code=inner.code if self.code is None else self.code,
@@ -57,31 +57,31 @@ def quoted(start: str, code: str | None, message: str) -> str:
     return ": ".join(filter(None, (start, message)))
 
 
-def read_words(body: bytes) -> ServerWords:
-    """Read the code and message in a body."""
+def parse_error_body(body: bytes) -> ErrorBody:
+    """Return the code and message in a body."""
     try:
         found = parse_json(body)
     except ValueError:
-        return ServerWords(is_json=False, message=_page_title(body))
-    return words_of(found)
+        return ErrorBody(is_json=False, message=_page_title(body))
+    return error_body_from(found)
 
 
-def words_of(value: Json) -> ServerWords:
-    """Read the code and message in parsed JSON."""
+def error_body_from(value: Json) -> ErrorBody:
+    """Return the code and message in parsed JSON."""
     fields = as_object(value)
     if fields is None:
-        return ServerWords(is_json=True, message="" if value is None else str(value))
+        return ErrorBody(is_json=True, message="" if value is None else str(value))
     message = next((fields[name] for name in _MESSAGES if fields.get(name)), "")
     code, params = fields.get("code"), fields.get("params")
-    words = ServerWords(
+    content = ErrorBody(
         is_json=True,
         code=code if isinstance(code, str) else None,
         message=message if isinstance(message, str) else str(message),
         params=params if isinstance(params, str) else None,
     )
     if (inner := as_object(message)) is not None and any(map(inner.get, _MESSAGES)):
-        return words.or_else(words_of(inner))
-    return words
+        return content.with_inner(error_body_from(inner))
+    return content
 
 
 def _page_title(body: bytes) -> str:

@@ -10,7 +10,7 @@ from dify_async.errors import RunFailed, RunPaused, RunRejected, RunStopped
 from dify_async.models import ChatResult, CompletionResult, RunStatus, WorkflowResult
 
 _SHOWN: Final = 300
-"""Characters of a run's own error that are part of ours; the result has it completely."""
+"""Maximum length of the run's error in our error message; the result has the complete text."""
 
 _STOP_WORDS: Final = ("user requested stop", "stopped by user")
 
@@ -21,12 +21,15 @@ def error_from_result(
     redact: Callable[[str], str] = str,
     **context: Any,
 ) -> RunFailed | None:
-    """Return the error of a run that did not succeed, not even in part; `context` goes to its constructor.
+    """Return the error of a run that did not succeed; None if it succeeded, completely or in part.
 
-    What the server says is shown as `redact` returns it.
+    A stopped run is `RunStopped` even if the server reports it as failed: two ways of stopping race in Dify
+    1.14.
 
-    A stopped run is `RunStopped` also if the server calls it failed: two ways of stopping race in it
-    (contract of 1.14).
+    Args:
+        result: The result of the run.
+        redact: Masks secrets in text from the server.
+        **context: Passed to the constructor of the error.
     """
     run = result.run if isinstance(result, ChatResult) else result
     if not isinstance(run, WorkflowResult) or run.status.is_success:

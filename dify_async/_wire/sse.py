@@ -1,9 +1,9 @@
-"""Bytes to the data of events, however the bytes are cut.
+"""Parse an event stream: bytes to the data of events, wherever the chunks are split.
 
 Dify writes `data: {json}` and an empty line per event, and `event: ping` alone every ten seconds. Proxies
-re-cut and sometimes rewrite that, so the complete event-stream grammar is read: LF, CRLF and CR, a byte order
-mark, comments, data over several lines. Lines end at those three only: U+2028 and U+0085 are part of Dify's
-JSON (recording: `wf_llm_streaming`), which is why nothing here uses `splitlines`.
+split the stream differently and sometimes rewrite it, so the parser accepts the complete grammar of event
+streams: LF, CRLF and CR, a byte order mark, comments, data on several lines. No other characters end a line:
+U+2028 and U+0085 are part of Dify's JSON (recording: `wf_llm_streaming`), so `splitlines` must not be used.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ PING: Final = b""
 _PING_LINES: Final = b"event: ping\n\n"
 _USUAL_STARTS: Final = (b"data:", b"event:")
 
-_MOST_LINES: Final = 65_536
-"""Lines of one event. Dify writes one; more would only cost time."""
+_MAX_LINES: Final = 65_536
+"""Maximum number of lines of one event. Dify writes one; more would only cost time."""
 
 
 @attrs.define(eq=False)
 class EventParser:
-    """Cuts the bytes of one stream into the data of its events.
+    """Splits the bytes of one stream into the data of its events.
 
-    Time is linear in the bytes, also for one huge event in small reads. Memory is limited by the size of one
-    event: of an event that is not complete, only the unfinished line and the data are kept; comments are
-    dropped at once.
+    Time is linear in the number of bytes, even for one huge event in small chunks. Memory is limited by the
+    size of one event: only the data and the last line of an incomplete event are kept; comments are dropped
+    at once.
     """
 
     _limit: int
     """Maximum size of an event, in bytes."""
     too_large: TooLarge | None = attrs.field(default=None, init=False)
-    """Set if the last event is larger than the limit and events before it were returned."""
+    """Set if an event is larger than the limit, but events before it had to be returned first."""
     _event: _Event | None = attrs.field(default=None, init=False)
-    """The complete lines of an event that is not complete."""
+    """The complete lines of the current, incomplete event."""
     _tail: bytearray = attrs.field(factory=bytearray, init=False)
-    """The unfinished line."""
+    """The incomplete last line."""
     _fresh: bool = attrs.field(default=True, init=False)
-    """Nothing but a part of a byte order mark was received yet."""
+    """True until more than a part of a byte order mark was received."""
     _after_cr: bool = attrs.field(default=False, init=False)
-    """The last byte was a CR, so that a LF right after it belongs to it."""
+    """True if the last byte was a CR, so that an LF right after it belongs to the same line end."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Add received bytes; return the data of each event that they complete, `PING` for a ping.
 
         Raises:
-            TooLarge: An event is larger than the limit, complete or not. If others were complete before it,
-                they are returned first, and the next call raises.
+            TooLarge: An event is larger than the limit, complete or not. If there are complete events before
+                it, they are returned first, and the next call raises.
         """
         if self.too_large is not None:
             raise self.too_large
@@ -78,7 +78,7 @@ class EventParser:
                 events.append(PING)
                 data = data[len(_PING_LINES) :]
             if data.startswith(b"data: ") and data.endswith(b"\n\n") and len(data) <= self._limit:
-                # Dify writes an event as one line. Whether all of these are is checked once for all of them.
+                # Dify writes each event as one line. One check for all of these events is enough.
                 found = data[6:-2].split(b"\n\ndata: ")
                 if b"\n" not in b"".join(found) and b"" not in found:
                     return events + found if events else found
@@ -116,7 +116,7 @@ class EventParser:
             self.too_large = error
 
     def _begun(self) -> _Event:
-        """Return the event that has begun; one is created when the first needs it."""
+        """Return the current event; created when it is first needed."""
         if self._event is None:
             self._event = _Event(self._limit)
         return self._event
@@ -127,7 +127,7 @@ class EventParser:
         It may also be half an event: the caller drops data that is not valid JSON.
 
         Raises:
-            TooLarge: It is larger than the limit, or the call before has found one that is.
+            TooLarge: It is larger than the limit, or the previous call found an event that is.
         """
         if self.too_large is not None:
             raise self.too_large
@@ -137,7 +137,7 @@ class EventParser:
         return self._begun().finished()
 
     def _begin(self, rest: bytes) -> None:
-        """Keep the beginning of an event, which contains no empty line."""
+        """Keep the start of an event, which contains no empty line."""
         if b"\n" in rest:
             end = rest.rfind(b"\n") + 1
             self._begun().add_all(rest[:end])
@@ -181,7 +181,7 @@ class EventParser:
 
 
 class _Event:
-    """Joins the lines of one event after the other."""
+    """Joins the lines of an event; reused for the next event."""
 
     __slots__ = ("_data", "_is_ping", "_limit", "lines", "size")
 
@@ -192,7 +192,7 @@ class _Event:
         self.lines = 0
         """Number of lines, without comments."""
         self.size = 0
-        """Bytes of these lines and their line ends."""
+        """Size of these lines and their line ends, in bytes."""
 
     def add_all(self, block: bytes) -> None:
         """Add the lines of a block."""
@@ -207,8 +207,8 @@ class _Event:
         self.size += len(line) + 1
         if self.size - 1 > self._limit:
             raise TooLarge(self._limit)
-        if self.lines > _MOST_LINES:
-            raise TooLarge(self._limit, f"an event has more than {_MOST_LINES} lines")
+        if self.lines > _MAX_LINES:
+            raise TooLarge(self._limit, f"an event has more than {_MAX_LINES} lines")
         field, _, value = line.partition(b":")
         if field == b"data":
             value = value.removeprefix(b" ")
@@ -228,7 +228,7 @@ class _Event:
 
 
 def _lines(block: bytes) -> Iterator[bytes]:
-    # One at a time: a list of tiny lines takes many times as much memory as they do.
+    # A generator, because a list of many short lines takes a multiple of their memory.
     start = 0
     while (end := block.find(b"\n", start)) >= 0:
         yield block[start:end]

@@ -6,15 +6,15 @@
         case events.NodeStarted(data=node):
             print(node.title)
 
-`event.event` is the event's name, `event.raw` its JSON. An unknown name, or a known one whose fields do not
-have the expected structure, is delivered as an `UnknownEvent`: nothing is dropped. Pings are not events;
-they only keep the stream alive.
+`event.event` is the event's name, `event.raw` its JSON. An event with an unknown name, or whose fields do not
+have the expected structure, is delivered as an `UnknownEvent`: nothing is dropped. Pings are not events; they
+only keep the stream alive.
 
 Which app sends which events:
 
 - workflow: `WorkflowEvent`; its text is sent as `TextChunk`.
 - chatflow: `ChatEvent`, with the events of its workflow; its text is sent as `Message`.
-- chat, agent: `ChatEvent`, without those of a workflow.
+- chat, agent: `ChatEvent`, without the events of a workflow.
 - completion: `CompletionEvent`.
 - a data source of a knowledge pipeline: `DatasourceEvent`.
 """

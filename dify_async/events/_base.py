@@ -1,4 +1,4 @@
-"""What events have in common; errors, and events that this version does not know."""
+"""Base classes of events; error events, and events that this version does not know."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ class Event(Received):
     """Base of all events."""
 
     task_id: str | None = None
-    """Stops the run. A replayed event (`attach` with a snapshot) has the run's id here."""
+    """The task id, to stop the run. A replayed event (`attach` with a snapshot) has the run's id here. None
+    if not sent."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class RunEvent(Event):
-    """An event of a workflow run. The last three fields are None except in chatflows."""
+    """An event of a workflow run."""
 
     workflow_run_id: str | None = None
     """The run's id."""
     conversation_id: str | None = None
-    """The conversation's id."""
+    """The conversation's id. None except in chatflows."""
     message_id: str | None = None
-    """The message's id."""
+    """The message's id. None except in chatflows."""
     created_at: datetime | None = None
-    """When the message was created, not the event."""
+    """When the message was created, not the event. None except in chatflows."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -48,19 +49,19 @@ class MessageEvent(Event):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ErrorEvent(RunEvent):
-    """The stream failed. The event is delivered, and raised as an error when the next one is requested.
+    """The stream failed. The event is delivered; requesting the next event raises the error.
 
-    With a `code` it corresponds to an HTTP error. Without one it was sent by the worker before the run
-    started, mostly because of a missing or wrong input; its status is then 500 all the same.
+    With a `code`, the event corresponds to an HTTP error. Without a `code`, the server rejected the run
+    before it started, usually because an input is missing or invalid; the status is 500 nevertheless.
     """
 
     event: ClassVar[str] = "error"
     status: int | None = None
-    """The HTTP status that it corresponds to."""
+    """The HTTP status that the error corresponds to. None if not sent."""
     code: str | None = None
-    """Dify's error code. None if the worker rejected the run."""
+    """Dify's error code. None if the run was rejected."""
     message: str = ""
-    """The server's text."""
+    """The server's message."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -70,6 +71,6 @@ class UnknownEvent(RunEvent):
     _shown_first = ("event",)
 
     event: str = ""
-    """Its name."""
+    """The event's name."""
     problem: str | None = None
-    """What is wrong with an event whose name is known. None if the name is unknown."""
+    """Why an event with a known name could not be decoded. None if the name is unknown."""

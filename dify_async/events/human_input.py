@@ -24,14 +24,14 @@ __all__ = [
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class HumanInputRequiredData(Model):
-    """The form that a person is to fill in."""
+    """The form that a person must fill in."""
 
     form_id: str = ""
     """The form's id."""
     form_token: str | None = attrs.field(default=None, repr=False)
     """Token to fetch and submit the form. None if the form is only sent by e-mail."""
     node_id: str = ""
-    """The node that waits."""
+    """Id of the node that waits."""
     node_title: str = ""
     """Title of the node."""
     form_content: str = ""
@@ -61,12 +61,12 @@ class HumanInputRequired(RunEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class FormFilledData(FormSubmission):
-    """What the person submitted."""
+    """The values and the action that the person submitted."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class HumanInputFormFilled(RunEvent):
-    """A person has submitted the form. The event has no form id: match it by node."""
+    """A person has submitted the form. The event has no form id: match it by `node_id`."""
 
     event: ClassVar[str] = "human_input_form_filled"
     data: FormFilledData
@@ -75,10 +75,10 @@ class HumanInputFormFilled(RunEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class FormTimeoutData(Model):
-    """The form that nobody submitted."""
+    """The form that nobody submitted in time."""
 
     node_id: str = ""
-    """The node that waited."""
+    """Id of the node that waited."""
     node_title: str = ""
     """Title of the node."""
     expiration_time: datetime | None = None

@@ -26,7 +26,7 @@ __all__ = [
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Message(MessageEvent):
-    """A piece of an answer: append it. After `AgentMessage` pieces it repeats the whole answer."""
+    """A piece of an answer: append it. After `AgentMessage` events it repeats the whole answer."""
 
     event: ClassVar[str] = "message"
     id: str = ""
@@ -50,7 +50,7 @@ class AgentMessage(MessageEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class AgentThought(MessageEvent):
-    """A step of an agent. The same `id` is sent again with more fields: replace it."""
+    """A step of an agent. It is sent again with the same `id` and more fields: replace the previous one."""
 
     event: ClassVar[str] = "agent_thought"
     id: str = ""
@@ -58,11 +58,11 @@ class AgentThought(MessageEvent):
     position: int = 0
     """Number of the step, starting at 1."""
     thought: str = ""
-    """What the model thought."""
+    """The model's reasoning."""
     observation: str = ""
-    """What the tool returned."""
+    """The tool's output."""
     tool: str = ""
-    """The called tool; several are joined by `;`."""
+    """Name of the called tool; several names are joined by `;`."""
     tool_labels: dict[str, Json] = attrs.Factory(dict[str, Json])
     """Labels of the tools by language."""
     tool_input: str = ""
@@ -73,37 +73,37 @@ class AgentThought(MessageEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class MessageFile(MessageEvent):
-    """A file of the answer or, if `answer` is not None, a piece of its text under another name."""
+    """A file of the answer or, if `answer` is not None, a piece of text like a `Message`."""
 
     event: ClassVar[str] = "message_file"
     id: str = ""
     """The file's id."""
     type: str | None = None
-    """`image`, ..."""
+    """Kind of file: `image`, ... None for a piece of text."""
     belongs_to: str | None = None
-    """`user` or `assistant`."""
+    """Whose message the file belongs to: `user` or `assistant`. None for a piece of text."""
     url: str | None = None
-    """Signed and valid for a short time."""
+    """Signed URL, valid for a short time. None for a piece of text."""
     answer: str | None = None
-    """A piece of text."""
+    """A piece of text. None for a file."""
     from_variable_selector: list[str] = attrs.Factory(list[str])
     """`[node id, variable]` in chatflows, empty elsewhere."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class MessageReplace(MessageEvent):
-    """The answer until now is to be replaced, for example by moderation."""
+    """Replaces the answer so far, for example after moderation."""
 
     event: ClassVar[str] = "message_replace"
     answer: str = ""
     """The new text."""
     reason: str = ""
-    """Empty, `output_moderation`, ..."""
+    """Why the answer is replaced: empty, `output_moderation`, ..."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class MessageEnd(MessageEvent):
-    """The answer is complete. In chatflows `WorkflowFinished` follows; on old servers it came before."""
+    """The answer is complete. In chatflows `WorkflowFinished` follows; servers of 2024 sent it before."""
 
     event: ClassVar[str] = "message_end"
     id: str = ""
@@ -116,15 +116,15 @@ class MessageEnd(MessageEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TtsMessage(RunEvent):
-    """A piece of the spoken answer, if the app reads answers aloud by itself. Workflows send it too."""
+    """A piece of the spoken answer, if the app reads answers aloud automatically. Workflows send it too."""
 
     event: ClassVar[str] = "tts_message"
     audio: str = ""
-    """The piece as base64."""
+    """The audio data as base64."""
 
     @property
     def audio_bytes(self) -> bytes:
-        """The decoded piece; MP3 on servers up to 1.14. All pieces joined are the whole answer.
+        """The decoded audio data; MP3 on servers up to 1.14. Joined, all pieces are the complete answer.
 
         Raises:
             ValueError: `audio` is not valid base64.
@@ -138,4 +138,4 @@ class TtsMessageEnd(RunEvent):
 
     event: ClassVar[str] = "tts_message_end"
     audio: str = ""
-    """Empty."""
+    """Always empty."""

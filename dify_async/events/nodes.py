@@ -39,7 +39,10 @@ __all__ = [
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ExecutionMetadata(Model):
-    """Price and place of a node's execution. Values that the server does not send are None."""
+    """Price of a node's execution, and its position in iterations, loops and parallel branches.
+
+    Values that the server does not send are None.
+    """
 
     total_tokens: int | None = None
     """Tokens of the node's model."""
@@ -52,29 +55,29 @@ class ExecutionMetadata(Model):
     completed_reason: str | None = None
     """Why a loop ended."""
     iteration_id: str | None = None
-    """The iteration that contains the node."""
+    """Id of the iteration that contains the node."""
     iteration_index: int | None = None
-    """The round of that iteration, starting at 0."""
+    """Round of that iteration, starting at 0."""
     iteration_duration_map: dict[str, Json] | None = None
-    """Seconds of each round of an iteration."""
+    """Duration of each round of an iteration, in seconds."""
     loop_id: str | None = None
-    """The loop that contains the node."""
+    """Id of the loop that contains the node."""
     loop_index: int | None = None
-    """The round of that loop."""
+    """Round of that loop."""
     loop_duration_map: dict[str, Json] | None = None
-    """Seconds of each round of a loop."""
+    """Duration of each round of a loop, in seconds."""
     loop_variable_map: dict[str, Json] | None = None
     """Variables of each round of a loop."""
     parallel_id: str | None = None
-    """The parallel branches that contain the node."""
+    """Id of the parallel branches that contain the node."""
     parallel_start_node_id: str | None = None
-    """First node of the branch."""
+    """Id of the first node of the branch."""
     parent_parallel_id: str | None = None
-    """The outer parallel branches."""
+    """Id of the outer parallel branches."""
     parent_parallel_start_node_id: str | None = None
-    """First node of the outer branch."""
+    """Id of the first node of the outer branch."""
     parallel_mode_run_id: str | None = None
-    """The round of a parallel iteration."""
+    """Id of the round of a parallel iteration."""
     tool_info: dict[str, Json] | None = None
     """The tool of a tool node."""
     agent_log: Json = None
@@ -87,7 +90,7 @@ class ExecutionMetadata(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class NodeStartedData(Model):
-    """A started execution of a node."""
+    """The started execution of a node."""
 
     _shown_first = ("title", "node_type")
 
@@ -130,7 +133,7 @@ class NodeStarted(RunEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class NodeFinishedData(Model):
-    """A finished execution of a node."""
+    """The finished execution of a node."""
 
     _shown_first = ("title", "node_type", "status")
 
@@ -197,14 +200,14 @@ class NodeRetryData(NodeFinishedData):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class NodeRetry(RunEvent):
-    """A node failed and is retried, as the workflow is set up."""
+    """A node failed and is retried, as configured in the workflow."""
 
     event: ClassVar[str] = "node_retry"
     data: NodeRetryData
     """The attempt."""
 
 
-# Iterations and loops send the same data, apart from what is in the classes named after them.
+# Iterations and loops send the same data, except for the fields of the classes named after them.
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -224,7 +227,7 @@ class _ContainerStartedData(Model):
     extras: dict[str, Json] = attrs.Factory(dict[str, Json])
     """Further data."""
     metadata: dict[str, Json] = attrs.Factory(dict[str, Json])
-    """For example `iteration_length` or `loop_length`."""
+    """Metadata such as `iteration_length` or `loop_length`."""
     inputs: Json = None
     """The node's inputs."""
     inputs_truncated: bool = False
@@ -244,7 +247,8 @@ class _ContainerNextData(Model):
     title: str = ""
     """The node's title."""
     index: int = 0
-    """Iterations start at 0, loops at 1; parallel iterations send them out of order."""
+    """Number of the round, starting at 0 for iterations and 1 for loops. Out of order in parallel
+    iterations."""
     created_at: datetime | None = None
     """When the round started."""
     extras: dict[str, Json] = attrs.Factory(dict[str, Json])
@@ -278,11 +282,11 @@ class _ContainerCompletedData(Model):
     elapsed_time: float = 0.0
     """Duration in seconds."""
     total_tokens: int = 0
-    """Tokens of all models inside."""
+    """Tokens of all models in the iteration or loop."""
     execution_metadata: ExecutionMetadata | None = None
-    """Price and place; the price is the sum of the nodes inside."""
+    """Price and position of the execution; the price is the sum of the nodes inside."""
     steps: int = 0
-    """For loops, the rounds that were planned; for iterations, the rounds that ran."""
+    """Number of rounds: the planned ones for loops, the completed ones for iterations."""
     created_at: datetime | None = None
     """When it started."""
     finished_at: datetime | None = None
@@ -316,7 +320,7 @@ class LoopNextData(_ContainerNextData):
     """The next round of a loop."""
 
     pre_loop_output: Json = None
-    """Outputs of the round before."""
+    """Outputs of the previous round."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -335,7 +339,7 @@ class IterationStarted(RunEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class IterationNext(RunEvent):
-    """An iteration takes its next item."""
+    """An iteration starts its next round."""
 
     event: ClassVar[str] = "iteration_next"
     data: IterationNextData

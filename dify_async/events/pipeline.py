@@ -18,22 +18,22 @@ class DatasourceProcessing(Event):
 
     event: ClassVar[str] = "datasource_processing"
     total: int | None = None
-    """Number of items."""
+    """Number of items. None if not known."""
     completed: int | None = None
-    """Number of items that are done."""
+    """Number of items that are done. None if not known."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class DatasourceCompleted(Event):
-    """A data source node returned data; sent several times by some. Only the end of the body ends it."""
+    """A data source node returned data. Some nodes send it several times; only the stream's end ends them."""
 
     event: ClassVar[str] = "datasource_completed"
     data: Json = None
     """The data: an object or a list."""
     total: int | None = None
-    """Number of items."""
+    """Number of items. None if not known."""
     completed: int | None = None
-    """Number of items that are done."""
+    """Number of items that are done. None if not known."""
     time_consuming: float | None = None
     """Duration in seconds."""
 

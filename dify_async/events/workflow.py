@@ -1,4 +1,4 @@
-"""Events of a workflow run as a whole, and its text."""
+"""Events of a workflow run as a whole, and of its text."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class CreatedBy(Model):
     """Who started a run: an end user (`id`, `user`) or a member (`id`, `name`, `email`)."""
 
     id: str | None = None
-    """The server's own id of the end user or member."""
+    """The server's id of the end user or member."""
     user: str | None = None
     """The `user` of the request."""
     name: str | None = None
@@ -69,7 +69,7 @@ class WorkflowStartedData(Model):
     created_at: datetime | None = None
     """When the run was created."""
     reason: StartReason = StartReason.INITIAL
-    """Whether the run started or was resumed."""
+    """Why the event was sent: the run started, or was resumed."""
     sequence_number: int | None = None
     """Number of the run. Servers of 2024 only."""
 
@@ -85,14 +85,14 @@ class WorkflowStarted(RunEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class WorkflowPausedData(Model):
-    """The paused run, and what it waits for."""
+    """The paused run, and the nodes that wait."""
 
     workflow_run_id: str = ""
     """The run's id."""
     paused_nodes: list[str] = attrs.Factory(list[str])
     """Ids of the nodes that wait."""
     outputs: dict[str, Json] = attrs.Factory(dict[str, Json])
-    """The outputs until now."""
+    """The outputs so far."""
     reasons: list[PauseReason] = attrs.Factory(list[PauseReason])
     """Why the nodes wait."""
     status: RunStatus = RunStatus.PAUSED
@@ -100,16 +100,16 @@ class WorkflowPausedData(Model):
     created_at: datetime | None = None
     """When the run was created."""
     elapsed_time: float = 0.0
-    """Duration in seconds until now."""
+    """Duration so far, in seconds."""
     total_tokens: int = 0
-    """Tokens of all models until now."""
+    """Tokens of all models so far."""
     total_steps: int = 0
     """Number of nodes that ran."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class WorkflowPaused(RunEvent):
-    """The run waits for a person or a time. The stream ends here, unless it continues on pauses."""
+    """The run waits for a person or a time. The stream ends here, unless `continue_on_pause` is True."""
 
     event: ClassVar[str] = "workflow_paused"
     data: WorkflowPausedData
@@ -161,17 +161,18 @@ class WorkflowFinished(RunEvent):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TextChunkData(Model):
-    """A piece of text, and the variable it comes from."""
+    """A piece of text, and its variable."""
 
     text: str = ""
     """The text."""
     from_variable_selector: list[str] = attrs.Factory(list[str])
-    """`[node id, variable]`. All outputs of an End node are sent as text, one after another."""
+    """The variable of the text, as `[node id, variable]`. All outputs of an End node are sent as text, one
+    after another."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TextChunk(Event):
-    """A piece of a workflow's text. All pieces joined are not always the value of one output."""
+    """A piece of a workflow's text. The joined pieces may contain the values of several outputs."""
 
     event: ClassVar[str] = "text_chunk"
     workflow_run_id: str | None = None
@@ -190,7 +191,7 @@ class TextReplaceData(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TextReplace(RunEvent):
-    """The text until now is to be replaced. Declared by Dify, but not sent by recent servers."""
+    """Replaces the text so far. Declared by Dify, but not sent by recent servers."""
 
     event: ClassVar[str] = "text_replace"
     data: TextReplaceData
@@ -204,16 +205,16 @@ class ReasoningChunkData(Model):
     reasoning: str = ""
     """The text."""
     node_id: str | None = None
-    """The node. Pieces of several nodes can alternate."""
+    """Id of the node. Pieces of several nodes can alternate."""
     message_id: str | None = None
-    """The message's id. Chatflows only."""
+    """The message's id. None except in chatflows."""
     is_final: bool = False
     """True for the last piece of the node."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ReasoningChunk(RunEvent):
-    """A piece of a model's reasoning, apart from the answer (Dify 1.16)."""
+    """A piece of a model's reasoning, sent separately from the answer (Dify 1.16)."""
 
     event: ClassVar[str] = "reasoning_chunk"
     data: ReasoningChunkData
@@ -230,20 +231,20 @@ class AgentLogStatus(OpenEnum):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class AgentLogData(Model):
-    """A step of an agent node. The same `id` is sent again with a new status."""
+    """A step of an agent node. It is sent again with the same `id` and a new status."""
 
     id: str = ""
     """The step's id."""
     node_execution_id: str = ""
-    """The execution of the node."""
+    """Id of the node's execution."""
     node_id: str = ""
     """The node's id."""
     label: str = ""
     """The step's name."""
     parent_id: str | None = None
-    """The step that this one belongs to."""
+    """Id of the step that contains this step. None for the top level."""
     error: str | None = None
-    """Why the step failed."""
+    """Why the step failed. None if it did not fail."""
     status: AgentLogStatus = AgentLogStatus.START
     """The step's status."""
     data: dict[str, Json] = attrs.Factory(dict[str, Json])

@@ -1,7 +1,7 @@
-"""All data that Dify returns, as plain attrs classes.
+"""The data that Dify returns, as plain attrs classes.
 
-Models are read-only by convention. A model that was received as a whole has `.raw`: its JSON, with the
-fields that this SDK does not know. Times are aware `datetime`s, prices `Decimal`s, durations seconds.
+Models are read-only by convention. A model of a complete response has `.raw`: its JSON, including fields that
+this SDK does not know. Times are aware `datetime`s, prices `Decimal`s, durations seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from dify_async.models.system import *
     from dify_async.models.tags import *
 else:
-    # `AppClient` does not need these modules, so they are imported at the first use of one of their names.
+    # `AppClient` does not need these modules, so they are imported when one of their names is first used.
     _OF_WEB_API: Final = ("auth", "system")
     _OF_KNOWLEDGE: Final = (
         "tags",

@@ -1,4 +1,4 @@
-"""The bases of all models: comparison, repr, the received JSON, enums that stay open."""
+"""Base classes of all models: comparison, repr, the received JSON, open enums."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ WIRE_KEYS: Final = "wire_keys"
 """Metadata entry of an attrs field: the JSON keys it is read from, in order of preference."""
 
 _REPR_LENGTH: Final = 300
-"""Characters of fields in a repr, about; the other fields are left out."""
+"""Approximate maximum length of the fields in a repr; further fields are left out."""
 
 _BEYOND_64_BITS: Final = 2.0**63
-"""orjson makes floats of integers beyond 64 bits, so their absolute value is at least this."""
+"""orjson parses integers beyond 64 bits as floats, whose absolute value is at least this."""
 
 
 def wire(*keys: str) -> dict[str, tuple[str, ...]]:
@@ -33,10 +33,10 @@ def wire(*keys: str) -> dict[str, tuple[str, ...]]:
 
 
 class OpenEnum(enum.StrEnum):
-    """A string enum that accepts values it does not know.
+    """A string enum that accepts unknown values.
 
-    Newer servers send values that this version of the SDK does not know. Such a value becomes a member of
-    its own: it compares equal to the string, it pickles, and its `known` is False.
+    Newer servers may send values that this version of the SDK does not know. Such a value becomes a new
+    member: it compares equal to the string, can be pickled, and its `known` is False.
     """
 
     @classmethod
@@ -50,7 +50,7 @@ class OpenEnum(enum.StrEnum):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Return the member for a string. The same as calling the class, but faster for known values."""
+        """Return the member for a string. Same as calling the class, but faster for known values."""
         return cls._value2member_map_.get(text) or cls(text)  # type: ignore[return-value]
 
     @property
@@ -59,7 +59,7 @@ class OpenEnum(enum.StrEnum):
         return self._value_ in type(self)._value2member_map_
 
     def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self._value_,)  # Early releases of Python 3.11 would look for its name.
+        return type(self), (self._value_,)  # Early releases of Python 3.11 would look it up by name.
 
 
 class _ShortRepr(reprlib.Repr):
@@ -78,7 +78,7 @@ _short.maxstring = _short.maxother = 80
 class Model:
     """Base of all models and events.
 
-    One comparison and one repr for all of them: generated methods were half of the cost of the import.
+    They share one comparison and one repr: generated methods took half of the import time.
     """
 
     __slots__ = ()
@@ -86,7 +86,7 @@ class Model:
     _shown_first: ClassVar[tuple[str, ...]] = ()
     """Fields that the repr always shows, before all others."""
 
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # Most of them hold lists and dicts.
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # Most models hold lists and dicts.
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -130,16 +130,16 @@ def _shown(cls: Any) -> list[tuple[str, Any]]:
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Received(Model):
-    """A model that was received as a whole, with the JSON it was made of."""
+    """A model of a complete response or event; keeps the received JSON."""
 
     _payload: bytes = attrs.field(default=b"", init=False, repr=False, eq=False)
 
     @property
     def raw(self) -> Json:
-        """The JSON as it was received, with the fields that this SDK does not know.
+        """The JSON as it was received, including fields that this SDK does not know.
 
-        Parsed from the received bytes at each access. `{}` for an object that you created yourself; the
-        text for a payload that is not valid JSON.
+        Parsed from the received bytes at each access. `{}` for an object that you created yourself; a str if
+        the payload is not valid JSON.
         """
         if not self._payload:
             return {}
@@ -149,7 +149,7 @@ class Received(Model):
             return self._payload.decode("utf-8", "replace")
 
     def received_as(self, origin: Received | None) -> Self:
-        """Take over the `raw` of the object that this one was made from; return self."""
+        """Copy `raw` from the object that this one was made from; return self."""
         if origin is not None:
             object.__setattr__(self, "_payload", origin._payload)  # Results are frozen.
         return self
@@ -180,7 +180,7 @@ class Page(Received, Generic[ItemT]):
     data: list[ItemT] = attrs.Factory(list[ItemT])
     """The entries of this page."""
     has_more: bool = False
-    """True if another page follows. Some lists of Dify say so on their last page too."""
+    """True if another page follows. Some lists of Dify set it on their last page too."""
     limit: int = 20
     """Maximum number of entries on a page."""
     page: int | None = None
@@ -192,20 +192,20 @@ class Page(Received, Generic[ItemT]):
 
 
 def as_object(value: Json) -> dict[str, Json] | None:
-    """Return a JSON object as it is, None for all other values."""
+    """Return `value` if it is a JSON object, otherwise None."""
     return value if value.__class__ is dict else None
 
 
 def as_list(value: Json) -> list[Json] | None:
-    """Return a JSON array as it is, None for all other values."""
+    """Return `value` if it is a JSON array, otherwise None."""
     return value if value.__class__ is list else None
 
 
 def load_json(data: bytes) -> Json:
     """Parse JSON fast. Integers beyond 64 bits become floats (`is_inexact`).
 
-    Python's own parser reads what orjson does not: the NaN, infinities and lone surrogates that Python's
-    serializer writes, which produces Dify's blocking responses (recordings: `wf_*_blocking`).
+    If orjson fails, Python's own parser is used: it reads the NaN, infinities and lone surrogates that
+    Python's serializer writes, which produces Dify's blocking responses (recordings: `wf_*_blocking`).
 
     Raises:
         ValueError: `data` is not valid JSON.
@@ -243,7 +243,7 @@ def is_inexact(value: Json) -> bool:
 
 
 def exact_json(data: bytes, fallback: Json) -> Json:
-    """Parse JSON again by Python's own parser; return `fallback` if that one cannot parse it."""
+    """Parse JSON with Python's own parser; return `fallback` if it cannot parse it."""
     try:
         return _load_exactly(data)
     except ValueError:

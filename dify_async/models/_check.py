@@ -1,7 +1,7 @@
-"""Check a value against a field of the app's input form.
+"""Validate a value against a field of the app's input form.
 
-The rules are those of Dify 1.14, which checks declared fields only. Values that some versions or settings of
-the server accept are left to the server.
+The rules are those of Dify 1.14, which checks only declared fields. Values that some versions or settings of
+the server accept are not reported.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class _File(Protocol):
 
 
 def problem_with(field: InputField, value: Json) -> str | None:
-    """Return a sentence that says why the server would reject a value; None if it would not.
+    """Return a sentence that says why the server would reject a value; None if it would accept it.
 
-    A `value` of None stands for a missing one.
+    None as `value` means that the input is missing.
     """
     if value is None and field.kind in _KINDS:
         return f"{field.variable} is required" if field.required else None
@@ -107,7 +107,7 @@ def _problem_with_file(field: InputField, value: Any) -> str | None:
     methods = field.allowed_file_upload_methods
     # For images the server uses another setting, which it does not send.
     if methods and method is not None and method not in methods and kind != FileType.IMAGE:
-        return f"must be sent by {' or '.join(methods)}, got {method}"
+        return f"must be sent as {' or '.join(methods)}, got {method}"
     return None
 
 
@@ -124,7 +124,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_object(value: Any) -> bool:
     if isinstance(value, str):
-        # Some versions want it as text, others reject that.
+        # Some versions require a string, others reject it.
         try:
             value = parse_json(value.encode()) if value else {}
         except ValueError:

@@ -18,13 +18,13 @@ class Annotation(Received):
     id: str = ""
     """The annotation's id."""
     question: str | None = None
-    """The question that it answers."""
+    """The question."""
     answer: str | None = None
     """The prepared answer."""
     hit_count: int = 0
-    """How many times it was used as an answer."""
+    """How many times the annotation was used as an answer."""
     created_at: datetime | None = None
-    """When it was created."""
+    """When the annotation was created."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -36,4 +36,4 @@ class AnnotationJob(Received):
     job_status: str = ""
     """`waiting`, `processing` (a job was running already), `completed` or `error`."""
     error_msg: str = ""
-    """Why the job failed. Only in its status, not in the response that starts it."""
+    """Why the job failed. Set only in the job's status, not in the response that starts the job."""

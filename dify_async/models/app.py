@@ -1,4 +1,4 @@
-"""An app's own description, and the server's."""
+"""Descriptions of an app and of a server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AppMeta(Received):
     """`GET /meta`: the icons of the app's tools."""
 
     tool_icons: dict[str, Json] = attrs.Factory(dict[str, Json])
-    """By tool name: a URL, or an emoji as `{background, content}`."""
+    """Icons by tool name: a URL, or an emoji as `{background, content}`."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

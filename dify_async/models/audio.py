@@ -14,4 +14,4 @@ class Transcript(Received):
     """The text of a recording."""
 
     text: str = ""
-    """What was said."""
+    """The recognized text."""

@@ -24,7 +24,7 @@ __all__ = [
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Passport(Received):
-    """Gives one end user access to one web app. For a public app it does not expire."""
+    """A token that gives one end user access to one web app. For a public app it does not expire."""
 
     access_token: str = attrs.field(default="", repr=False)
     """The token."""
@@ -40,7 +40,7 @@ class Token(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Login(Received):
-    """The response to a login. Its token is valid for a day, unless the server is set up otherwise."""
+    """The response to a login. Its token is valid for a day, unless the server is configured differently."""
 
     result: str = ""
     """`success`."""
@@ -65,15 +65,15 @@ class EmailCodeSent(Received):
     result: str = ""
     """`success`."""
     data: str = attrs.field(default="", repr=False)
-    """Token to send with the code."""
+    """Token that must be sent with the code."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ResetCheck(Received):
-    """Whether the code of a password reset was right."""
+    """Whether the code of a password reset was correct."""
 
     is_valid: bool = False
-    """True if the code was right."""
+    """True if the code was correct."""
     email: str = ""
     """The account's e-mail address."""
     token: str = attrs.field(default="", repr=False)
@@ -81,7 +81,7 @@ class ResetCheck(Received):
 
 
 class AppAccess(OpenEnum):
-    """Who may use a web app. All but `public` need a login, on enterprise servers only."""
+    """Who may use a web app. All values except `public` require a login, and an enterprise server."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -94,7 +94,7 @@ class AccessMode(Received):
     """Who may use the app."""
 
     access_mode: AppAccess = attrs.field(default=AppAccess.PUBLIC, metadata=wire("accessMode"))
-    """Who may use it."""
+    """The access mode."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -102,12 +102,12 @@ class Permission(Received):
     """Whether the user who is logged in may use the app."""
 
     result: bool = False
-    """True if they may."""
+    """True if the user may use the app."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class UploadToken(Received):
-    """Gives access to the upload of files for a form."""
+    """A token for uploading files to a form."""
 
     upload_token: str = attrs.field(default="", repr=False)
     """The token."""

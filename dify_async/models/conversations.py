@@ -19,17 +19,17 @@ class Conversation(Received):
     id: str = ""
     """The conversation's id."""
     name: str = ""
-    """Its name."""
+    """The conversation's name."""
     inputs: dict[str, Json] = attrs.Factory(dict[str, Json])
     """The app's inputs."""
     status: str = ""
-    """`normal`."""
+    """The conversation's status: `normal`."""
     introduction: str | None = None
     """The app's first message."""
     created_at: datetime | None = None
-    """When it was started."""
+    """When the conversation was started."""
     updated_at: datetime | None = None
-    """When it was changed last."""
+    """When the conversation was last changed."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -39,14 +39,14 @@ class ConversationVariable(Received):
     id: str = ""
     """The variable's id."""
     name: str = ""
-    """Its name."""
+    """The variable's name."""
     value_type: str = ""
-    """`string`, `number`, `object`, `array[string]`, ..."""
+    """The variable's type: `string`, `number`, `object`, `array[string]`, ..."""
     value: Json = None
-    """A string; for objects and arrays in Python's notation (server 1.14)."""
+    """The variable's value, as a string. Server 1.14 sends objects and arrays in Python's notation."""
     description: str | None = None
-    """Its description."""
+    """The variable's description."""
     created_at: datetime | None = None
-    """When it was created."""
+    """When the variable was created."""
     updated_at: datetime | None = None
-    """When it was changed last."""
+    """When the variable was last changed."""

@@ -21,7 +21,7 @@ class Feedback(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class AppFeedback(Received):
-    """A rating of one of the app's messages, as the app's owner sees it."""
+    """A rating of one of the app's messages, with the details that the app's owner sees."""
 
     id: str = ""
     """The rating's id."""
@@ -38,10 +38,10 @@ class AppFeedback(Received):
     from_source: str = ""
     """`user` (an end user) or `admin` (a member)."""
     from_end_user_id: str | None = None
-    """The server's id of the end user who rated it."""
+    """The server's id of the end user who rated the message."""
     from_account_id: str | None = None
-    """The member who rated it."""
+    """Id of the member who rated the message."""
     created_at: datetime | None = None
-    """When it was created."""
+    """When the rating was created."""
     updated_at: datetime | None = None
-    """When it was changed last."""
+    """When the rating was last changed."""

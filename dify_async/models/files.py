@@ -1,4 +1,4 @@
-"""Files: uploads, and the files among the outputs of a run."""
+"""Uploaded files, and files among the outputs of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FileType(OpenEnum):
 
     @classmethod
     def of_file(cls, name: str, mime_type: str) -> Self:
-        """Return the kind that the server derives for a file: from its extension, else from its MIME type.
+        """Return the kind that the server derives for a file: from its extension, or from its MIME type.
 
         A workflow rejects a file that is declared as another kind (recording: `err_wf_file_type_mismatch`).
         """
@@ -39,10 +39,10 @@ class FileType(OpenEnum):
 
 _KINDS: Final = {
     "image": {"jpg", "jpeg", "png", "webp", "gif", "svg"},
-    # The published description has "webm" and "mpga" the other way round.
+    # The published API description swaps "webm" and "mpga".
     "video": {"mp4", "mov", "mpeg", "webm"},
     "audio": {"mp3", "m4a", "wav", "amr", "mpga"},
-    # The second line needs a server with the Unstructured extractor, such as Dify's cloud.
+    # The second line needs a server with the Unstructured extractor, such as Dify Cloud.
     "document": {"txt", "markdown", "md", "mdx", "pdf", "html", "htm", "xlsx", "xls", "docx", "csv", "vtt"}
     | {"properties", "doc", "eml", "msg", "ppt", "pptx", "xml", "epub"},
 }
@@ -62,7 +62,7 @@ def extension_of(name: str) -> str:
 
 
 class TransferMethod(OpenEnum):
-    """How a file got to Dify. Requests use the first two; the others are set by the server."""
+    """How a file was passed to Dify. Requests use the first two values; only the server sets the others."""
 
     REMOTE_URL = "remote_url"
     LOCAL_FILE = "local_file"
@@ -81,25 +81,25 @@ class RunFile(Model):
     type: FileType = FileType.CUSTOM
     """The kind of file."""
     transfer_method: TransferMethod = TransferMethod.LOCAL_FILE
-    """How the file got to Dify."""
+    """How the file was passed to Dify."""
     filename: str | None = None
-    """Its name."""
+    """The file's name."""
     extension: str | None = None
-    """With the dot (`.png`) in runs; without it in uploads."""
+    """The file's extension: with the dot (`.png`) in runs, without it in uploads."""
     mime_type: str | None = None
-    """Its MIME type."""
+    """The file's MIME type."""
     size: int = -1
-    """Bytes; -1 if the server does not know."""
+    """Size in bytes; -1 if the server does not know it."""
     url: str | None = None
-    """Signed and valid for a short time; relative if the operator set no public address for files."""
+    """Signed URL, valid for a short time; relative if the operator configured no public URL for files."""
     remote_url: str | None = None
-    """The address that the server fetched it from."""
+    """The URL that the server fetched the file from."""
     related_id: str | None = None
     """The upload's id, or in a `message_end` the id of the file in its message."""
     upload_file_id: str | None = None
     """The upload's id, in a `message_end` (Dify 1.14 and newer)."""
     reference: str | None = None
-    """The server's own reference to the file."""
+    """The server's internal reference to the file."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -111,33 +111,33 @@ class UploadedFile(Received):
     id: str = ""
     """The upload's id."""
     name: str = ""
-    """Its name."""
+    """The file's name."""
     size: int = 0
-    """Bytes."""
+    """Size in bytes."""
     extension: str | None = None
-    """Without the dot."""
+    """The file's extension, without the dot."""
     mime_type: str | None = None
-    """Its MIME type."""
+    """The file's MIME type."""
     created_by: str | None = None
-    """The server's own id of the end user; only that end user can use the file."""
+    """The server's id of the end user; only that end user can use the file."""
     created_at: datetime | None = None
-    """When it was uploaded."""
+    """When the file was uploaded."""
     source_url: str | None = attrs.field(default=None, metadata=wire("source_url", "url"))
-    """Signed and valid for a short time. The server calls it `url` if it fetched the file itself."""
+    """Signed URL, valid for a short time. Sent as `url` if the server fetched the file itself."""
     preview_url: str | None = None
     """URL of a preview."""
     reference: str | None = None
-    """The server's own reference to the file."""
+    """The server's internal reference to the file."""
     original_url: str | None = None
-    """The address that the server fetched it from."""
+    """The URL that the server fetched the file from."""
     user_id: str | None = None
-    """The server's own id of the end user."""
+    """The server's id of the end user."""
     tenant_id: str | None = None
     """The workspace's id."""
     conversation_id: str | None = None
-    """The conversation that it belongs to."""
+    """Id of the conversation that the file belongs to."""
     file_key: str | None = None
-    """The key in the server's storage."""
+    """The file's key in the server's storage."""
 
     @property
     def type(self) -> FileType:
@@ -147,36 +147,36 @@ class UploadedFile(Received):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class RemoteFileInfo(Received):
-    """The file at an address, as the server sees it."""
+    """Type and size of the file at a URL, as the Dify server sees it."""
 
     file_type: str = ""
-    """Its MIME type."""
+    """The file's MIME type."""
     file_length: int = -1
-    """Bytes; -1 if the other server does not send it."""
+    """Size in bytes; -1 if the file's server does not send it."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class RemoteFile(Received):
-    """A file that the server fetched from an address. Pass it as an input of a run."""
+    """A file that the server fetched from a URL. Pass it as an input of a run."""
 
     _shown_first = ("name", "id")
 
     id: str = ""
     """The upload's id."""
     name: str = ""
-    """Its name."""
+    """The file's name."""
     size: int = 0
-    """Bytes."""
+    """Size in bytes."""
     extension: str | None = None
-    """Without the dot."""
+    """The file's extension, without the dot."""
     url: str | None = None
-    """Signed and valid for a short time."""
+    """Signed URL, valid for a short time."""
     mime_type: str | None = None
-    """Its MIME type."""
+    """The file's MIME type."""
     created_by: str | None = None
-    """The server's own id of the end user."""
+    """The server's id of the end user."""
     created_at: datetime | None = None
-    """When it was fetched."""
+    """When the server fetched the file."""
 
     @property
     def type(self) -> FileType:

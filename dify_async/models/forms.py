@@ -36,19 +36,19 @@ class FormInput(Model):
     output_variable_name: str = ""
     """The key of its value in a submission."""
     type: str = ""
-    """`paragraph`, `select`, `file`, `file-list`; newer servers may have more."""
+    """The field's type: `paragraph`, `select`, `file`, `file-list`; newer servers may send others."""
     default: dict[str, Json] | None = None
-    """`paragraph`: where its initial text comes from, as `{type, selector, value}`."""
+    """Source of the initial text of a `paragraph`, as `{type, selector, value}`."""
     option_source: dict[str, Json] | None = None
-    """`select`: where its options come from, as `{type, selector, value}`."""
+    """Source of the options of a `select`, as `{type, selector, value}`."""
     allowed_file_types: list[str] = attrs.Factory(list[str])
-    """`image`, `document`, `audio`, `video`, `custom`."""
+    """Accepted kinds of files: `image`, `document`, `audio`, `video`, `custom`."""
     allowed_file_extensions: list[str] = attrs.Factory(list[str])
-    """Accepted extensions, if `custom` is among the types."""
+    """Accepted extensions, if `custom` is among the kinds."""
     allowed_file_upload_methods: list[str] = attrs.Factory(list[str])
-    """`local_file`, `remote_url`."""
+    """Accepted transfer methods: `local_file`, `remote_url`."""
     number_limits: int | None = None
-    """Maximum number of files."""
+    """Maximum number of files. None if not sent."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -56,19 +56,20 @@ class FormAction(Model):
     """One button of a form."""
 
     id: str = ""
-    """The `action` of a submission."""
+    """The button's id: the `action` of a submission."""
     title: str = ""
     """The button's text."""
     button_style: str = ""
-    """`primary`, `default`, ..."""
+    """The button's style: `primary`, `default`, ..."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class PauseReason(Model):
-    """Why a run is paused; with the form, if it waits for one."""
+    """Why a run is paused, and the form if it waits for one."""
 
+    # Servers send `TYPE`; the published examples have `type` (recording: `human_start_blocking`).
     type: PauseType = attrs.field(default=PauseType.HUMAN_INPUT_REQUIRED, metadata=wire("TYPE", "type"))
-    """The reason. Servers send it as `TYPE`, the published examples say `type` (`human_start_blocking`)."""
+    """The reason."""
     form_id: str | None = None
     """The form's id. None if the run does not wait for a form."""
     form_token: str | None = attrs.field(default=None, repr=False)
@@ -80,7 +81,7 @@ class PauseReason(Model):
     actions: list[FormAction] = attrs.Factory(list[FormAction])
     """The form's buttons."""
     node_id: str | None = None
-    """The node that waits."""
+    """Id of the node that waits."""
     node_title: str | None = None
     """Title of the node."""
     resolved_default_values: dict[str, Json] = attrs.Factory(dict[str, Json])
@@ -90,23 +91,23 @@ class PauseReason(Model):
     display_in_ui: bool | None = None
     """True if the web app shows the form."""
     approval_channels: list[str] = attrs.Factory(list[str])
-    """Where the form is offered: `console`, ..."""
+    """Where the form is offered: `console`, ... (Dify 1.16)."""
     message: str | None = None
-    """Text of a scheduled pause."""
+    """Message of a scheduled pause. None for other reasons."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Pause(Model):
-    """What a paused run waits for."""
+    """The nodes and forms that a paused run waits for."""
 
     nodes: list[str] = attrs.Factory(list[str])
     """Ids of the nodes that wait."""
     reasons: list[PauseReason] = attrs.Factory(list[PauseReason])
-    """Why they wait."""
+    """Why the nodes wait."""
 
     @property
     def forms(self) -> list[PauseReason]:
-        """The reasons that are forms for a person."""
+        """The forms that a person must fill in."""
         return [reason for reason in self.reasons if reason.form_id is not None]
 
 
@@ -125,7 +126,7 @@ class HumanInputForm(Received):
     expiration_time: datetime | None = None
     """When the form expires."""
     site: WebSite | None = None
-    """The app's page. Web API only."""
+    """The app's page. None except on the Web API."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -135,7 +136,7 @@ class FormContent(Model):
     form_id: str = ""
     """The form's id."""
     node_id: str = ""
-    """The node that showed it."""
+    """Id of the node that showed the form."""
     node_title: str = ""
     """Title of the node."""
     form_content: str = ""
@@ -156,10 +157,10 @@ class FormContent(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class FormSubmission(Model):
-    """What a person submitted in a form."""
+    """The values and the action that a person submitted in a form."""
 
     node_id: str = ""
-    """The node that showed the form."""
+    """Id of the node that showed the form."""
     node_title: str = ""
     """Title of the node."""
     rendered_content: str = ""

@@ -15,28 +15,29 @@ class InputField(Model):
     """One field of the app's input form."""
 
     kind: str = ""
-    """`text-input`, `paragraph`, `select`, `number`, `checkbox`, `file`, `file-list`, `json_object`, ..."""
+    """Type of the field: `text-input`, `paragraph`, `select`, `number`, `checkbox`, `file`, `file-list`,
+    `json_object`, ..."""
     variable: str = ""
-    """Its name: the key in `inputs`."""
+    """Name of the input: the key in `inputs`."""
     label: str = ""
-    """Its name for people."""
+    """The label that people see."""
     required: bool = False
     """True if a run needs a value."""
     default: Json = None
-    """The value that the form starts with."""
+    """Initial value of the field. None if it has none."""
     options: list[Json] = attrs.Factory(list[Json])
     """The values that a `select` accepts."""
     max_length: int | None = None
-    """Maximum number of characters of a text, or of files of a file list."""
+    """Maximum number of characters of a text, or of files of a file list. None for no limit."""
     description: str | None = None
     """Help text."""
     hide: bool | None = None
     """True if the web page does not show the field."""
     allowed_file_types: list[str] = attrs.Factory(list[str])
-    """`image`, `document`, `audio`, `video`, `custom`."""
+    """Accepted kinds of files: `image`, `document`, `audio`, `video`, `custom`."""
     allowed_file_extensions: list[str] = attrs.Factory(list[str])
-    """Accepted extensions, if `custom` is among the types."""
+    """Accepted extensions, if `custom` is among the kinds."""
     allowed_file_upload_methods: list[str] = attrs.Factory(list[str])
-    """`local_file`, `remote_url`."""
+    """Accepted transfer methods: `local_file`, `remote_url`."""
     json_schema: Json = None
-    """JSON schema of a `json_object`."""
+    """JSON schema of a `json_object`. None if it has none."""

@@ -27,9 +27,9 @@ class LoggedRun(Model):
     status: RunStatus = RunStatus.RUNNING
     """The run's status."""
     triggered_from: str | None = None
-    """`app-run`, `debugging`, ..."""
+    """What started the run: `app-run`, `debugging`, ..."""
     error: str | None = None
-    """Why the run failed."""
+    """Why the run failed. None if it did not fail."""
     elapsed_time: float | None = None
     """Duration in seconds."""
     total_tokens: int | None = None
@@ -55,12 +55,13 @@ class WorkflowLog(Received):
     details: Json = None
     """Details of the trigger."""
     created_from: str | None = None
-    """`service-api`, `web-app`, `installed-app`, `openapi`, ..."""
+    """Where the run was started: `service-api`, `web-app`, `installed-app`, `openapi`, ..."""
     created_by_role: str | None = None
-    """`end_user` or `account`."""
+    """Who started the run: `end_user` or `account`."""
     created_by_account: Account | None = None
-    """The member who started the run. Servers of 2024 send a string, which becomes the `name`."""
+    """The member who started the run. Servers of 2024 send a string, which becomes the `name`. None if an end
+    user started it."""
     created_by_end_user: EndUser | None = None
-    """The end user who started the run."""
+    """The end user who started the run. None if a member started it."""
     created_at: datetime | None = None
     """When the entry was created."""

@@ -1,4 +1,4 @@
-"""Messages of chat and completion apps, and what belongs to them."""
+"""Messages of chat and completion apps: usage, sources, files and steps of agents."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class Usage(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class RetrieverResource(Model):
-    """A piece of knowledge that an answer is based on."""
+    """A segment of a knowledge base that an answer is based on."""
 
     position: int | None = None
-    """Its rank, starting at 1."""
+    """Rank of the segment, starting at 1."""
     dataset_id: str | None = None
     """The knowledge base's id."""
     dataset_name: str | None = None
@@ -76,11 +76,11 @@ class RetrieverResource(Model):
     document_name: str | None = None
     """The document's name."""
     data_source_type: str | None = None
-    """`upload_file`, `notion_import`, `website_crawl`, ..."""
+    """Source of the document: `upload_file`, `notion_import`, `website_crawl`, ..."""
     segment_id: str | None = None
     """The segment's id."""
     retriever_from: str | None = None
-    """Which API asked: `api`, `dev`, ..."""
+    """Where the request came from: `api`, `dev`, ..."""
     score: float | None = None
     """Similarity to the question."""
     hit_count: int | None = None
@@ -104,23 +104,23 @@ class RetrieverResource(Model):
     summary: str | None = None
     """Summary of the segment."""
     id: str | None = None
-    """The citation's id. In stored messages only, as are the next two."""
+    """The citation's id. Only in stored messages."""
     message_id: str | None = None
-    """The message that cites it."""
+    """Id of the message that cites the segment. Only in stored messages."""
     created_at: datetime | None = None
-    """When the citation was created."""
+    """When the citation was created. Only in stored messages."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class MessageMetadata(Model):
-    """What is known about an answer apart from its text."""
+    """Usage, sources and reasoning of an answer."""
 
     usage: Usage | None = None
     """Tokens and price. None on the Web API and for paused runs."""
     retriever_resources: list[RetrieverResource] = attrs.Factory(list[RetrieverResource])
-    """The knowledge that the answer is based on."""
+    """Segments of knowledge bases that the answer is based on."""
     annotation_reply: dict[str, Json] | None = None
-    """The annotation that the answer was taken from."""
+    """The annotation that the answer was taken from. None if a model generated the answer."""
     reasoning: dict[str, Json] = attrs.Factory(dict[str, Json])
     """Reasoning of the models by node id (Dify 1.16); empty in plain chats."""
 
@@ -134,11 +134,11 @@ class AgentThought(Model):
     position: int = 0
     """Number of the step, starting at 1."""
     thought: str = ""
-    """What the model thought."""
+    """The model's reasoning."""
     observation: str = ""
-    """What the tool returned."""
+    """The tool's output."""
     tool: str = ""
-    """The called tool; several are joined by `;`."""
+    """Name of the called tool; several names are joined by `;`."""
     tool_labels: dict[str, Json] = attrs.Factory(dict[str, Json])
     """Labels of the tools by language."""
     tool_input: str = ""
@@ -149,7 +149,7 @@ class AgentThought(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class StoredThought(AgentThought):
-    """One step of an agent, as it is stored."""
+    """One step of an agent, as stored by the server."""
 
     chain_id: str | None = None
     """The chain's id."""
@@ -166,23 +166,23 @@ class MessageFile(RunFile):
     """A file of a message."""
 
     belongs_to: str | None = None
-    """`user` or `assistant`."""
+    """Whose message the file belongs to: `user` or `assistant`."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ExtraContent(Model):
-    """What a message contains apart from its text: forms of its run."""
+    """Further content of a message: a form of its run."""
 
     type: str = ""
-    """`human_input`; newer servers may have more."""
+    """Type of the content: `human_input`; newer servers may send others."""
     workflow_run_id: str = ""
     """The run's id."""
     submitted: bool = False
     """True if the form was submitted."""
     form_definition: FormContent | None = None
-    """The form. None once it was submitted."""
+    """The form. None after it was submitted."""
     form_submission_data: FormSubmission | None = None
-    """The submission. None until then."""
+    """The submission. None before the form is submitted."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -196,7 +196,7 @@ class Message(Received):
     conversation_id: str = ""
     """The conversation's id."""
     parent_message_id: str | None = None
-    """The message before. All zeros for messages that were sent through the Service API."""
+    """Id of the previous message. All zeros for messages that were sent through the Service API."""
     inputs: dict[str, Json] = attrs.Factory(dict[str, Json])
     """The app's inputs."""
     query: str = ""
@@ -206,19 +206,19 @@ class Message(Received):
     feedback: Feedback | None = None
     """The end user's rating."""
     retriever_resources: list[RetrieverResource] = attrs.Factory(list[RetrieverResource])
-    """The knowledge that the answer is based on."""
+    """Segments of knowledge bases that the answer is based on."""
     agent_thoughts: list[StoredThought] = attrs.Factory(list[StoredThought])
-    """Steps of the agent. Agents only."""
+    """Steps of the agent. Empty for other apps."""
     message_files: list[MessageFile] = attrs.Factory(list[MessageFile])
     """Files of the question and the answer."""
     status: str = ""
-    """`normal`, `paused` or `error`."""
+    """The message's status: `normal`, `paused` or `error`."""
     error: str | None = None
-    """Why the answer failed."""
+    """Why the answer failed. None if it did not fail."""
     extra_contents: list[ExtraContent] = attrs.Factory(list[ExtraContent])
     """Forms of the run behind the answer."""
     metadata: MessageMetadata = attrs.Factory(MessageMetadata)
-    """Usage and sources. Web API only; complete there, while its streams omit the usage."""
+    """Usage and sources. Only on the Web API, where it includes the usage that the stream omits."""
     message_tokens: int | None = None
     """Tokens of the prompt (Dify 1.16)."""
     answer_tokens: int | None = None

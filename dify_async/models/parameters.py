@@ -1,4 +1,4 @@
-"""An app's parameters: input form, switches and limits."""
+"""An app's parameters: input form, features and limits."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = [
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Feature(Model):
-    """A switch of the app."""
+    """A feature of the app that is on or off."""
 
     enabled: bool = False
-    """True if it is on."""
+    """True if the feature is on."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -34,9 +34,9 @@ class TextToSpeech(Model):
     """Whether and how the app reads its answers aloud."""
 
     enabled: bool = False
-    """True if it is on."""
+    """True if the feature is on."""
     voice: str | None = None
-    """The voice."""
+    """Name of the voice."""
     language: str | None = None
     """Language of the voice."""
     auto_play: str | None = attrs.field(default=None, metadata=wire("autoPlay"))
@@ -45,7 +45,7 @@ class TextToSpeech(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ImageUpload(Model):
-    """Images that accompany an input, as servers of 2024 describe them."""
+    """Images in addition to the input form, as described by servers of 2024."""
 
     enabled: bool = False
     """True if images are accepted."""
@@ -54,25 +54,25 @@ class ImageUpload(Model):
     detail: str | None = None
     """Resolution for the model: `low` or `high`."""
     transfer_methods: list[str] = attrs.Factory(list[str])
-    """`local_file`, `remote_url`."""
+    """Accepted transfer methods: `local_file`, `remote_url`."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class FileUpload(Model):
-    """Files that accompany an input, apart from those of the input form."""
+    """Files in addition to the input form: the `files` of a run."""
 
     enabled: bool = False
     """True if files are accepted."""
     allowed_file_types: list[str] = attrs.Factory(list[str])
-    """`image`, `document`, `audio`, `video`, `custom`."""
+    """Accepted kinds of files: `image`, `document`, `audio`, `video`, `custom`."""
     allowed_file_extensions: list[str] = attrs.Factory(list[str])
-    """Accepted extensions, if `custom` is among the types."""
+    """Accepted extensions, if `custom` is among the kinds."""
     allowed_file_upload_methods: list[str] = attrs.Factory(list[str])
-    """`local_file`, `remote_url`."""
+    """Accepted transfer methods: `local_file`, `remote_url`."""
     number_limits: int | None = None
     """Maximum number of files."""
     image: ImageUpload | None = None
-    """Sent by servers of 2024, and by newer ones if nothing was configured."""
+    """Settings for images. Sent by servers of 2024, and by newer ones if nothing was configured."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -80,25 +80,25 @@ class SystemParameters(Model):
     """The server's limits on uploads, in MiB, and on the files of one run."""
 
     image_file_size_limit: int | None = None
-    """MiB of an image."""
+    """Maximum size of an image, in MiB."""
     video_file_size_limit: int | None = None
-    """MiB of a video."""
+    """Maximum size of a video, in MiB."""
     audio_file_size_limit: int | None = None
-    """MiB of an audio file."""
+    """Maximum size of an audio file, in MiB."""
     file_size_limit: int | None = None
-    """MiB of any other file."""
+    """Maximum size of any other file, in MiB."""
     workflow_file_upload_limit: int | None = None
-    """Number of files in one run."""
+    """Maximum number of files in one run."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class AppParameters(Received):
-    """`GET /parameters`: the app's input form, switches and limits."""
+    """`GET /parameters`: the app's input form, features and limits."""
 
     user_input_form: list[InputField] = attrs.Factory(list[InputField])
     """The input form."""
     file_upload: FileUpload = attrs.Factory(FileUpload)
-    """Files apart from the form."""
+    """Files in addition to the form."""
     system_parameters: SystemParameters = attrs.Factory(SystemParameters)
     """The server's limits on uploads."""
     opening_statement: str | None = None
@@ -126,14 +126,16 @@ class AppParameters(Received):
         return {field.variable: field for field in self.user_input_form}
 
     def check(self, inputs: Mapping[str, Json]) -> list[str]:
-        """Return what the server would reject in these inputs, one sentence each; [] if it would run.
+        """Return one sentence for each input that the server would reject; [] if it would accept all.
 
-        A streamed run with a wrong input costs the server a connection for five minutes, so a check is
-        worthwhile before a run, and more so before many. It is never stricter than the server: values that
-        some servers accept are not reported, and keys that the form does not have are ignored.
+        Use it before a run, and especially before many: on servers before 1.15, a streamed run with an
+        invalid input occupies a connection of the server for five minutes. The check is never stricter than
+        the
+        server: values that some servers accept are not reported, and inputs that are not in the form are
+        ignored.
 
         Args:
-            inputs: The inputs of a run, `InputFile`s included.
+            inputs: The inputs of a run; may contain `InputFile`s.
         """
         problems = (problem_with(field, inputs.get(field.variable)) for field in self.user_input_form)
         return [problem for problem in problems if problem is not None]

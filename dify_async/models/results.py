@@ -21,16 +21,16 @@ __all__ = ["ChatResult", "CompletionResult", "WorkflowResult"]
 class WorkflowResult(Received):
     """The result of a workflow run.
 
-    `run()` and `result()` return it for runs that succeeded, completely or in part; for all others it is
-    the `result` of the error that they raise. `raw` is the terminal event, or the blocking response.
+    `run()` and `result()` return it for runs that succeeded, completely or in part; for all others they raise
+    an error that has it as `result`. `raw` is the terminal event, or the response in blocking mode.
     """
 
     _shown_first = ("status", "outputs")
 
     task_id: str | None = None
-    """Stops the run."""
+    """The task id, for `workflows.stop`. None if not known."""
     workflow_run_id: str | None = None
-    """The run's id. None if the stream ended before the run had one."""
+    """The run's id. None if the stream ended before the server sent it."""
     workflow_id: str | None = None
     """The workflow's id."""
     status: RunStatus = RunStatus.RUNNING
@@ -38,14 +38,14 @@ class WorkflowResult(Received):
     outputs: dict[str, Json] = attrs.Factory(dict[str, Json])
     """The run's outputs."""
     error: str | None = None
-    """Why the run failed."""
+    """Why the run failed. None if it did not fail."""
     elapsed_time: float = 0.0
     """Duration in seconds."""
     total_tokens: int = 0
     """Tokens of all models in the run."""
     total_price: Decimal | None = attrs.field(default=None, eq=False)
-    """Sum of the prices of its nodes. None if no node had one: on the Web API, in blocking mode, and for a
-    run that was recovered from its record."""
+    """Sum of the prices of all nodes. None if no node has a price: on the Web API, in blocking mode, and for
+    a run that was recovered from its record."""
     total_steps: int = 0
     """Number of nodes that ran."""
     created_at: datetime | None = None
@@ -57,14 +57,14 @@ class WorkflowResult(Received):
     files: list[RunFile] = attrs.Factory(list[RunFile])
     """All files among the outputs. Empty in blocking mode."""
     paused: Pause | None = None
-    """What the run waits for. None unless its status is `paused`."""
+    """The forms and nodes that the run waits for. None unless `status` is `paused`."""
     gap: bool = False
-    """True if the stream was interrupted and the run was recovered: text chunks and node events may be
-    missing from what was streamed. The outputs are complete."""
+    """True if the stream was interrupted and the run was recovered: some text chunks and node events may not
+    have been delivered. The outputs are complete."""
     rejected: bool = False
     """True if the server rejected the inputs before the run started; it keeps no record of such a run."""
     handle: RunHandle | None = attrs.field(default=None, eq=False)
-    """Finds the run again."""
+    """The run's handle, for `workflows.wait` and `attach`. None if the run's id is not known."""
 
     @property
     def is_partial(self) -> bool:
@@ -81,7 +81,7 @@ class CompletionResult(Received):
     message_id: str = ""
     """The message's id."""
     task_id: str | None = None
-    """Stops the answer while it is streamed."""
+    """The task id, to stop the answer while it is streamed. None if not known."""
     answer: str = ""
     """The answer."""
     metadata: MessageMetadata = attrs.Factory(MessageMetadata)
@@ -102,18 +102,19 @@ class ChatResult(CompletionResult):
     """The answer of a chat, chatflow or agent app."""
 
     conversation_id: str = ""
-    """Send it with the next question. A chatflow silently starts a new conversation for an unknown id."""
+    """Id of the conversation, to continue it. A chatflow silently starts a new conversation for an unknown
+    id."""
     agent_thoughts: list[AgentThought] = attrs.Factory(list[AgentThought])
-    """Steps of the agent. Agents only."""
+    """Steps of the agent. Empty for other apps."""
     run: WorkflowResult | None = None
-    """The workflow run behind the answer. Chatflows only."""
+    """The workflow run behind the answer. None except for chatflows."""
 
     @property
     def paused(self) -> Pause | None:
-        """What the run behind the answer waits for. None unless it is paused. Chatflows only."""
+        """The forms and nodes that the run behind the answer waits for. None unless a chatflow is paused."""
         return self.run.paused if self.run is not None else None
 
     @property
     def handle(self) -> RunHandle | None:
-        """Finds the run behind the answer again. Chatflows only."""
+        """Handle of the run behind the answer, for `workflows.wait`. None except for chatflows."""
         return self.run.handle if self.run is not None else None

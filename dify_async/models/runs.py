@@ -1,4 +1,4 @@
-"""Runs of workflows: their status, their record on the server, and a handle to find one again."""
+"""Runs of workflows: status, record on the server, and handle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AppKind: TypeAlias = Literal["workflow", "chat", "completion"]
 
 
 class RunStatus(OpenEnum):
-    """The status of a run. Mind the hyphen in `partial-succeeded`."""
+    """The status of a run. Note the hyphen in `partial-succeeded`."""
 
     SCHEDULED = "scheduled"
     RUNNING = "running"
@@ -42,7 +42,7 @@ class NodeStatus(OpenEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     EXCEPTION = "exception"
-    """It failed, and the workflow's error strategy handled that."""
+    """The node failed, and the workflow's error strategy handled the failure."""
     STOPPED = "stopped"
     PAUSED = "paused"
     RETRY = "retry"
@@ -50,17 +50,18 @@ class NodeStatus(OpenEnum):
 
 @attrs.frozen(kw_only=True)
 class RunHandle:
-    """Finds a run again, in this process or another: a few strings, and no API key.
+    """Identifies a run, so that any process can wait for it, attach to it or stop it. Contains no API key.
 
-    It pickles; `to_json` and `from_json` turn it into text for a database or a queue.
+    Handles can be pickled; `to_json` and `from_json` convert them to text for a database or a queue.
     """
 
     run_id: str
-    """Finds the run."""
+    """The run's id."""
     task_id: str | None
-    """Stops the run."""
+    """The task id, for `workflows.stop`. None if not known."""
     user: str | None
-    """The end user who started it. Only a client of that end user can read its events."""
+    """The end user who started the run; only this end user can read the run's events. None if the client had
+    no `user`."""
     kind: AppKind
     """The group of operations that the run belongs to."""
 
@@ -70,16 +71,16 @@ class RunHandle:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> RunHandle:
-        """Read a handle that `to_json` wrote.
+        """Return the handle that `to_json` was called on.
 
         Raises:
-            ValueError: `text` is not a handle.
+            ValueError: `text` was not returned by `to_json`.
         """
         fields: Json = json.loads(text)
         try:
             return cls(**fields)
         except TypeError as exc:
-            raise ValueError(f"not a run handle: {exc}") from None
+            raise ValueError(f"a run handle must be JSON from RunHandle.to_json(): {exc}") from None
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -95,17 +96,17 @@ class WorkflowRun(Received):
     status: RunStatus = RunStatus.RUNNING
     """The run's status."""
     inputs: dict[str, Json] = attrs.Factory(dict[str, Json])
-    """The run's inputs, with `sys.*` keys. Servers send them as JSON text, which is parsed here."""
+    """The run's inputs, including `sys.*` keys. Sent as JSON text by the server, and parsed here."""
     outputs: dict[str, Json] = attrs.Factory(dict[str, Json])
     """The run's outputs."""
     error: str | None = None
-    """Why the run failed."""
+    """Why the run failed. None if it did not fail."""
     total_steps: int | None = None
     """Number of nodes that ran."""
     total_tokens: int | None = None
     """Tokens of all models in the run."""
     created_at: datetime | None = None
-    """When the run was created. Servers of 2024 send it as text, newer ones as seconds."""
+    """When the run was created."""
     finished_at: datetime | None = None
     """When the run ended. None while it is running or paused."""
     elapsed_time: float | None = None

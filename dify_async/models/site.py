@@ -12,7 +12,7 @@ __all__ = ["AppSite", "SiteCustomConfig", "SiteModelConfig", "WebSite"]
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class AppSite(Received):
-    """`GET /site`: how the app's web page looks."""
+    """`GET /site`: appearance of the app's web page."""
 
     title: str = ""
     """Title of the page."""
@@ -50,7 +50,7 @@ class AppSite(Received):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class SiteCustomConfig(Model):
-    """The workspace's own branding of its web apps."""
+    """The workspace's branding of its web apps."""
 
     remove_webapp_brand: bool = False
     """True if Dify's name is removed."""
@@ -60,7 +60,7 @@ class SiteCustomConfig(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class SiteModelConfig(Model):
-    """The app's configuration. Servers of 1.14 do not send it here."""
+    """The app's configuration. Dify 1.14 does not send it here."""
 
     opening_statement: str | None = None
     """The app's first message."""
@@ -89,11 +89,11 @@ class WebSite(Received):
     end_user_id: str | None = None
     """The server's id of the end user."""
     enable_site: bool = False
-    """True if the page is switched on."""
+    """True if the page is turned on."""
     site: AppSite = attrs.Factory(AppSite)
-    """How the page looks."""
+    """Appearance of the page."""
     model_config: SiteModelConfig | None = None
-    """The app's configuration."""
+    """The app's configuration. None on Dify 1.14."""
     plan: str | None = None
     """The workspace's plan."""
     can_replace_logo: bool = False

@@ -19,4 +19,4 @@ class Success(Received):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Stopped(Success):
-    """The response to a stop. Also "success" for tasks that are unknown or have ended."""
+    """The response to a stop request. `result` is `success` even if the task is unknown or has ended."""

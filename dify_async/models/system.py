@@ -1,4 +1,4 @@
-"""What a server can do, as it tells everybody."""
+"""Features of a server, which it sends without authentication."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class LicenseLimitation(Model):
-    """How many workspaces a license allows."""
+    """Number of workspaces that a license allows."""
 
     enabled: bool = False
     """True if the number is limited."""
@@ -35,19 +35,19 @@ class License(Model):
     """The server's license."""
 
     status: str = ""
-    """`none`, `active`, `expiring`, `expired`, ..."""
+    """Status of the license: `none`, `active`, `expiring`, `expired`, ..."""
     expired_at: str = ""
-    """When it expires."""
+    """When the license expires."""
     workspaces: LicenseLimitation = attrs.Factory(LicenseLimitation)
-    """How many workspaces it allows."""
+    """Number of workspaces that the license allows."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Branding(Model):
-    """The operator's own name and logos."""
+    """The operator's name and logos."""
 
     enabled: bool = False
-    """True if they replace Dify's."""
+    """True if they replace Dify's name and logos."""
     application_title: str = ""
     """Title of the console."""
     login_page_logo: str = ""
@@ -55,31 +55,31 @@ class Branding(Model):
     workspace_logo: str = ""
     """URL of the logo in the console."""
     favicon: str = ""
-    """URL of the icon."""
+    """URL of the favicon."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class WebAppAuthSso(Model):
-    """How single sign-on works."""
+    """Settings of single sign-on."""
 
     protocol: str = ""
-    """`saml`, `oidc`, `oauth2`, or empty."""
+    """Protocol of single sign-on: `saml`, `oidc`, `oauth2`, or empty."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class WebAppAuth(Model):
-    """Whether web apps may require a login, and which kinds."""
+    """Whether web apps may require a login, and which kinds of login."""
 
     enabled: bool = False
-    """False on community servers and in the cloud, where every web app is public."""
+    """True if web apps may require a login. False on community servers and Dify Cloud."""
     allow_sso: bool = False
-    """True for single sign-on."""
+    """True if users can log in with single sign-on."""
     sso_config: WebAppAuthSso = attrs.Factory(WebAppAuthSso)
-    """How single sign-on works."""
+    """Settings of single sign-on."""
     allow_email_code_login: bool = False
-    """True for a code sent by e-mail."""
+    """True if users can log in with a code sent by e-mail."""
     allow_email_password_login: bool = False
-    """True for e-mail and password."""
+    """True if users can log in with e-mail address and password."""
     allow_public_access: bool = False
     """True if web apps may be public (Dify 1.16)."""
 
@@ -89,7 +89,7 @@ class PluginInstallationPermission(Model):
     """Which plugins may be installed."""
 
     plugin_installation_scope: str = ""
-    """`all`, `none`, `official_only`, ..."""
+    """Scope of the permission: `all`, `none`, `official_only`, ..."""
     restrict_to_marketplace_only: bool = False
     """True if only plugins of the marketplace may be installed."""
 
@@ -99,23 +99,23 @@ class PluginManager(Model):
     """Whether plugins are managed centrally."""
 
     enabled: bool = False
-    """True if they are."""
+    """True if plugins are managed centrally."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class SystemFeatures(Received):
-    """What the server can do."""
+    """Features of the server."""
 
     deployment_edition: str = ""
-    """`COMMUNITY`, `ENTERPRISE`, `CLOUD` (Dify 1.16)."""
+    """Edition of the server: `COMMUNITY`, `ENTERPRISE`, `CLOUD` (Dify 1.16)."""
     sso_enforced_for_signin: bool = False
     """True if the console requires single sign-on."""
     sso_enforced_for_signin_protocol: str = ""
-    """`saml`, `oidc`, `oauth2`, or empty."""
+    """Protocol of the console's single sign-on: `saml`, `oidc`, `oauth2`, or empty."""
     enable_marketplace: bool = False
     """True if the marketplace of plugins is on."""
     max_plugin_package_size: int = 0
-    """Bytes."""
+    """Maximum size of a plugin package, in bytes."""
     enable_email_code_login: bool = False
     """True if the console accepts a code sent by e-mail."""
     enable_email_password_login: bool = False
@@ -133,7 +133,7 @@ class SystemFeatures(Received):
     license: License = attrs.Factory(License)
     """The server's license."""
     branding: Branding = attrs.Factory(Branding)
-    """The operator's own name and logos."""
+    """The operator's name and logos."""
     webapp_auth: WebAppAuth = attrs.Factory(WebAppAuth)
     """Whether web apps may require a login."""
     plugin_installation_permission: PluginInstallationPermission = attrs.Factory(PluginInstallationPermission)
@@ -151,7 +151,7 @@ class SystemFeatures(Received):
     enable_app_deploy: bool = False
     """True if apps can be deployed (Dify 1.16)."""
     enable_learn_app: bool = False
-    """True if the console offers apps to learn from (Dify 1.16)."""
+    """True if the console offers sample apps for learning (Dify 1.16)."""
     enable_step_by_step_tour: bool = False
     """True if the console offers a tour (Dify 1.16)."""
     knowledge_fs_enabled: bool = False

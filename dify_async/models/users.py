@@ -1,4 +1,4 @@
-"""The people behind runs: end users and members of the workspace."""
+"""End users of an app, and members of the workspace."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class EndUser(Model):
     """The end user of a run."""
 
     id: str = ""
-    """The server's own id of the end user."""
+    """The server's id of the end user."""
     type: str = ""
-    """`service-api` (servers of 2024: `service_api`), `browser`, ..."""
+    """Kind of end user: `service-api` (servers of 2024: `service_api`), `browser`, ..."""
     is_anonymous: bool = False
     """True if the request named no end user."""
     session_id: str | None = None
@@ -27,18 +27,18 @@ class EndUser(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class EndUserDetail(Received):
-    """`GET /end-users/{id}`: an end user, by the server's own id."""
+    """`GET /end-users/{id}`: an end user, by the server's id."""
 
     id: str = ""
-    """The id in `created_by` of uploads and runs."""
+    """The server's id of the end user, as in `created_by` of uploads and runs."""
     tenant_id: str = ""
     """The workspace's id."""
     app_id: str | None = None
     """The app's id."""
     type: str = ""
-    """`service-api` (servers of 2024: `service_api`), `browser`, ..."""
+    """Kind of end user: `service-api` (servers of 2024: `service_api`), `browser`, ..."""
     external_user_id: str | None = None
-    """The id in an external system."""
+    """The end user's id in an external system."""
     name: str | None = None
     """The end user's name."""
     is_anonymous: bool = False
@@ -48,7 +48,7 @@ class EndUserDetail(Received):
     created_at: datetime | None = None
     """When the end user was first seen."""
     updated_at: datetime | None = None
-    """When the end user was changed last."""
+    """When the end user was last changed."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -1,4 +1,4 @@
-"""The endpoints of the Service API that `AppClient` uses, and those that the Web API shares with it."""
+"""The endpoints of the Service API that `AppClient` uses; the Web API shares some of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RUN_WORKFLOW_VERSION: Final = Operation(
     recent=True,
 )
 GET_WORKFLOW_RUN: Final = Operation("GET", "/workflows/run/{workflow_run_id}", WorkflowRun, idempotent=True)
-# What the server calls a task id in this path is the run's id (recordings: `reconnect_wf_*`).
+# Dify documents a task id in this path, but it is the run's id (recordings: `reconnect_wf_*`).
 FOLLOW_RUN: Final = Operation(
     "GET",
     "/workflow/{workflow_run_id}/events",
@@ -57,7 +57,7 @@ FOLLOW_RUN: Final = Operation(
     recent=True,
     advice=(
         500,
-        "the server also answers 500 to an id that is not a UUID: pass RunHandle.run_id, not a task id",
+        "the server also responds with 500 to an id that is not a UUID: pass RunHandle.run_id, not a task id",
     ),
 )
 STOP_WORKFLOW: Final = Operation(
@@ -65,7 +65,7 @@ STOP_WORKFLOW: Final = Operation(
 )
 LIST_WORKFLOW_LOGS: Final = Operation("GET", "/workflows/logs", Page[WorkflowLog], idempotent=True)
 
-# Forms that runs wait for. On the Web API the token alone opens them.
+# Forms that runs wait for. On the Web API the token is sufficient.
 
 GET_FORM: Final = Operation(
     "GET", "/form/human_input/{form_token}", HumanInputForm, idempotent=True, credentials="none", recent=True
@@ -145,7 +145,7 @@ UPLOAD_FILE: Final = Operation("POST", "/files/upload", UploadedFile, idempotent
 PREVIEW_FILE: Final = Operation(
     "GET", "/files/{file_id}/preview", bytes, idempotent=True, user="query", recent=True
 )
-# The address of the file replaces the path; it is not one of the API.
+# The URL of the file replaces the path; it is not part of the API.
 DOWNLOAD_FILE: Final = Operation("GET", "/files", bytes, idempotent=True)
 TRANSCRIBE: Final = Operation("POST", "/audio-to-text", Transcript, idempotent=False, user="form")
 SPEAK: Final = Operation("POST", "/text-to-audio", bytes, idempotent=False, user="body")

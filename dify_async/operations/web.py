@@ -1,4 +1,4 @@
-"""The endpoints that only the Web API has. Those it shares with the Service API are in `operations.app`."""
+"""The endpoints that only the Web API has. `operations.app` has those that it shares with the Service API."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GET_PASSPORT: Final = Operation(
     credentials="code",
     advice=(
         404,
-        "there is no web app of this code, or its page is switched off: check app_code and base_url",
+        "there is no web app with this code, or its page is turned off: check app_code and base_url",
     ),
 )
 LOGIN: Final = Operation("POST", "/login", Login, idempotent=False, credentials="none", enterprise=True)
@@ -78,7 +78,7 @@ GET_PERMISSION: Final = Operation(
     Permission,
     idempotent=True,
     enterprise=True,
-    advice=(500, "servers that are not of the enterprise edition answer so; there every web app is public"),
+    advice=(500, "servers without the enterprise edition respond like this; there every web app is public"),
 )
 GET_SYSTEM_FEATURES: Final = Operation(
     "GET", "/system-features", SystemFeatures, idempotent=True, credentials="none"
@@ -108,7 +108,7 @@ GET_REMOTE_FILE: Final = Operation(
     "/remote-files/{url}",
     RemoteFileInfo,
     idempotent=True,
-    advice=(500, "the server cannot get the file at this address"),
+    advice=(500, "the server cannot fetch the file from this URL"),
 )
 UPLOAD_REMOTE_FILE: Final = Operation("POST", "/remote-files/upload", RemoteFile, idempotent=False)
 CREATE_FORM_UPLOAD_TOKEN: Final = Operation(

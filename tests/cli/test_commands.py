@@ -268,7 +268,7 @@ def test_uploads(dify: Command, fake_dify: FakeDify) -> None:
 
 
 def test_probe(dify: Command, fake_dify: FakeDify) -> None:
-    assert "Dify 1.14.2 answers" in dify("probe").stdout
+    assert "Dify 1.14.2 responded" in dify("probe").stdout
     assert dify("probe", fake_dify.base_url, DIFY_BASE_URL="").returncode == 0
 
 

@@ -139,7 +139,7 @@ async def test_what_an_app_tells(web: WebAppClient, fake_dify: FakeDify) -> None
     await web.workflows.stop("no-such-task")
     with pytest.raises(errors.ServerError, match="enterprise edition"):
         await web.app.permission(site.app_id)
-    with pytest.raises(errors.ServerError, match="cannot get the file"):
+    with pytest.raises(errors.ServerError, match="cannot fetch the file"):
         await web.remote_files.info("https://example.org/missing")
     async with WebAppClient("another", user="ada", base_url=fake_dify.web_url) as other:
         with pytest.raises(errors.NotFound, match="no web app of this code"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dify_async import InputFile
-from dify_async._wire.body import written
+from dify_async._wire.body import encode_body
 from dify_async.models import AppParameters, InputField, UploadedFile
 
 
@@ -58,7 +58,7 @@ class Point:
 
 
 def sent(inputs: Any) -> str:
-    data, _ = written({"inputs": inputs}, {})
+    data, _ = encode_body({"inputs": inputs}, {})
     return data.decode().removeprefix('{"inputs":').removesuffix("}")
 
 
@@ -124,7 +124,7 @@ def test_nan_and_infinity_are_refused_by_their_path(value: Any, nested: Any, pat
         ({"a": {1, 2}}, "inputs.a must be a JSON value, got set"),
         ({"a": b"x"}, "inputs.a must be a JSON value, got bytes: pass a file as InputFile(...)"),
         ({"a": {1: 2}}, "the keys of inputs.a must be str, got int"),
-        ({"a": "half \ud83d"}, "inputs.a must be valid Unicode, got half of a surrogate pair"),
+        ({"a": "half \ud83d"}, "inputs.a must be valid Unicode, got a lone surrogate"),
         ({"a": Scalar(Ellipsis)}, "inputs.a must be a JSON value, got ellipsis"),
         ({"a": 10**5000}, "inputs.a must be a number of at most 4,300 digits"),
     ],
@@ -146,10 +146,10 @@ def test_a_value_inside_itself_is_refused() -> None:
 def test_each_missing_file_is_named_once_whatever_stands_beside_it() -> None:
     file, other = InputFile(b"", name="a.png"), InputFile(b"", name="b.png")
     body = {"inputs": {"n": 2**70, "file": file, "files": [other]}}
-    _, missing = written(body, {})
+    _, missing = encode_body(body, {})
     assert missing == [file, other]
     uploads = {file: UploadedFile(id="1", name="a.png"), other: UploadedFile(id="2", name="b.png")}
-    data, missing = written(body, uploads)
+    data, missing = encode_body(body, uploads)
     assert missing == []
     inputs = json.loads(data)["inputs"]
     assert (inputs["n"], inputs["file"]["upload_file_id"]) == (2**70, "1")

@@ -175,7 +175,7 @@ each_kind = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True)
 def no_warning_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "_misfits_told", set())
+    monkeypatch.setattr(decode, "_warned_about", set())
 
 
 def test_the_walk_finds_the_fields() -> None:

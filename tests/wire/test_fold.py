@@ -247,7 +247,7 @@ def test_a_last_event_that_does_not_fit_ends_the_stream(
     last = event(name, [1], message={}, task_id="t")  # type: ignore[arg-type]
     assert isinstance(last, UnknownEvent)
     folded(fold, started(), last)
-    assert fold.progress.misfit is last
+    assert fold.progress.unusable_end is last
     assert (fold.progress.over, fold.progress.complete) == (True, True)
     assert fold.progress.error is None
 
@@ -258,7 +258,7 @@ def test_other_events_that_do_not_fit_end_nothing(name: str) -> None:
     misfit = event(name, [1], task_id="t")  # type: ignore[arg-type]
     result = folded(fold, misfit, finished())
     assert result.status == RunStatus.SUCCEEDED
-    assert fold.progress.misfit is None
+    assert fold.progress.unusable_end is None
 
 
 def test_a_fold_can_share_its_progress() -> None:
@@ -337,7 +337,7 @@ def test_an_end_of_message_that_does_not_fit_is_an_end_all_the_same(
     assert isinstance(end, UnknownEvent)
     assert folded(made, message("a"), end).answer == "a"
     assert (made.progress.complete, made.progress.over, made.progress.linger) == (True, False, LINGER)
-    assert made.progress.misfit is None
+    assert made.progress.unusable_end is None
 
 
 # Speech: (over, linger) after each event of a chat or completion

@@ -158,7 +158,7 @@ def test_the_outputs_of_another_run_are_not_taken(kind: Any) -> None:
     progress = accumulator.progress
     assert progress.over
     assert (progress.run_id, progress.foreign_run) == (RUN, OTHER)
-    assert progress.misfit.problem == f"it belongs to another run: {OTHER}"
+    assert progress.unusable_end.problem == f"it belongs to another run: {OTHER}"
     result = accumulator.result()
     run = result if isinstance(result, WorkflowResult) else result.run
     assert (run.status, run.outputs, run.workflow_run_id) == ("running", {}, RUN)

@@ -496,7 +496,7 @@ def test_an_answer_that_broke_off_with_an_error_is_kept_as_far_as_it_came() -> N
 def test_a_stream_is_complete_unless_it_was_cut(stream: Recording) -> None:
     progress = folded(stream.name).progress
     assert progress.complete is (stream.name not in UNFINISHED)
-    assert progress.misfit is None
+    assert progress.unusable_end is None
 
 
 @pytest.mark.parametrize("name", sorted(UNFINISHED))

@@ -1,1 +1,1 @@
-"""JSON to attrs objects: hooks of one cattrs converter, and the code that is generated for each class."""
+"""Decode JSON to attrs objects, with cattrs hooks and a generated function for each class."""

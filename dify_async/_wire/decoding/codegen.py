@@ -1,8 +1,8 @@
-"""Generate the function that makes an attrs object from a dict, for each class at its first use.
+"""Generate a function that creates an attrs object from a dict, for each class at its first use.
 
-It is the inner loop of every stream, so it contains what a careful programmer would write by hand: each field
-is looked up, checked inline, and set; a hook is called only for values that are not plainly right. Nested
-classes and lists of strings are part of the same function.
+It is the inner loop of every stream, so the code looks like optimized code written by hand: each field is
+looked up, checked inline, and set; a hook is called only if the inline check fails. Nested classes and lists
+of strings are part of the same function.
 
 For `TextChunk`, shortened:
 
@@ -39,7 +39,7 @@ from dify_async._types import Json
 from dify_async.models._base import WIRE_KEYS, OpenEnum, Received, is_inexact
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
-"""What cattrs calls: with a value and the type that it should become."""
+"""A function that cattrs calls with a value and a type, and that returns an object of that type."""
 
 
 class StructureError(Exception):
@@ -52,10 +52,10 @@ class StructureError(Exception):
         self.path = path
         """Path of the field, separated by dots; `[]` for an entry of a list."""
         self.words = words
-        """The server's own code and message, if the JSON is an error."""
+        """The server's code and message, if the JSON is an error."""
 
     def within(self, name: str) -> StructureError:
-        """Return the error as seen from the object or list that contains the field `name`."""
+        """Return the same error with `name` in front of its path."""
         return StructureError(self.expected, self.value, f"{name}.{self.path}" if self.path else name)
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class StructureError(Exception):
         return f"{text}; the server says: {self.words}" if self.words else text
 
 
-_RIGHT: Final[dict[Any, str]] = {
+_INLINE_CHECKS: Final[dict[Any, str]] = {
     str: "v.__class__ is str",
     int: "v.__class__ is int",
     float: "v.__class__ is float and v - v == 0",
@@ -71,16 +71,17 @@ _RIGHT: Final[dict[Any, str]] = {
     dict[str, Json]: "v.__class__ is dict and not v",
     Json: "v.__class__ is str or not is_inexact(v)",
 }
-"""By type: when a value is right as it is, so that its hook need not be called."""
+"""By type: the condition under which a value is used unchanged, without a call of its hook."""
 
 _IDENTIFIERS: Final = ("id", "token")
-"""Ends of the names of ids and tokens. A number is neither: what is sent back must be what was received."""
+"""Suffixes of the names of ids and tokens. A number is not converted to one: ids must be sent back
+unchanged."""
 
 _PRIMITIVES: Final = (str, int, float, bool, Decimal)
 
 
 @attrs.frozen
-class _Slot:
+class _FieldSpec:
     """One field of a class."""
 
     name: str
@@ -89,7 +90,7 @@ class _Slot:
     """The type of its values, without None."""
     nullable: bool
     hook: Hook
-    absent: Callable[[], Any]
+    default: Callable[[], Any]
     """Returns the value for a key that is missing or null."""
 
 
@@ -99,7 +100,7 @@ def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset
     Args:
         cls: The class.
         hook_of: Returns the hook of a field's type.
-        apart: Classes with hooks of their own, which are called instead of being generated inline.
+        apart: Classes with separate hooks, which are called instead of being generated inline.
     """
     scope: dict[str, Any] = {
         "make": object.__new__,
@@ -108,7 +109,7 @@ def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset
         "second": _second,
         "is_inexact": is_inexact,
     }
-    scope["misfit_among"] = functools.partial(_misfit_among, _slots(cls, hook_of))
+    scope["find_error"] = functools.partial(_find_error, _fields(cls, hook_of))
     lines = [
         "def structure(data0, _):",
         " if data0.__class__ is not dict:",
@@ -116,10 +117,10 @@ def hook_of_class(cls: type, hook_of: Callable[[Any], Hook], *, apart: frozenset
         " try:",
         *(f"  {line}" for line in _lines(cls, (), hook_of, apart, scope)),
         " except StructureError:",
-        "  raise misfit_among(data0) from None",
+        "  raise find_error(data0) from None",
         " return new0",
     ]
-    exec("\n".join(lines), scope)  # noqa: S102 - made of our own field names only
+    exec("\n".join(lines), scope)  # noqa: S102 - contains only our own field names
     hook: Hook = scope["structure"]
     return hook
 
@@ -131,47 +132,47 @@ def _lines(
     apart: frozenset[type],
     scope: dict[str, Any],
 ) -> list[str]:
-    """Return the lines that make an object of a class from the dict at this depth; fill `scope`."""
+    """Return the lines that create an object from the dict at this depth; add the used objects to `scope`."""
     depth = len(around)
     new = f"new{depth}"
     lines = [f"{new} = make({_name(scope, origin_of(cls))})", f"get{depth} = data{depth}.get"]
     if issubclass(origin_of(cls), Received):
-        lines.append(f"{new}._payload = b''")  # The caller sets the payload of the whole.
-    for slot in _slots(cls, hook_of):
+        lines.append(f"{new}._payload = b''")  # The caller sets the payload of the outermost object.
+    for spec in _fields(cls, hook_of):
         found = (
-            f"get{depth}({slot.keys[0]!r})" if len(slot.keys) == 1 else f"first(data{depth}, {slot.keys!r})"
+            f"get{depth}({spec.keys[0]!r})" if len(spec.keys) == 1 else f"first(data{depth}, {spec.keys!r})"
         )
-        careful = f"{_name(scope, slot.hook)}(v, {_name(scope, slot.kind)})"
-        value = careful
-        if slot.kind is datetime:
-            value = f"second(v) if v.__class__ is int else {careful}"
-        elif inspect.isclass(slot.kind) and issubclass(slot.kind, OpenEnum):
-            members = _name(scope, slot.kind._value2member_map_)
-            value = f"({members}.get(v) if v.__class__ is str else None) or {careful}"
-        if not slot.nullable:
-            value = f"{_name(scope, slot.absent)}() if v is None else {value}"
-        as_it_is = ["v is None"] if slot.nullable else []
-        if slot.kind in _RIGHT:
-            as_it_is.append(_RIGHT[slot.kind])
-        if as_it_is:
-            value = f"v if {' or '.join(as_it_is)} else {value}"
+        call_hook = f"{_name(scope, spec.hook)}(v, {_name(scope, spec.kind)})"
+        value = call_hook
+        if spec.kind is datetime:
+            value = f"second(v) if v.__class__ is int else {call_hook}"
+        elif inspect.isclass(spec.kind) and issubclass(spec.kind, OpenEnum):
+            members = _name(scope, spec.kind._value2member_map_)
+            value = f"({members}.get(v) if v.__class__ is str else None) or {call_hook}"
+        if not spec.nullable:
+            value = f"{_name(scope, spec.default)}() if v is None else {value}"
+        unchanged_if = ["v is None"] if spec.nullable else []
+        if spec.kind in _INLINE_CHECKS:
+            unchanged_if.append(_INLINE_CHECKS[spec.kind])
+        if unchanged_if:
+            value = f"v if {' or '.join(unchanged_if)} else {value}"
         lines.append(f"v = {found}")
-        if attrs.has(slot.kind) and slot.kind not in {*apart, *around, cls}:
-            inner = _lines(slot.kind, (*around, cls), hook_of, apart, scope)
+        if attrs.has(spec.kind) and spec.kind not in {*apart, *around, cls}:
+            inner = _lines(spec.kind, (*around, cls), hook_of, apart, scope)
             lines += ["if v.__class__ is dict:", f" data{depth + 1} = v", *(f" {line}" for line in inner)]
-            lines += [f" {new}.{slot.name} = new{depth + 1}", "else:", f" {new}.{slot.name} = {value}"]
-        elif get_origin(slot.kind) is list and attrs.has(get_args(slot.kind)[0]):
-            (item,) = get_args(slot.kind)
+            lines += [f" {new}.{spec.name} = new{depth + 1}", "else:", f" {new}.{spec.name} = {value}"]
+        elif get_origin(spec.kind) is list and attrs.has(get_args(spec.kind)[0]):
+            (item,) = get_args(spec.kind)
             hook = f"{_name(scope, hook_of(item))}(item, {_name(scope, item)})"
             lines += ["if v.__class__ is list:"]
-            lines += [f" {new}.{slot.name} = [{hook} for item in v if item is not None]"]
-            lines += ["else:", f" {new}.{slot.name} = {value}"]
-        elif slot.kind == list[str]:
+            lines += [f" {new}.{spec.name} = [{hook} for item in v if item is not None]"]
+            lines += ["else:", f" {new}.{spec.name} = {value}"]
+        elif spec.kind == list[str]:
             lines += ["if v.__class__ is list:", " for item in v:", "  if item.__class__ is not str:"]
-            lines += [f"   v = {careful}", "   break"]
-            lines += [f" {new}.{slot.name} = v", "else:", f" {new}.{slot.name} = {value}"]
+            lines += [f"   v = {call_hook}", "   break"]
+            lines += [f" {new}.{spec.name} = v", "else:", f" {new}.{spec.name} = {value}"]
         else:
-            lines.append(f"{new}.{slot.name} = {value}")
+            lines.append(f"{new}.{spec.name} = {value}")
     return lines
 
 
@@ -187,9 +188,9 @@ def _name(scope: dict[str, Any], value: object) -> str:
     return name
 
 
-def _slots(cls: type, hook_of: Callable[[Any], Hook]) -> list[_Slot]:
+def _fields(cls: type, hook_of: Callable[[Any], Hook]) -> list[_FieldSpec]:
     hints = field_types(cls)
-    slots: list[_Slot] = []
+    specs: list[_FieldSpec] = []
     for field in attrs.fields(origin_of(cls)):
         if field.init:
             kind = hints[field.name]
@@ -198,11 +199,11 @@ def _slots(cls: type, hook_of: Callable[[Any], Hook]) -> list[_Slot]:
             if nullable:
                 (kind,) = (arg for arg in get_args(kind) if arg is not type(None))
             is_identifier = kind is str and field.name.endswith(_IDENTIFIERS)
-            absent, hook = _maker_of_default(field), _identifier if is_identifier else hook_of(kind)
+            default, hook = _default_factory(field), _identifier if is_identifier else hook_of(kind)
             if not nullable and isinstance(kind, type) and issubclass(kind, _PRIMITIVES):
-                hook = _or_absent(hook, absent)
-            slots.append(_Slot(field.name, keys, kind, nullable or kind is Json, hook, absent))
-    return slots
+                hook = _or_default(hook, default)
+            specs.append(_FieldSpec(field.name, keys, kind, nullable or kind is Json, hook, default))
+    return specs
 
 
 def _identifier(value: Any, _: Any) -> str | None:
@@ -211,18 +212,18 @@ def _identifier(value: Any, _: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _or_absent(hook: Hook, absent: Callable[[], Any]) -> Hook:
-    """Return a hook that uses the empty value of the field where `hook` makes nothing of a primitive."""
+def _or_default(hook: Hook, default: Callable[[], Any]) -> Hook:
+    """Return a hook that uses the default of the field if `hook` returns None."""
 
     def structure(value: Any, kind: Any) -> Any:
         found = hook(value, kind)
-        return absent() if found is None else found
+        return default() if found is None else found
 
     return structure
 
 
 def field_types(cls: type) -> dict[str, Any]:
-    """Return the types of the fields, with the arguments of a parametrized class put in."""
+    """Return the types of the fields; type variables of a parametrized class are replaced."""
     origin: Any = origin_of(cls)
     hints = get_type_hints(origin)
     if origin is cls:
@@ -236,31 +237,31 @@ def field_types(cls: type) -> dict[str, Any]:
     return {name: bound(kind) for name, kind in hints.items()}
 
 
-def _maker_of_default(field: attrs.Attribute[Any]) -> Callable[[], Any]:
+def _default_factory(field: attrs.Attribute[Any]) -> Callable[[], Any]:
     default: Any = field.default
     if default is attrs.NOTHING:
-        return _refuse_absence
+        return _raise_missing
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
         return default.factory  # type: ignore[no-any-return]
     return lambda: default
 
 
-def _refuse_absence() -> Any:
+def _raise_missing() -> Any:
     raise StructureError("present", None)
 
 
-def _misfit_among(slots: list[_Slot], data: dict[str, Any]) -> StructureError:
-    """Return the error of the first field that does not have its structure; there is one."""
-    for slot in slots:
-        value = _first_of(data, slot.keys)
+def _find_error(specs: list[_FieldSpec], data: dict[str, Any]) -> StructureError:
+    """Return the error of the first field with a wrong structure, with its path."""
+    for spec in specs:
+        value = _first_of(data, spec.keys)
         try:
             if value is not None:
-                slot.hook(value, slot.kind)
-            elif not slot.nullable:
-                slot.absent()
-        except StructureError as misfit:
-            return misfit.within(slot.name)
-    raise AssertionError("all fields have their structure")
+                spec.hook(value, spec.kind)
+            elif not spec.nullable:
+                spec.default()
+        except StructureError as error:
+            return error.within(spec.name)
+    raise AssertionError("no field has a wrong structure")
 
 
 def _first_of(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
@@ -269,7 +270,8 @@ def _first_of(data: dict[str, Any], keys: tuple[str, ...]) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _second(value: int) -> Any:
-    # Neighboring events share their seconds, and a datetime costs more than the rest of a message.
+    # Consecutive events have the same second, and creating a datetime takes longer than the rest of a
+    # message.
     try:
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):

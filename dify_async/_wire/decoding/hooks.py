@@ -1,23 +1,23 @@
-"""Decode JSON to models and events by cattrs.
+"""Decode JSON to models and events with cattrs.
 
-What a field makes of the JSON that it gets:
+How the value of a field is converted:
 
-- a key that is missing, or null: the field's empty value (`""`, `[]`, `{}`, 0, False) or None
-- a number as digits, a time in seconds or as text, a price as text: the number, the aware `datetime`, the
-  `Decimal`
-- another primitive where a string belongs: its JSON text, except for ids and tokens
-- a primitive that is no value of the field's type ("many" tokens, a number as an id, a time beyond all
-  years): the same as null
-- a string that an enum does not know: a new member
-- a container where a primitive belongs, or the other way round: `StructureError`, with the path to it
+- a missing key, or null: the field's default (`""`, `[]`, `{}`, 0, False) or None
+- a number as a string, a time in seconds or as a string, a price as a string: the number, the aware
+  `datetime`, the `Decimal`
+- another primitive where a string is expected: its JSON text, except for ids and tokens
+- a primitive that cannot be converted ("many" tokens, a number as an id, a year beyond 9999): the same as
+  null
+- an unknown value of an enum: a new member
+- a container where a primitive is expected, or the reverse: `StructureError` with the path
 
-So a field has a value of its declared type, whatever came; `.raw` has what came.
+So a field always has a value of its declared type; `.raw` has the original value.
 
-Integers beyond 64 bits are exact. orjson makes floats of them, so if a float of that size is in a field for
-integers or for any JSON, the payload is parsed again by Python's own parser. Two converters do that: the
-first one checks such fields, the second one gets exact numbers and checks nothing.
+Integers beyond 64 bits are exact. orjson parses them as floats, so if a float of that size is in a field for
+integers or for any JSON, the payload is parsed again with Python's own parser. Therefore there are two
+converters: the first one checks such fields, the second one receives exact numbers and does not check.
 
-Decoding is the hot path of a stream. Stock cattrs calls a function per field; our hook for attrs classes is
+Decoding is the hot path of a stream. Plain cattrs calls a function per field; our hook for attrs classes is
 one generated function per class (`codegen`).
 """
 
@@ -39,7 +39,7 @@ import orjson
 
 from dify_async._types import Json
 from dify_async._wire.decoding.codegen import Hook, StructureError, hook_of_class
-from dify_async._wire.error_bodies import words_of
+from dify_async._wire.error_bodies import error_body_from
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import Account, InputField, Page
 from dify_async.models._base import (
@@ -57,19 +57,19 @@ AnswerT = TypeVar("AnswerT", bound="Received | list[Any]")
 
 _log = logging.getLogger("dify_async")
 
-_MOST_DIGITS: Final = 4000
-"""Of an integer in a string. Python refuses to convert more than 4,300."""
+_MAX_DIGITS: Final = 4000
+"""Of an integer in a string. Python does not convert more than 4,300 digits."""
 
-_LARGEST_EXPONENT: Final = 100
-"""Of a price. Sums of larger ones could overflow."""
+_MAX_EXPONENT: Final = 100
+"""Of a price. Sums of larger prices could overflow."""
 
 
 class _Inexact(Exception):
     """A value may hold an integer that was rounded to a float."""
 
 
-# Hooks for primitives. They are called for values that are neither null nor plainly right, and return None
-# for a primitive that they cannot use.
+# Hooks for primitives. They are called if the inline check of a value fails, and return None for a primitive
+# that cannot be converted.
 
 
 def _primitive(value: Any, expected: str) -> Any:
@@ -85,8 +85,8 @@ def _string(value: Any, _: Any) -> str:
 
 def _integer(value: Any, _: Any) -> int | None:
     if isinstance(value, str):
-        # `int` also reads "1_0" and "+1".
-        is_number = value.removeprefix("-").isdecimal() and len(value) < _MOST_DIGITS
+        # `int` also accepts "1_0" and "+1".
+        is_number = value.removeprefix("-").isdecimal() and len(value) < _MAX_DIGITS
         return int(value) if is_number else None
     if isinstance(_primitive(value, "a number"), float):
         return int(value) if value.is_integer() else None
@@ -94,7 +94,7 @@ def _integer(value: Any, _: Any) -> int | None:
 
 
 def _number(value: Any, _: Any) -> float | None:
-    # `float` also reads "1_0", "infinity" and booleans.
+    # `float` also accepts "1_0", "infinity" and booleans.
     if isinstance(_primitive(value, "a number"), bool) or (isinstance(value, str) and "_" in value):
         return None
     try:
@@ -123,7 +123,7 @@ def _time_of_text(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = parsedate_to_datetime(text)
-    # Both forms may lack a zone ("-0000", plain ISO 8601); Dify means UTC.
+    # Both formats may have no time zone ("-0000", plain ISO 8601); Dify uses UTC.
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
@@ -132,7 +132,7 @@ def _decimal(value: Any, _: Any) -> Decimal | None:
         price = Decimal(value if value.__class__ is str else str(_primitive(value, "a price")))
     except InvalidOperation:
         return None
-    is_usable = price.is_finite() and abs(price.adjusted()) <= _LARGEST_EXPONENT
+    is_usable = price.is_finite() and abs(price.adjusted()) <= _MAX_EXPONENT
     return price if is_usable else None
 
 
@@ -144,8 +144,8 @@ def _open_enum(value: Any, kind: type[OpenEnum]) -> OpenEnum:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """Return an object, also one that is sent as JSON text; those are exact already."""
-    # The run detail sends its inputs, and on old servers its outputs, as JSON text.
+    """Return an object, also if it is sent as JSON text; the numbers in such text are exact already."""
+    # The record of a run has its inputs, and on old servers its outputs, as JSON text.
     if isinstance(value, str):
         try:
             value = parse_json(value.encode("utf-8", "surrogatepass")) if value else {}
@@ -170,13 +170,13 @@ def _is_of(container: type) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is container
 
 
-def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
-    """Return a converter that raises `_Inexact` for JSON of any structure which `is_wrong`."""
-    # Our own: any library may change the process-wide one.
+def _converter(rejects: Callable[[Any], bool]) -> cattrs.Converter:
+    """Return a converter that raises `_Inexact` for JSON values for which `rejects` returns True."""
+    # Not the global converter, which any library may change.
     converter = cattrs.Converter(detailed_validation=False)
 
     def any_json(value: Any, _: Any) -> Any:
-        if is_wrong(value):
+        if rejects(value):
             raise _Inexact
         return value
 
@@ -194,8 +194,8 @@ def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
                 return any_json(value, inner)
             try:
                 items = [hook(item, inner) for item in value if item is not None]
-            except StructureError as misfit:
-                raise misfit.within("[]") from None
+            except StructureError as error:
+                raise error.within("[]") from None
             return [item for item in items if item is not None]
 
         return structure
@@ -203,12 +203,12 @@ def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
     def of_mapping(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
             return _mapping(value)
-        if is_wrong(value):
+        if rejects(value):
             raise _Inexact
         return value
 
     def of_page(kind: type[Page[Any]]) -> Hook:
-        # Short lists are sent as a bare array: all of them on one page.
+        # Some lists are sent as a bare array: a single page with all entries.
         hook = of_class(kind)
 
         def structure(value: Any, _: Any) -> Any:
@@ -222,7 +222,7 @@ def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
 
     def of_input_field(kind: type[InputField]) -> Hook:
         # A field is sent as an object with one key, its kind: {"select": {"variable": ..., ...}}.
-        # A flat one has its kind as `type`.
+        # In a flat object, the kind is in `type`.
         hook = of_class(kind)
 
         def structure(value: Any, _: Any) -> Any:
@@ -237,7 +237,7 @@ def _converter(is_wrong: Callable[[Any], bool]) -> cattrs.Converter:
 
     hooks: dict[Any, Hook] = {
         str: lambda value, kind: _string(any_json(value, kind), kind),
-        OpenEnum: _open_enum,  # After `str`, which its members are too: the nearest class counts.
+        OpenEnum: _open_enum,  # After `str`, of which it is a subclass: the most specific class wins.
         int: lambda value, kind: _integer(any_json(value, kind), kind),
         float: _number,
         bool: _boolean,
@@ -261,7 +261,7 @@ _exact: Final = _converter(lambda _: False)
 
 
 def _structured(kind: type, data: Any, payload: bytes) -> Any:
-    """Return an object of a type, made of the payload that was parsed to `data`."""
+    """Return an object of type `kind`; `data` is the parsed payload."""
     try:
         return _checking.get_structure_hook(kind)(data, kind)
     except _Inexact:
@@ -282,11 +282,11 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
     try:
         data = orjson.loads(payload)
         answer = _checking.get_structure_hook(kind)(data, kind)
-        # At least one value; whether a body without any is right takes a closer look.
-        is_right = data.__class__ is not dict or any(map(data.get, _keys_of(cast(Any, kind))))
+        # A body without any value needs a closer look.
+        is_valid = data.__class__ is not dict or any(map(data.get, _keys_of(cast(Any, kind))))
     except (ValueError, StructureError, _Inexact):
-        is_right = False
-    if not is_right:
+        is_valid = False
+    if not is_valid:
         answer = _decode_slowly(kind, payload)
     if answer.__class__ is not list:
         answer._payload = payload
@@ -295,14 +295,14 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
 
 
 def _decode_slowly(kind: type, payload: bytes) -> Any:
-    """Decode what orjson does not read, or what is not exact or not right, with an error that tells why."""
+    """Decode JSON that orjson cannot parse or that is inexact, or raise an error that says what is wrong."""
     data = load_json(payload)
     try:
         answer = _structured(kind, data, payload)
-    except StructureError as misfit:
-        # A gateway may reject a request with status 200 and JSON of its own.
-        words = words_of(data).quoted("") if as_object(data) is not None else ""
-        raise StructureError(misfit.expected, misfit.value, misfit.path, words) from None
+    except StructureError as error:
+        # A gateway may reject a request with status 200 and its own JSON.
+        words = error_body_from(data).quoted("") if as_object(data) is not None else ""
+        raise StructureError(error.expected, error.value, error.path, words) from None
     if (rejection := _rejection(kind, data)) is not None:
         raise rejection
     return answer
@@ -310,7 +310,7 @@ def _decode_slowly(kind: type, payload: bytes) -> Any:
 
 @functools.cache
 def _keys_of(kind: Any) -> tuple[str, ...]:
-    """Return the keys that a model is made of; empty for other types."""
+    """Return the JSON keys of a model's fields; empty for other types."""
     origin = get_origin(kind) or kind
     if not attrs.has(origin):
         return ()
@@ -320,15 +320,15 @@ def _keys_of(kind: Any) -> tuple[str, ...]:
 
 
 def _rejection(kind: Any, data: Json) -> StructureError | None:
-    """Return an error for an object that has a message, and nothing of what the model is made of.
+    """Return an error for an object that has a message, but no field of the model.
 
-    Otherwise a gateway that rejects a request with status 200 and JSON of its own would be taken for a
-    response in which everything is empty.
+    Otherwise the JSON of a gateway that rejects a request with status 200 would become a model with default
+    values only.
     """
     fields = as_object(data)
     if fields is None or any(fields.get(key) is not None for key in _keys_of(kind)):
         return None
-    words = words_of(data).quoted("")
+    words = error_body_from(data).quoted("")
     return StructureError("a response of Dify", data, words=words) if words else None
 
 
@@ -345,7 +345,7 @@ def decode_event(payload: bytes) -> Event | None:
         data = orjson.loads(payload)
         event = _event_hooks[data["event"]](data, None)
     except (ValueError, TypeError, KeyError, StructureError, _Inexact):
-        data = None  # Not kept while it is parsed again: it takes many times as much memory as the payload.
+        data = None  # Freed before the payload is parsed again: it takes a multiple of the payload's memory.
     else:
         event._payload = payload
         known: Event = event
@@ -356,11 +356,12 @@ def decode_event(payload: bytes) -> Event | None:
 _event_hooks: Final[dict[str, Hook]] = {}
 """Hooks of the events that were received before."""
 
-_misfits_told: Final[set[str]] = set()
+_warned_about: Final[set[str]] = set()
+"""Names of the events for which a warning was logged."""
 
 
 def _rare_event(payload: bytes) -> Event | None:
-    """Decode an event that is the first of its kind, or does not have the structure of its kind."""
+    """Decode an event that is the first of its kind, or cannot be decoded as its kind."""
     event: Any = _event_of(payload)
     if event is not None:
         event._payload = payload
@@ -384,11 +385,11 @@ def _event_of(payload: bytes) -> Any:
     _event_hooks.setdefault(name, _checking.get_structure_hook(kind))
     try:
         return _structured(kind, data, payload)
-    except StructureError as misfit:
-        if name not in _misfits_told:
-            _misfits_told.add(name)
-            _log.warning("an event %r cannot be decoded, delivering it as UnknownEvent: %s", name, misfit)
-        return _unknown_event(data, problem=str(misfit))
+    except StructureError as error:
+        if name not in _warned_about:
+            _warned_about.add(name)
+            _log.warning("an event %r cannot be decoded, delivering it as UnknownEvent: %s", name, error)
+        return _unknown_event(data, problem=str(error))
 
 
 def _unknown_event(data: dict[str, Any], *, problem: str | None) -> UnknownEvent:

@@ -1,4 +1,4 @@
-"""Accumulate the events of a stream to its result. Pure."""
+"""Accumulate the events of a stream to its result."""
 
 from dify_async._wire.results.chat import ChatAccumulator, CompletionAccumulator
 from dify_async._wire.results.progress import (

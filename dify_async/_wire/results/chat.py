@@ -29,7 +29,7 @@ _STEP_FIELDS: Final = [field.name for field in attrs.fields(AgentStep)]
 
 
 class CompletionAccumulator:
-    """Accumulates the events of a completion; of a chat, those of its message."""
+    """Accumulates the events of a completion, or the message events of a chat."""
 
     def __init__(self) -> None:
         self.progress = Progress()
@@ -48,9 +48,9 @@ class CompletionAccumulator:
             self.progress.note_task(event)
         if self._message is None and getattr(event, "message_id", None) is not None:
             self._message = event
-        take = self._takes.get(event.__class__)
-        if take is not None:
-            take(self, event)
+        handle = self._handlers.get(event.__class__)
+        if handle is not None:
+            handle(self, event)
 
     def result(self, handle: RunHandle | None = None) -> CompletionResult:  # noqa: ARG002 - a completion has no run
         """Return the result, or the partial result."""
@@ -70,7 +70,7 @@ class CompletionAccumulator:
 
     def _piece(self, event: Message) -> None:
         if self._has_agent_pieces:
-            # A new Agent ends with one message that repeats its whole answer (Dify 1.17).
+            # Agents of Dify 1.17 end with one message that repeats the whole answer.
             self._texts.clear()
         self._texts.append(text_of(event))
 
@@ -79,8 +79,8 @@ class CompletionAccumulator:
         self._texts.append(text_of(event))
 
     def _file(self, event: MessageFile) -> None:
-        # With a text it is an ordinary piece under another name: the server uses this name once the
-        # message has a file (contract of 1.14).
+        # With text, it is an ordinary piece of the answer: Dify 1.14 sends pieces under this name once the
+        # message has a file.
         self._texts.append(text_of(event))
 
     def _replaced(self, event: MessageReplace) -> None:
@@ -106,11 +106,11 @@ class CompletionAccumulator:
             self._ended = True
             self._update_progress()
         elif event.event == ErrorEvent.event:
-            self.progress.misfit = event
+            self.progress.unusable_end = event
             self.progress.over = self.progress.complete = True
 
     def _update_progress(self) -> None:
-        """Apply the rule of apps without a run: the message, perhaps speech, then the end of the body."""
+        """Decide whether the stream is over: without a run, speech may follow the end of the message."""
         progress = self.progress
         if not self._ended or progress.run_id is not None:
             return
@@ -118,7 +118,7 @@ class CompletionAccumulator:
         progress.over = self._speech_ended
         progress.linger = None if self._speech_began else LINGER
 
-    _takes: ClassVar[dict[type[Event], Any]] = {
+    _handlers: ClassVar[dict[type[Event], Any]] = {
         Message: _piece,
         AgentMessage: _agent_piece,
         MessageFile: _file,
@@ -148,7 +148,7 @@ class ChatAccumulator(CompletionAccumulator):
             step: Any = event
             self._steps[step.id] = AgentStep(**{name: getattr(step, name) for name in _STEP_FIELDS})
         elif kind is WorkflowFinished and self._run.succeeded and not self._ended:
-            # Servers of 2024 send the end of the message after the end of the run.
+            # Servers of 2024 end the message after the run.
             self.progress.over = False
             self.progress.linger = LINGER
         elif kind is MessageEnd and self._run.succeeded:
@@ -159,7 +159,7 @@ class ChatAccumulator(CompletionAccumulator):
         message: Any = self._message
         parts = self._parts()
         run = self._run.result(handle) if self.progress.run_id is not None else None
-        if run is not None and self._lost_something(parts["answer"]):
+        if run is not None and self._is_incomplete(parts["answer"]):
             run = attrs.evolve(run, gap=True).received_as(run)
             parts["answer"] = parts["answer"] if self._was_replaced else self._run.answer
         result = ChatResult(
@@ -170,10 +170,10 @@ class ChatAccumulator(CompletionAccumulator):
         )
         return result.received_as(self._end or run or self.progress.error)
 
-    def _lost_something(self, text: str) -> bool:
-        """Return True if the text differs from the run's outputs, which are complete in any case.
+    def _is_incomplete(self, text: str) -> bool:
+        """Return True if the text differs from the run's outputs, which are always complete.
 
-        Except for an answer that moderation has replaced: the outputs have the text from before.
+        An answer that moderation has replaced is not compared: the outputs have the original text.
         """
         answer = self._run.answer
         if answer is None:

@@ -1,4 +1,4 @@
-"""The progress of a stream: which run it is about, what has been delivered, and whether it has ended."""
+"""The progress of a stream: its run, the delivered events, and whether it has ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dify_async.models import NodeStatus, RunHandle
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 LINGER: Final = 1.0
-"""Seconds that a complete stream is still read for events that may or may not follow."""
+"""Seconds for which a complete stream is still read, because further events may follow."""
 
 
 def text_of(event: Event) -> str:
@@ -41,7 +41,7 @@ def text_of(event: Event) -> str:
 
 
 def is_run_id(value: str | None) -> bool:
-    """Return True if a run can be requested by this id: not empty, no path segment such as "..", UTF-8."""
+    """Return True if the id can be used in a path: not empty, not "." or "..", and valid Unicode."""
     if value is None or not value.strip() or value in {".", ".."}:
         return False
     try:
@@ -56,37 +56,37 @@ class Progress:
     """How far a stream has come."""
 
     task_id: str | None = None
-    """Stops the run. From a live event."""
+    """The task id, from a live event."""
     run_id: str | None = None
-    """Finds the run of a workflow or chatflow again. None before it started."""
+    """The id of the run of a workflow or chatflow. None before it started."""
     foreign_run: str | None = None
-    """Id of another run that the stream was found to contain. Its events are not used."""
+    """Id of another run whose event was found in the stream. Its events are not used."""
     over: bool = False
-    """True after the last event: nothing is read after it."""
+    """True after the last event: the stream is not read any further."""
     complete: bool = False
     """True if the stream may end here: everything that the result needs was received."""
     seconds: float | None = None
-    """How long the run took, as the server says. None before its end."""
+    """Duration of the run, as reported by the server. None before its end."""
     linger: float | None = None
     """Seconds of silence that end the stream. None: the idle timeout applies."""
     error: ErrorEvent | None = None
     """The `error` event that ended the stream."""
-    misfit: UnknownEvent | None = None
-    """A terminal event that cannot be used, so that there is no result."""
+    unusable_end: UnknownEvent | None = None
+    """A terminal event that could not be decoded or belongs to another run, so that there is no result."""
     failed_node: str | None = None
     """Id of the node that failed last."""
     gap: bool = False
     """True if the stream was interrupted and recovered."""
     seen: set[tuple[str, str]] = attrs.Factory(set[tuple[str, str]])
-    """Delivered events that a snapshot repeats: name of the event, and its id."""
+    """Delivered events that a snapshot repeats, as pairs of event name and id."""
 
     def note_task(self, event: Event) -> None:
-        """Take the task id of a live event. Events of a snapshot have the run's id in its place."""
+        """Store the task id of a live event. Events of a snapshot have the run's id in its place."""
         if event.task_id not in (getattr(event, "workflow_run_id", None), self.run_id):
             self.task_id = event.task_id
 
     def note_form(self, key: str | None) -> None:
-        """Note a form that the run waits or waited for, by its id or token."""
+        """Store the id or token of a form that the run waits or waited for."""
         if key is not None:
             self.seen |= {(HumanInputRequired.event, key), (WorkflowPaused.event, key)}
 
@@ -95,7 +95,7 @@ def is_repeated(event: Event, progress: Progress) -> bool:
     """Return True if an event of a snapshot was delivered before the stream was interrupted."""
     match event:
         case NodeFinished() if event.data.status == NodeStatus.PAUSED:
-            return True  # Sent by snapshots only. The node continues, and finishes under the same id.
+            return True  # Only in snapshots. The node continues, and finishes with the same id.
         case NodeStarted() | NodeFinished():
             return (event.event, event.data.id) in progress.seen
         case HumanInputRequired():
@@ -109,7 +109,7 @@ def is_repeated(event: Event, progress: Progress) -> bool:
         case WorkflowStarted():
             return event.data.reason != "resumption" and (event.event, event.data.id) in progress.seen
         case MessageReplace():
-            return True  # The answer until now. The end has the complete one.
+            return True  # The answer so far. The last event has the complete answer.
         case _:
             return False
 
@@ -117,10 +117,9 @@ def is_repeated(event: Event, progress: Progress) -> bool:
 class Accumulator(Protocol[ResultT_co]):
     """Accumulates the events of one stream to its result.
 
-    Events are added in the order of their arrival. `progress` says when the stream is over for its reader,
-    which is long before the server closes it: workflow streams stay open for a second after their last
-    event, and for 300 seconds after an error (recordings: `wf_basic_streaming`,
-    `err_wf_missing_required_input_hang`).
+    Events are added in the order of their arrival. `progress.over` is True after the last event, long before
+    the server closes the stream: workflow streams stay open for a second after their last event, and for 300
+    seconds after an error (recordings: `wf_basic_streaming`, `err_wf_missing_required_input_hang`).
     """
 
     progress: Progress
@@ -129,5 +128,5 @@ class Accumulator(Protocol[ResultT_co]):
         """Add the next event."""
 
     def result(self, handle: RunHandle | None = None) -> ResultT_co:
-        """Return the result, or the partial result; `handle` is used if the stream has a run."""
+        """Return the result, or the partial result, with the handle of its run."""
         ...

@@ -27,7 +27,7 @@ from dify_async.models import NodeStatus, Pause, RunHandle, RunStatus, WorkflowR
 
 @attrs.define(eq=False)
 class WorkflowAccumulator:
-    """Accumulates the events of a workflow run; of a chatflow, those of its run."""
+    """Accumulates the events of a workflow run, or the run events of a chatflow."""
 
     progress: Progress = attrs.Factory(Progress)
     _continue_on_pause: bool = attrs.field(default=False, kw_only=True, alias="continue_on_pause")
@@ -41,9 +41,9 @@ class WorkflowAccumulator:
         """Add the next event."""
         if self.progress.task_id is None and event.__class__ is not WorkflowStarted:
             self.progress.note_task(event)
-        take = self._takes.get(event.__class__)
-        if take is not None:
-            take(self, event)
+        handle = self._handlers.get(event.__class__)
+        if handle is not None:
+            handle(self, event)
 
     def result(self, handle: RunHandle | None = None) -> WorkflowResult:
         """Return the result, or the partial result."""
@@ -89,17 +89,17 @@ class WorkflowAccumulator:
 
     @property
     def answer(self) -> str | None:
-        """The answer among the outputs of a chatflow. None before the run succeeded."""
+        """The answer in the outputs of a chatflow. None before the run succeeded."""
         if not isinstance(self._last, WorkflowFinished) or not self.succeeded:
             return None
         answer = self._last.data.outputs.get("answer")
         return answer if isinstance(answer, str) else None
 
     def _is_rejection(self, data: WorkflowFinishedData) -> bool:
-        """Return True if a failed run was made up to say that the server rejected its inputs (Dify 1.15).
+        """Return True if the failed run only reports that the server rejected the inputs (Dify 1.15+).
 
-        Such a run has no task, no node and no creator (recording: `116_wf_missing_required_streaming`). Each
-        run that really failed has all of them.
+        Such a run has no task, no node and no creator (recording: `116_wf_missing_required_streaming`). A run
+        that really failed has all of them.
         """
         return (
             not self._has_task
@@ -113,7 +113,7 @@ class WorkflowAccumulator:
     def _is_own(
         self, event: WorkflowStarted | WorkflowPaused | WorkflowFinished, *run_ids: str | None
     ) -> bool:
-        """Return True unless the event names another run than the stream; the first one names the stream's.
+        """Return True unless the event belongs to another run; the first event defines the stream's run.
 
         The outputs of another run must never become the result of this one.
         """
@@ -126,7 +126,7 @@ class WorkflowAccumulator:
             elif run_id != progress.run_id:
                 progress.foreign_run = run_id
                 problem = f"it belongs to another run: {shortened(printable(str(run_id)), 80)}"
-                progress.misfit = UnknownEvent(event=event.event, problem=problem)
+                progress.unusable_end = UnknownEvent(event=event.event, problem=problem)
                 self._end(None)
                 return False
         return True
@@ -146,19 +146,19 @@ class WorkflowAccumulator:
             return
         self.progress.seen.add((event.event, run_id))
         self._workflow_id = event.data.workflow_id
-        # In a snapshot, and in a run that was rejected, it is the run's id.
+        # In a snapshot, and in a rejected run, the task id is the run's id.
         self._has_task = event.task_id != self.progress.run_id
         if self._has_task and self.progress.task_id is None:
             self.progress.task_id = event.task_id
 
     def _node_finished(self, event: NodeFinished) -> None:
         self._has_nodes = True
-        told = event.data.execution_metadata
-        # Iterations and loops report the sum of their nodes, which report their own.
-        if told is not None and event.data.node_type not in {"iteration", "loop"}:
+        metadata = event.data.execution_metadata
+        # Iterations and loops report the sum of their nodes, which also report their own prices.
+        if metadata is not None and event.data.node_type not in {"iteration", "loop"}:
             is_new = (event.event, event.data.id) not in self.progress.seen
-            if is_new and told.total_price is not None:
-                self._price = (self._price or 0) + told.total_price
+            if is_new and metadata.total_price is not None:
+                self._price = (self._price or 0) + metadata.total_price
         self.progress.seen.add((event.event, event.data.id))
         if event.data.status == NodeStatus.FAILED:
             self.progress.failed_node = event.data.node_id
@@ -192,10 +192,10 @@ class WorkflowAccumulator:
 
     def _unknown(self, event: UnknownEvent) -> None:
         if event.event in {WorkflowFinished.event, WorkflowPaused.event, ErrorEvent.event}:
-            self.progress.misfit = event
+            self.progress.unusable_end = event
             self._end(None)
 
-    _takes: ClassVar[dict[type[Event], Any]] = {
+    _handlers: ClassVar[dict[type[Event], Any]] = {
         WorkflowStarted: _started,
         NodeStarted: _node_started,
         NodeFinished: _node_finished,
