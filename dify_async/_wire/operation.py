@@ -41,7 +41,8 @@ class Operation(Generic[AnswerT_co]):
     enterprise: bool = False
     """True if only servers of the enterprise edition have the endpoint."""
     settings: tuple[str, ...] = ()
-    """Fields of the body that callers pass as options. In an upload they are sent in the form field `data`."""
+    """Fields of the body that callers pass as options. In an upload they are sent in the form field
+    `data`."""
     advice: tuple[int, str] | None = None
     """A status and a hint: the hint is shown for JSON responses with this status, whose message is
     misleading."""
