@@ -142,5 +142,5 @@ async def test_what_an_app_tells(web: WebAppClient, fake_dify: FakeDify) -> None
     with pytest.raises(errors.ServerError, match="cannot fetch the file"):
         await web.remote_files.info("https://example.org/missing")
     async with WebAppClient("another", user="ada", base_url=fake_dify.web_url) as other:
-        with pytest.raises(errors.NotFound, match="no web app of this code"):
+        with pytest.raises(errors.NotFound, match="no web app with this code"):
             await other.app.parameters()
