@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dify_async._http.request import Response
     from dify_async._probe import Probe, probe
     from dify_async._streaming.stream import EventStream
-    from dify_async.batch import Batch, Outcome
+    from dify_async.batch import Batch, Failure, Outcome, Success
     from dify_async.clients.app import AppClient
     from dify_async.clients.knowledge import KnowledgeClient
     from dify_async.clients.web import WebAppClient
@@ -33,6 +33,7 @@ __all__ = [
     "AppClient",
     "Batch",
     "EventStream",
+    "Failure",
     "InputFile",
     "KnowledgeClient",
     "Outcome",
@@ -41,6 +42,7 @@ __all__ = [
     "Response",
     "Retry",
     "RunHandle",
+    "Success",
     "Timeouts",
     "WebAppClient",
     "__version__",
@@ -54,6 +56,7 @@ _MODULES = {
     "AppClient": "clients.app",
     "Batch": "batch",
     "EventStream": "_streaming.stream",
+    "Failure": "batch",
     "InputFile": "files",
     "KnowledgeClient": "clients.knowledge",
     "Outcome": "batch",
@@ -62,6 +65,7 @@ _MODULES = {
     "Response": "_http.request",
     "Retry": "settings",
     "RunHandle": "models",
+    "Success": "batch",
     "Timeouts": "settings",
     "WebAppClient": "clients.web",
     "probe": "_probe",

@@ -1,19 +1,24 @@
-"""Values of inputs that are not plain JSON: numpy scalars, `Decimal`, NaN and infinity."""
+"""Values of inputs that are not plain JSON: objects, times, numpy scalars, `Decimal`, NaN and infinity."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date, time
 from decimal import Decimal
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
+
+import attrs
 
 
 def plain(value: Any) -> Any:
-    """Return the Python value of a numpy scalar; other values are returned unchanged.
+    """Return a time as ISO 8601, a numpy scalar as its Python value; other values are returned unchanged.
 
     numpy is not a dependency: its scalars are recognized by their attributes.
     """
+    if isinstance(value, (date, time)):  # `datetime` is a `date`, and the timestamps of pandas are both.
+        return value.isoformat()
     if getattr(value, "shape", None) == () and hasattr(value, "dtype") and hasattr(value, "item"):
         return value.item()
     return value
@@ -36,16 +41,34 @@ def is_sequence(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     return isinstance(value, (list, tuple))
 
 
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """Return a mapping as a dict, or the public fields of a dataclass, attrs or pydantic object.
+
+    Returns None for other values. pydantic is not a dependency: its models are recognized by their method.
+    """
+    if isinstance(value, Mapping):
+        return {**value}
+    kind = cast(Any, type(value))
+    if hasattr(kind, "model_dump"):
+        dumped: dict[str, Any] = value.model_dump(by_alias=True)
+        return dumped
+    if dataclasses.is_dataclass(kind):
+        names = [field.name for field in dataclasses.fields(kind)]
+    elif attrs.has(kind):
+        names = [field.name for field in attrs.fields(kind)]
+    else:
+        return None
+    return {name: getattr(value, name) for name in names if not name.startswith("_")}
+
+
 def entries(value: Any, path: str) -> Iterator[tuple[Any, str]] | None:
     """Return the entries of an object, array or dataclass with their paths; None for other values."""
     if is_dict(value):
         return ((one, f"{path}.{key}" if path else str(key)) for key, one in value.items())
     if is_sequence(value):
         return ((one, f"{path}[{index}]") for index, one in enumerate(value))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = (field.name for field in dataclasses.fields(value))
-        return ((getattr(value, name), f"{path}.{name}") for name in names)
-    return None
+    fields = fields_of(value)
+    return entries(fields, path) if fields is not None else None
 
 
 def non_finite_number(value: Any, path: str) -> str | None:

@@ -42,7 +42,7 @@ except ImportError as exc:
 
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream
-from dify_async._types import Json
+from dify_async._types import Inputs, Json
 from dify_async.batch import Batch, Rows
 from dify_async.batch.executor import Answer, answer_of
 from dify_async.clients.app import AppClient
@@ -65,7 +65,7 @@ _UNWANTED: Final = "the batch no longer waits for this row"
 
 
 def map_runs(
-    rows: Rows[Mapping[str, Json]],
+    rows: Rows[Inputs],
     *,
     client: AppClient,
     dask: Client | str,
@@ -76,7 +76,7 @@ def map_runs(
     timeout: float | Timeouts | None = None,
     extra_headers: Mapping[str, str] | None = None,
     extra_body: Mapping[str, Json] | None = None,
-) -> Batch[Mapping[str, Json], WorkflowResult]:
+) -> Batch[Inputs, WorkflowResult]:
     """Run the app's workflow for many inputs, on the workers of a Dask cluster. See `Batch`.
 
     The runs of a lost worker are continued by another: runs whose ids are known are followed, and not started
@@ -172,7 +172,7 @@ class _Cluster:
         finally:
             await dask.close()
 
-    async def run(self, row: Mapping[str, Json], key: str) -> _Answer:
+    async def run(self, row: Inputs, key: str) -> _Answer:
         """Run a row on one of the workers."""
         try:
             # Dask would look for its own objects inside of a row, and show it in its logs.
@@ -283,7 +283,7 @@ class _Follower(WorkerPlugin):
         workflows = self.client.workflows
         return await workflows.wait(handle, timeout=self.timeout, extra_headers=self.extra_headers)
 
-    async def _run(self, key: str, row: Mapping[str, Json], attempts: AttemptCounter) -> WorkflowResult:
+    async def _run(self, key: str, row: Inputs, attempts: AttemptCounter) -> WorkflowResult:
         stream = self.client.workflows.stream(
             row, timeout=self.timeout, extra_headers=self.extra_headers, extra_body=self.extra_body
         )
@@ -303,7 +303,7 @@ class _Follower(WorkerPlugin):
                         run.detach()
                     raise
 
-    async def _check(self, row: Mapping[str, Json]) -> None:
+    async def _check(self, row: Inputs) -> None:
         """Reject a row that the server would reject."""
         async with self._fetching:
             if self._parameters is None:

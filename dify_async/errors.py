@@ -51,7 +51,9 @@ contains a key or a password.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from dify_async._base_errors import DecodeError, DifyError
 
 if TYPE_CHECKING:
     from dify_async.models import ChatResult, CompletionResult, Pause, RunHandle, WorkflowResult
@@ -103,33 +105,6 @@ __all__ = [
     "WorkflowRequestFailed",
     "WrongAppMode",
 ]
-
-
-class DifyError(Exception):
-    """Base of all errors of the SDK."""
-
-    def __init__(self, text: str, *, operation: str | None = None, server_version: str | None = None) -> None:
-        super().__init__(text)
-        self.operation = operation
-        """Method and path of the request: `POST /workflows/run`."""
-        self.server_version = server_version
-        """The server's version, from its last `X-Version` header. None if it never sent one."""
-
-    def __str__(self) -> str:
-        context = [self.operation] if self.operation else []
-        if self.server_version:
-            context.append(f"Dify {self.server_version}")
-        return f"{self.args[0]} ({', '.join(context)})" if context else str(self.args[0])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.args), self.__dict__
-
-
-def _revive(cls: type[DifyError], args: tuple[Any, ...]) -> DifyError:
-    # Pickle passes only `args` to a class, so it cannot call one with required keyword-only parameters.
-    error = cls.__new__(cls, *args)
-    error.args = args
-    return error
 
 
 class ConfigurationError(DifyError, ValueError):
@@ -447,19 +422,3 @@ class TooLarge(DifyError):
         super().__init__(text, operation=operation, server_version=server_version)
         self.limit = limit
         """The limit in bytes."""
-
-
-class DecodeError(DifyError):
-    """The response is 2xx, but its body does not have the expected content."""
-
-    def __init__(
-        self,
-        text: str,
-        *,
-        raw: bytes = b"",
-        operation: str | None = None,
-        server_version: str | None = None,
-    ) -> None:
-        super().__init__(text, operation=operation, server_version=server_version)
-        self.raw = raw
-        """The body as it was received."""

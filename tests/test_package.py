@@ -90,6 +90,8 @@ LAYERS = {
     "_types": 0,
     "_text": 0,
     "_scalars": 0,
+    "_data": 0,
+    "_base_errors": 0,
     "errors": 0,
     "settings": 1,
     "options": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import os
 from collections.abc import Callable, Mapping
@@ -11,13 +10,15 @@ from typing import Any, Final
 
 import orjson
 
-from dify_async._scalars import entries, is_dict, is_finite, non_finite_number, plain
+from dify_async._scalars import entries, fields_of, is_dict, is_finite, non_finite_number, plain
 from dify_async._types import Json
 from dify_async.files import InputFile
 from dify_async.models import FileType, RemoteFile, UploadedFile
 
 _MAX_DEPTH: Final = 254
 """Maximum depth of nesting that orjson serializes."""
+
+_FILES: Final = (InputFile, UploadedFile, RemoteFile)
 
 
 def encode_body(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple[bytes, list[InputFile]]:
@@ -41,7 +42,8 @@ def encode_body(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple
                 return _local_file(value.type, uploaded[value].id)
             missing.append(value)
             return None
-        return _scalar(value)
+        fields = fields_of(value)
+        return _scalar(value) if fields is None else fields
 
     try:
         data = orjson.dumps(body, default=default)
@@ -73,11 +75,12 @@ def _prepared(value: Any, path: str, depth: int) -> Any:
     """Return a copy that orjson serializes exactly; raise `TypeError` with the path of an invalid value."""
     if depth == 0:
         raise TypeError(f"{path[:60]}... must be nested at most {_MAX_DEPTH} levels deep")
+    if isinstance(value, _FILES):
+        return value
+    value = fields_of(value) or value
     inner = entries(value, path)
     if inner is not None:
-        copies = [_prepared(one, one_path, depth - 1) for one, one_path in inner]
-        if dataclasses.is_dataclass(value):
-            return dict(zip((field.name for field in dataclasses.fields(value)), copies, strict=True))
+        copies = [_prepared(one, place, depth - 1) for one, place in inner]
         if not is_dict(value):
             return copies
         for key in value:
@@ -87,7 +90,7 @@ def _prepared(value: Any, path: str, depth: int) -> Any:
     value = plain(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return orjson.Fragment(_digits(value, path))
-    if not isinstance(value, (InputFile, UploadedFile, RemoteFile)) and is_finite(value):
+    if is_finite(value):
         _check(value, path, _scalar)
     return value
 

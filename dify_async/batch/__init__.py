@@ -1,7 +1,7 @@
 """Run many rows with bounded concurrency."""
 
-from dify_async.batch.batch import Batch, Rows
-from dify_async.batch.executor import RowT
-from dify_async.batch.outcome import Outcome, ResultT, ResultT_co, Totals
+from dify_async.batch.batch import Batch
+from dify_async.batch.outcome import Failure, Outcome, ResultT, ResultT_co, Success, Totals
+from dify_async.batch.rows import Rows, RowT
 
-__all__ = ["Batch", "Outcome", "ResultT", "ResultT_co", "RowT", "Rows", "Totals"]
+__all__ = ["Batch", "Failure", "Outcome", "ResultT", "ResultT_co", "RowT", "Rows", "Success", "Totals"]

@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
     AsyncIterator,
     Coroutine,
-    Iterable,
 )
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Generic, Self, TypeAlias
+from typing import Any, Generic, Self
 
-from dify_async.batch.executor import Executor, LocalExecutor, RowCall, RowT
+from dify_async.batch.executor import Executor, LocalExecutor, RowCall
 from dify_async.batch.journal import Journal
-from dify_async.batch.outcome import Outcome, ResultT_co, Totals
+from dify_async.batch.outcome import Failure, Outcome, ResultT_co, Success, Totals
+from dify_async.batch.rows import Rows, RowT, each, iterable_of
 from dify_async.batch.stopping import StopRule
 from dify_async.batch.window import Window
 from dify_async.errors import ConfigurationError, DifyError
-
-Rows: TypeAlias = Iterable[RowT] | AsyncIterable[RowT]
-"""The rows of a batch: any iterable or async iterable. Read as needed, so it may be endless."""
 
 
 class Batch(Generic[RowT, ResultT_co]):
@@ -60,10 +55,8 @@ class Batch(Generic[RowT, ResultT_co]):
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise ConfigurationError(f"`concurrency` must be an int of 1 or more, got {concurrency!r}")
-        if isinstance(rows, str | bytes) or not isinstance(rows, Iterable | AsyncIterable):
-            raise ConfigurationError(f"`rows` must be an iterable of rows, got {type(rows).__name__}")
         self._totals = Totals()
-        self._rows = _each(rows)
+        self._rows = each(iterable_of(rows))
         self._executor = LocalExecutor(executor) if callable(executor) else executor
         self._journal = journal
         self._ordered = ordered
@@ -179,18 +172,17 @@ class Batch(Generic[RowT, ResultT_co]):
         answer = await self._executor.run(row, key)
         if answer.executor_lost:
             self._stop(answer.error)
-        result: Any = answer.result
         resumed = journal is not None and key in journal.in_flight
-        return Outcome(
-            index=index,
-            key=key,
-            row=row,
-            result=result,
-            error=answer.error,
-            attempts=1 if resumed else answer.attempts,  # At least one, sent by an earlier batch.
-            elapsed=loop.time() - started,
-            resumed=resumed,
-        )
+        known: dict[str, Any] = {
+            "index": index,
+            "key": key,
+            "row": row,
+            "result": answer.result,
+            "attempts": 1 if resumed else answer.attempts,  # At least one, sent by an earlier batch.
+            "elapsed": loop.time() - started,
+            "resumed": resumed,
+        }
+        return Success(**known) if answer.error is None else Failure(**known, error=answer.error)
 
     def _stop(self, reason: BaseException | None) -> None:
         """Start no further rows, and raise the reason after the rows in flight have been read."""
@@ -266,12 +258,3 @@ async def _open_in_thread(journal: Journal) -> None:
         if opening.exception() is None:
             journal.close()
         raise
-
-
-async def _each(rows: Rows[RowT]) -> AsyncGenerator[RowT]:
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            yield row
-    else:
-        for row in rows:
-            yield row

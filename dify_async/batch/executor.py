@@ -9,9 +9,9 @@ import attrs
 
 from dify_async._http.observer import AttemptCounter
 from dify_async.batch.outcome import ResultT_co
+from dify_async.batch.rows import RowT
 from dify_async.errors import DifyError
 
-RowT = TypeVar("RowT")
 RowT_contra = TypeVar("RowT_contra", contravariant=True)
 
 RowCall: TypeAlias = Callable[[RowT, str, AttemptCounter], Awaitable[ResultT_co]]

@@ -12,7 +12,7 @@ import attrs
 
 from dify_async._journal_file import JournalFile, Place
 from dify_async._types import Json
-from dify_async.batch.outcome import Outcome
+from dify_async.batch.outcome import Outcome, Success
 from dify_async.batch.recorded_results import fields_of, result_from, seconds_in
 from dify_async.batch.row_keys import RowKeys
 from dify_async.errors import (
@@ -103,7 +103,7 @@ class Journal:
         if place is None:
             return None
         entry = self._file.entry_at(place)
-        return Outcome(
+        return Success(
             index=index,
             key=key,
             row=row,

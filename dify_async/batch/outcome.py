@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from decimal import Decimal, DecimalException
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import attrs
 
+from dify_async._data import Data, as_json
+from dify_async._scalars import fields_of
+from dify_async._types import Json
 from dify_async.errors import DifyError
 from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
+from dify_async.models._base import Model
 
 ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
 ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
 
 
-@attrs.frozen(kw_only=True)
-class Outcome(Generic[ResultT_co]):
-    """The outcome of one row."""
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class _Row(Model, Generic[ResultT_co]):
+    """What is known of one row, however it ended."""
+
+    _shown_first: ClassVar[tuple[str, ...]] = ("status", "index")
 
     index: int
     """Position of the row, starting at 0."""
@@ -26,9 +33,7 @@ class Outcome(Generic[ResultT_co]):
     row: Any
     """The row itself."""
     result: ResultT_co = attrs.field(default=None)
-    """The result. Also set for a failed run, and partially for an interrupted one; otherwise None.
-
-    The type does not include None, so that code that has checked `ok` need not check again."""
+    """The result."""
     error: DifyError | None = None
     """Why the row failed, or None."""
     attempts: int = 1
@@ -40,11 +45,6 @@ class Outcome(Generic[ResultT_co]):
     that ran it."""
     resumed: bool = False
     """True if the journal had the result or the id of the run, so no run was started for this row."""
-
-    @property
-    def ok(self) -> bool:
-        """True if the row succeeded, fully or partially."""
-        return self.error is None
 
     @property
     def status(self) -> str:
@@ -67,9 +67,84 @@ class Outcome(Generic[ResultT_co]):
             case _:
                 return None
 
+    def to_row(self) -> dict[str, Json]:
+        """Return the row and its result as one flat dict, for a DataFrame or a CSV file.
+
+        First the columns of the row, then `index`, `status`, one column per output (`outputs.label`) or the
+        `answer`, `error`, `workflow_run_id`, `total_tokens`, `total_price` (a float), `seconds` and
+        `attempts`. Lists and objects are JSON text. A column that the row has too gets the prefix `result.`.
+        """
+        result, usage = self.result, self.usage
+        run = result.run if isinstance(result, ChatResult) else result
+        cells: dict[str, Any] = {"index": self.index, "status": self.status}
+        if isinstance(result, WorkflowResult):
+            cells |= {f"outputs.{name}": value for name, value in result.outputs.items()}
+        elif isinstance(result, CompletionResult):
+            cells["answer"] = result.answer
+        price = usage.total_price if usage is not None else None
+        cells |= {
+            "error": None if self.error is None else str(self.error),
+            "workflow_run_id": run.workflow_run_id if isinstance(run, WorkflowResult) else None,
+            "total_tokens": usage.total_tokens if usage is not None else None,
+            "total_price": float(price) if isinstance(price, Decimal) else None,
+            "seconds": round(self.elapsed, 3),
+            "attempts": self.attempts,
+        }
+        given: Any = self.row
+        row = fields_of(given) or {"row": given}
+        cells = {f"result.{name}" if name in row else name: value for name, value in cells.items()}
+        return {str(name): _cell(value) for name, value in {**row, **cells}.items()}
+
+
+def _cell(value: Any) -> Json:
+    value = as_json(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Success(_Row[ResultT_co]):
+    """The outcome of a row that succeeded, fully or partially."""
+
+    _tags = ("ok",)
+
+    ok: ClassVar[Literal[True]] = True
+    """True: the row succeeded, fully or partially."""
+    error: None = None
+    """None."""
+
+    def unwrap(self) -> ResultT_co:
+        """Return the result."""
+        return self.result
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Failure(_Row[ResultT_co]):
+    """The outcome of a row that failed."""
+
+    _tags = ("ok",)
+    _shown_first = ("status", "error", "index")
+
+    ok: ClassVar[Literal[False]] = False
+    """False: the row failed."""
+    error: DifyError = attrs.field()
+    """Why the row failed."""
+    result: ResultT_co = attrs.field(default=None)
+    """The result of a failed run, and the partial one of an interrupted run; otherwise None.
+
+    The type does not include None: pyright does not narrow by `if outcome.ok:`, only by `outcome.ok is True`,
+    and code that has checked `ok` need not check again."""
+
+    def unwrap(self) -> NoReturn:
+        """Raise the error."""
+        raise self.error
+
+
+Outcome: TypeAlias = Success[ResultT_co] | Failure[ResultT_co]
+"""The outcome of one row: `outcome.ok` tells which of the two it is, also to type checkers."""
+
 
 @attrs.define
-class Totals:
+class Totals(Data):
     """The totals over the outcomes read so far."""
 
     rows: int = 0
@@ -92,6 +167,13 @@ class Totals:
         if usage is not None:
             self.tokens += tokens_of(usage)
             self.price = _sum(self.price, usage.total_price)
+
+    def _repr_html_(self) -> str:
+        from dify_async._html import table  # noqa: PLC0415 - for notebooks only
+
+        shown = self.to_dict()
+        statuses = shown.pop("statuses")
+        return table("Totals", [*shown.items(), *statuses.items()])
 
 
 def tokens_of(usage: Usage) -> int:

@@ -7,9 +7,9 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
+from dify_async._scalars import fields_of
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
@@ -52,9 +52,8 @@ def _in_key(value: object) -> Json:
         return value.id
     if isinstance(value, InputFile):
         return [value.name, value.address or _source_id(value)]
-    if isinstance(value, Mapping):
-        return dict(cast("Mapping[str, Json]", value))
-    return str(value)
+    fields = fields_of(value)
+    return str(value) if fields is None else fields
 
 
 def _source_id(file: InputFile) -> str:

@@ -16,6 +16,8 @@ __all__ = ["ErrorEvent", "Event", "UnknownEvent"]
 class Event(Received):
     """Base of all events."""
 
+    _tags: ClassVar[tuple[str, ...]] = ("event",)
+
     task_id: str | None = None
     """The task id, to stop the run. A replayed event (`attach` with a snapshot) has the run's id here. None
     if not sent."""
@@ -69,6 +71,7 @@ class UnknownEvent(RunEvent):
     """An event that this version does not know, or whose fields do not have the expected structure."""
 
     _shown_first = ("event",)
+    _tags = ()
 
     event: str = ""
     """The event's name."""

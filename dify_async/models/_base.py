@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast
 import attrs
 import orjson
 
+from dify_async._data import AS_JSON, Data
 from dify_async._text import shortened
 from dify_async._types import Json
 
@@ -61,6 +62,19 @@ class OpenEnum(enum.StrEnum):
     def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[str]]:
         return type(self), (self._value_,)  # Early releases of Python 3.11 would look it up by name.
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> dict[str, Any]:
+        return {
+            "type": "function-after",
+            "function": {"type": "no-info", "function": cls},
+            "schema": {"type": "str"},
+            "serialization": AS_JSON,
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(core_schema), "examples": list(cls)}
+
 
 class _ShortRepr(reprlib.Repr):
     def repr1(self, x: Any, level: int) -> str:
@@ -75,7 +89,7 @@ _short: Final = _ShortRepr()
 _short.maxstring = _short.maxother = 80
 
 
-class Model:
+class Model(Data):
     """Base of all models and events.
 
     They share one comparison and one repr: generated methods took half of the import time.

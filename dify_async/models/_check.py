@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, Protocol, runtime_checkable
 
-from dify_async._scalars import non_finite_number, plain
+from dify_async._scalars import fields_of, non_finite_number, plain
 from dify_async._text import json_type
 from dify_async._types import Json
 from dify_async.models._base import as_list, as_object, parse_json
@@ -129,7 +129,7 @@ def _is_object(value: Any) -> bool:
             value = parse_json(value.encode()) if value else {}
         except ValueError:
             return False
-    return not value or as_object(value) is not None
+    return not value or fields_of(value) is not None
 
 
 def _has_objects(value: Any) -> bool:

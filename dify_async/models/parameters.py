@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import attrs
 
-from dify_async._types import Json
+from dify_async._scalars import fields_of
+from dify_async._types import Inputs
 from dify_async.models._base import Model, Received, wire
 from dify_async.models._check import problem_with
 from dify_async.models.inputs import InputField
@@ -125,7 +124,7 @@ class AppParameters(Received):
         """The fields of the input form by name, in the order of the form."""
         return {field.variable: field for field in self.user_input_form}
 
-    def check(self, inputs: Mapping[str, Json]) -> list[str]:
+    def check(self, inputs: Inputs) -> list[str]:
         """Return one sentence for each input that the server would reject; [] if it would accept all.
 
         Use it before a run, and especially before many: on servers before 1.15, a streamed run with an
@@ -137,5 +136,6 @@ class AppParameters(Received):
         Args:
             inputs: The inputs of a run; may contain `InputFile`s.
         """
-        problems = (problem_with(field, inputs.get(field.variable)) for field in self.user_input_form)
+        given = fields_of(inputs) or {}
+        problems = (problem_with(field, given.get(field.variable)) for field in self.user_input_form)
         return [problem for problem in problems if problem is not None]

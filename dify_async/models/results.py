@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 import attrs
 
@@ -15,6 +16,8 @@ from dify_async.models.messages import AgentThought, MessageMetadata, Usage
 from dify_async.models.runs import RunHandle, RunStatus
 
 __all__ = ["ChatResult", "CompletionResult", "WorkflowResult"]
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
@@ -67,9 +70,39 @@ class WorkflowResult(Received):
     """The run's handle, for `workflows.wait` and `attach`. None if the run's id is not known."""
 
     @property
+    def run_id(self) -> str | None:
+        """The run's id, as `EventStream.run_id`. The same as `workflow_run_id`."""
+        return self.workflow_run_id
+
+    @property
     def is_partial(self) -> bool:
         """Return True if the run succeeded although some of its nodes failed."""
         return self.status == RunStatus.PARTIAL_SUCCEEDED
+
+    def outputs_as(self, kind: type[T]) -> T:
+        """Return the outputs as an object of a class of yours.
+
+        Args:
+            kind: A dataclass, attrs class, TypedDict or pydantic model. Outputs that it has no field for are
+                ignored. Apart from pydantic models, which have rules of their own, numbers and booleans are
+                accepted as text too, because models often write them like this.
+
+        Raises:
+            DecodeError: The outputs do not fit the class.
+        """
+        from dify_async.models._outputs import structured  # noqa: PLC0415 - needs cattrs
+
+        return structured(self.outputs, kind, self._payload)
+
+    def _repr_html_(self) -> str:
+        from dify_async._html import table  # noqa: PLC0415 - for notebooks only
+
+        shown = self.to_dict()
+        names = ("error", "total_tokens", "total_price", "elapsed_time", "workflow_run_id")
+        return table(
+            f"{type(self).__name__}: {self.status}",
+            [*shown["outputs"].items(), *((name, shown[name]) for name in names)],
+        )
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late
@@ -96,6 +129,16 @@ class CompletionResult(Received):
         """Tokens and price of the answer. None if the server does not send them."""
         return self.metadata.usage
 
+    def _repr_html_(self) -> str:
+        from dify_async._html import table  # noqa: PLC0415 - for notebooks only
+
+        usage = self.usage
+        rows: list[tuple[str, Json]] = [("answer", self.answer)]
+        if usage is not None:
+            price = None if usage.total_price is None else str(usage.total_price)
+            rows += [("total_tokens", usage.total_tokens), ("total_price", price)]
+        return table(type(self).__name__, [*rows, ("message_id", self.message_id)])
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ChatResult(CompletionResult):
@@ -108,6 +151,11 @@ class ChatResult(CompletionResult):
     """Steps of the agent. Empty for other apps."""
     run: WorkflowResult | None = None
     """The workflow run behind the answer. None except for chatflows."""
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run behind the answer. Chatflows only."""
+        return self.run.workflow_run_id if self.run is not None else None
 
     @property
     def paused(self) -> Pause | None:

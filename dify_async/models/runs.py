@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 
+from dify_async._data import Data
 from dify_async._types import Json
 from dify_async.models._base import OpenEnum, Received
 
 __all__ = ["AppKind", "NodeStatus", "RunHandle", "RunStatus", "WorkflowRun"]
+
+T = TypeVar("T")
 
 AppKind: TypeAlias = Literal["workflow", "chat", "completion"]
 """The group of operations that a run belongs to; chatflows and agents are `chat`."""
@@ -49,7 +52,7 @@ class NodeStatus(OpenEnum):
 
 
 @attrs.frozen(kw_only=True)
-class RunHandle:
+class RunHandle(Data):
     """Identifies a run, so that any process can wait for it, attach to it or stop it. Contains no API key.
 
     Handles can be pickled; `to_json` and `from_json` convert them to text for a database or a queue.
@@ -64,10 +67,6 @@ class RunHandle:
     no `user`."""
     kind: AppKind
     """The group of operations that the run belongs to."""
-
-    def to_json(self) -> str:
-        """Return the handle as JSON text."""
-        return json.dumps(attrs.asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> RunHandle:
@@ -111,3 +110,13 @@ class WorkflowRun(Received):
     """When the run ended. None while it is running or paused."""
     elapsed_time: float | None = None
     """Duration in seconds; 0.0 while the run is running or paused."""
+
+    def outputs_as(self, kind: type[T]) -> T:
+        """Return the outputs as an object of a class of yours, as `WorkflowResult.outputs_as` does.
+
+        Raises:
+            DecodeError: The outputs do not fit the class.
+        """
+        from dify_async.models._outputs import structured  # noqa: PLC0415 - needs cattrs
+
+        return structured(self.outputs, kind, self._payload)

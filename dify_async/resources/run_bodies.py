@@ -13,8 +13,9 @@ import attrs
 
 from dify_async._http.api import Api
 from dify_async._http.call_options import checked_options, missing_user
+from dify_async._scalars import fields_of
 from dify_async._streaming.stream import EventStream
-from dify_async._types import Json
+from dify_async._types import Inputs, Json
 from dify_async._wire.operation import Operation
 from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.errors import ConfigurationError, DecodeError
@@ -31,17 +32,20 @@ _FILES: Final = (InputFile, UploadedFile, RemoteFile)
 _log: Final = logging.getLogger("dify_async")
 
 
-def run_body(inputs: Mapping[str, Json], files: FileInputs | None, **fields: Json) -> dict[str, Json]:
+def run_body(inputs: Inputs, files: FileInputs | None, **fields: Json) -> dict[str, Json]:
     """Return the body of a request that starts a run.
 
     None is omitted, also among inputs and in lists of files: the server takes it for missing.
     """
-    if not isinstance(inputs, Mapping):
+    kind: type[object] = type(inputs)
+    values: Any = inputs if issubclass(kind, Mapping) else fields_of(inputs)
+    if values is None:
         raise ConfigurationError(
-            f"`inputs` must be a mapping of variable names to values, got {type(inputs).__name__}"
+            "`inputs` must be a mapping of variable names to values (or a dataclass, attrs or pydantic "
+            f"object), got {kind.__name__}"
         )
     given: dict[str, Json] = {}
-    for name, value in inputs.items():
+    for name, value in values.items():
         items: Json = value
         if isinstance(value, list) and any(isinstance(item, _FILES) for item in items):
             given[name] = [item for item in items if item is not None]
@@ -139,13 +143,12 @@ class FormCheck:
     _parameters: AppParameters | None = None
     _requesting: asyncio.Lock = attrs.Factory(asyncio.Lock)
 
-    async def check(self, inputs: Mapping[str, Json]) -> None:
+    async def check(self, inputs: Inputs) -> None:
         """Raise `ConfigurationError` for inputs that the server would reject."""
         async with self._requesting:
             if self._parameters is None:
                 self._parameters = await self._api.call(GET_APP_PARAMETERS, self._options)
-        run_body(inputs, None)  # Rejects what is not a mapping.
-        problems = self._parameters.check(inputs)
+        problems = self._parameters.check(run_body(inputs, None)["inputs"])
         if problems:
             raise ConfigurationError(f"the inputs do not match the app's form: {'; '.join(problems)}")
 

@@ -15,6 +15,7 @@ import attrs
 
 from dify_async.batch import Batch as AsyncBatch
 from dify_async.batch import Outcome, ResultT_co, Rows, RowT, Totals
+from dify_async.batch.rows import iterable_of
 from dify_async.sync.bridge import Bridge, current
 
 
@@ -89,6 +90,7 @@ class Batch(Generic[RowT, ResultT_co]):
 
 def unblocking(rows: Rows[RowT]) -> Rows[RowT]:
     """Return rows that can be read without blocking the event loop."""
+    rows = iterable_of(rows)
     # Anything but a sequence may block while it is read, as a file does.
     if isinstance(rows, Iterable) and not isinstance(rows, Sequence | AsyncIterable):
         return _read_in_thread(rows)

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dify_async import distributed as aio
-from dify_async._types import Json
+from dify_async._types import Inputs, Json
 from dify_async.batch import Rows
 from dify_async.errors import ConfigurationError
 from dify_async.models import WorkflowResult
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def map_runs(
-    rows: Rows[Mapping[str, Json]],
+    rows: Rows[Inputs],
     *,
     client: AppClient,
     dask: Client | str,
@@ -40,7 +40,7 @@ def map_runs(
     timeout: float | Timeouts | None = None,
     extra_headers: Mapping[str, str] | None = None,
     extra_body: Mapping[str, Json] | None = None,
-) -> Batch[Mapping[str, Json], WorkflowResult]:
+) -> Batch[Inputs, WorkflowResult]:
     """Run the app's workflow for many inputs, on the workers of a Dask cluster. See `Batch` for what follows.
 
     Takes what `dify_async.distributed.map_runs` takes, and all that is said there holds.

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dify_async import AppClient, Outcome, errors, sync
+from dify_async import AppClient, Outcome, Success, errors, sync
 from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.models import RunStatus, WorkflowResult
 from dify_async.testing import FakeDify, Refuse, Workflow
@@ -90,7 +90,7 @@ async def test_a_result_with_a_price_that_is_none_is_recorded(client: AppClient,
     result = WorkflowResult(status=RunStatus.SUCCEEDED, total_price=odd, total_tokens=odd, elapsed_time=odd)
     journal = Journal(path, "ada", "app")
     journal.open()
-    journal.note_ended(Outcome(index=0, key="k", row={}, result=result))
+    journal.note_ended(Success(index=0, key="k", row={}, result=result))
     journal.close()
     journal = Journal(path, "ada", "app")
     journal.open()

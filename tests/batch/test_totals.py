@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from dify_async import Outcome
+from dify_async import Outcome, Success
 from dify_async.batch import Totals
 from dify_async.models import ChatResult, MessageMetadata, RunStatus, Usage, WorkflowResult
 
 
 def outcome(**fields: Any) -> Outcome[WorkflowResult]:
-    return Outcome(index=0, key="0", row={}, result=WorkflowResult(status=RunStatus.SUCCEEDED, **fields))
+    return Success(index=0, key="0", row={}, result=WorkflowResult(status=RunStatus.SUCCEEDED, **fields))
 
 
 @pytest.mark.parametrize("tokens", ["many", None, [], 1.5, -3])
@@ -43,5 +43,5 @@ def test_a_sum_that_overflows_leaves_the_total_as_it_is() -> None:
 def test_the_usage_of_an_answer_may_be_anything() -> None:
     usage: Any = Usage(total_tokens="many", total_price="free")  # type: ignore[arg-type]
     totals = Totals()
-    totals.add(Outcome(index=0, key="0", row="", result=ChatResult(metadata=MessageMetadata(usage=usage))))
+    totals.add(Success(index=0, key="0", row="", result=ChatResult(metadata=MessageMetadata(usage=usage))))
     assert (totals.rows, totals.tokens, totals.price) == (1, 0, 0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dify_async import Outcome, errors
+from dify_async import Outcome, Success, errors
 from dify_async.cli.results import results_to
 from dify_async.errors import ConfigurationError
 from dify_async.models import RunStatus, WorkflowResult
@@ -34,7 +34,7 @@ def table(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
 
 def outcome(index: int, outputs: dict[str, Any]) -> Outcome[WorkflowResult]:
     result = WorkflowResult(status=RunStatus.SUCCEEDED, outputs=outputs)
-    return Outcome(index=index, key="", row={}, result=result)
+    return Success(index=index, key="", row={}, result=result)
 
 
 # Columns of the user's own

@@ -12,7 +12,8 @@ from typing import Any, Final, Union, get_args, get_origin
 
 import attrs
 
-from dify_async._wire.decoding.codegen import field_types, origin_of
+from dify_async._data import field_types
+from dify_async._wire.decoding.codegen import origin_of
 from dify_async.models._base import WIRE_KEYS
 
 FOLDER: Final = Path(__file__).parents[1] / "contract"

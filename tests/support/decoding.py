@@ -14,8 +14,9 @@ from typing import Any, Union, get_args, get_origin
 
 import attrs
 
+from dify_async._data import field_types
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decoding.codegen import field_types, origin_of
+from dify_async._wire.decoding.codegen import origin_of
 from dify_async._wire.decoding.hooks import decode_event, decode_model
 from dify_async._wire.sse import EventParser
 from dify_async.events import BY_NAME, Event

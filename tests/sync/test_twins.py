@@ -105,7 +105,7 @@ def test_help_shows_signature_and_docstring() -> None:
     import pydoc
 
     text = pydoc.render_doc(CLIENTS[0][1].workflows.run, renderer=pydoc.plaintext)
-    assert "inputs: 'Mapping[str, Json]'" in text
+    assert "inputs: 'Inputs'" in text
     assert "files: 'FileInputs | None' = None" in text
     assert "inputs: The values of the app's input form" in text
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any, assert_type
 
 import dify_async.sync
-from dify_async import AppClient, Batch, Outcome
+from dify_async import AppClient, Batch, Failure, Outcome, Success
+from dify_async._types import Inputs
 from dify_async.errors import DifyError
 from dify_async.models import ChatResult, CompletionResult, Usage, WorkflowResult
 
@@ -23,7 +24,15 @@ async def table_of(client: AppClient, rows: list[dict[str, str]]) -> dict[int, s
             else:
                 print("row %d: %s", outcome.index, outcome.error)
             assert_type(outcome.result, WorkflowResult)
-            assert_type(outcome.error, DifyError | None)
+            if outcome.ok is True:
+                assert_type(outcome, Success[WorkflowResult])
+                assert_type(outcome.error, None)
+            else:
+                assert_type(outcome, Failure[WorkflowResult])
+                assert_type(outcome.error, DifyError)
+                raise outcome.error
+            assert_type(outcome.unwrap(), WorkflowResult)
+            assert_type(outcome.to_row(), dict[str, Any])
             assert_type(outcome.usage, Usage | None)
             assert_type(
                 (outcome.key, outcome.attempts, outcome.elapsed, outcome.status), tuple[str, int, float, str]
@@ -41,7 +50,7 @@ async def others(client: AppClient) -> None:
         assert_type(await chats.all(), list[Outcome[ChatResult]])
     async with client.chat.send_many([{"query": "Hi?", "inputs": {"tone": "kind"}}]) as chats:
         async for outcome in chats:
-            print(outcome.result.answer)
+            print(outcome.unwrap().answer)
     async with client.completions.create_many({"n": n} for n in range(3)) as completions:
         assert_type(await completions.all(), list[Outcome[CompletionResult]])
     for batch in (chats, completions):
@@ -57,7 +66,7 @@ def passed_on(batch: Batch[Any, WorkflowResult]) -> int:
 def blocking(client: dify_async.sync.AppClient, rows: list[dict[str, str]]) -> list[str]:
     with client.workflows.run_many(rows, journal="runs.jsonl") as batch:
         labels: list[str] = [outcome.result.outputs["label"] for outcome in batch if outcome.ok]
-    assert_type(batch, dify_async.sync.Batch[Mapping[str, Any], WorkflowResult])
+    assert_type(batch, dify_async.sync.Batch[Inputs, WorkflowResult])
     with client.chat.send_many(["Hi?"]) as chats:
         assert_type(chats.all(), list[Outcome[ChatResult]])
     with client.completions.create_many([{}]) as completions:

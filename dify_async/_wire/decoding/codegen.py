@@ -30,10 +30,11 @@ import types
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
 import attrs
 
+from dify_async._data import field_types
 from dify_async._text import json_type
 from dify_async._types import Json
 from dify_async.models._base import WIRE_KEYS, OpenEnum, Received, is_inexact
@@ -220,21 +221,6 @@ def _or_default(hook: Hook, default: Callable[[], Any]) -> Hook:
         return default() if found is None else found
 
     return structure
-
-
-def field_types(cls: type) -> dict[str, Any]:
-    """Return the types of the fields; type variables of a parametrized class are replaced."""
-    origin: Any = origin_of(cls)
-    hints = get_type_hints(origin)
-    if origin is cls:
-        return hints
-    arguments = dict(zip(origin.__parameters__, get_args(cls), strict=True))
-
-    def bound(kind: Any) -> Any:
-        parameters = getattr(kind, "__parameters__", ())
-        return kind[tuple(arguments[one] for one in parameters)] if parameters else kind
-
-    return {name: bound(kind) for name, kind in hints.items()}
 
 
 def _default_factory(field: attrs.Attribute[Any]) -> Callable[[], Any]:

@@ -12,7 +12,7 @@ from dify_async._http.call_options import checked_options, header_secrets
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
-from dify_async._types import Json
+from dify_async._types import Inputs, Json
 from dify_async._wire.results import ChatAccumulator
 from dify_async._wire.run_errors import error_from_result
 from dify_async.batch import Batch, Rows
@@ -84,7 +84,7 @@ class ChatOfBothApis(Resource):
 
 
 def message_body(
-    query: str, inputs: Mapping[str, Json] | None, files: FileInputs | None, **fields: Json
+    query: str, inputs: Inputs | None, files: FileInputs | None, **fields: Json
 ) -> dict[str, Json]:
     """Return the body of a chat message; fields that are None are omitted."""
     if not isinstance(query, str):
@@ -100,7 +100,7 @@ class Chat(ChatOfBothApis):
         self,
         query: str,
         *,
-        inputs: Mapping[str, Json] | None = None,
+        inputs: Inputs | None = None,
         conversation_id: str | None = None,
         files: FileInputs | None = None,
         response_mode: Literal["streaming", "blocking"] = "streaming",
@@ -154,7 +154,7 @@ class Chat(ChatOfBothApis):
         self,
         query: str,
         *,
-        inputs: Mapping[str, Json] | None = None,
+        inputs: Inputs | None = None,
         conversation_id: str | None = None,
         files: FileInputs | None = None,
         auto_generate_name: bool | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal, Unpack
 
 import attrs
@@ -12,7 +12,7 @@ from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
-from dify_async._types import Json
+from dify_async._types import Inputs
 from dify_async._wire.results import CompletionAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.events import CompletionEvent
@@ -37,7 +37,7 @@ class Completions(Resource):
 
     async def create(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         query: str | None = None,
         files: FileInputs | None = None,
@@ -76,7 +76,7 @@ class Completions(Resource):
 
     def stream(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         query: str | None = None,
         files: FileInputs | None = None,
@@ -101,7 +101,7 @@ class Completions(Resource):
 
     def create_many(
         self,
-        rows: Rows[Mapping[str, Json]],
+        rows: Rows[Inputs],
         *,
         concurrency: int = 5,
         ordered: bool = False,
@@ -109,7 +109,7 @@ class Completions(Resource):
         check_inputs: bool = True,
         journal: str | os.PathLike[str] | None = None,
         **options: Unpack[AppRunOptions],
-    ) -> Batch[Mapping[str, Json], CompletionResult]:
+    ) -> Batch[Inputs, CompletionResult]:
         """Send many inputs with bounded concurrency. See `Batch`.
 
         Args:
@@ -132,7 +132,7 @@ class Completions(Resource):
         form = FormCheck(api, call_options(options)) if check_inputs else None
         book = journal_for(api, journal, operations.CREATE_COMPLETION, options)
 
-        async def run_row(row: Mapping[str, Json], _: str, attempts: AttemptCounter) -> CompletionResult:
+        async def run_row(row: Inputs, _: str, attempts: AttemptCounter) -> CompletionResult:
             if form is not None:
                 await form.check(row)
             return await Completions(api.observed_by(attempts)).create(row, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal, Unpack
 
@@ -15,7 +15,7 @@ from dify_async._http.pager import Pager
 from dify_async._streaming.recovery import fetch_record
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
-from dify_async._types import Json
+from dify_async._types import Inputs
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import WorkflowAccumulator
@@ -49,7 +49,7 @@ class Workflows(FollowedRuns):
 
     async def run(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         files: FileInputs | None = None,
         workflow_id: str | None = None,
@@ -109,7 +109,7 @@ class Workflows(FollowedRuns):
 
     def stream(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         files: FileInputs | None = None,
         workflow_id: str | None = None,
@@ -137,7 +137,7 @@ class Workflows(FollowedRuns):
 
     async def submit(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         files: FileInputs | None = None,
         workflow_id: str | None = None,
@@ -170,7 +170,7 @@ class Workflows(FollowedRuns):
 
     def run_many(
         self,
-        rows: Rows[Mapping[str, Json]],
+        rows: Rows[Inputs],
         *,
         concurrency: int = 5,
         ordered: bool = False,
@@ -179,7 +179,7 @@ class Workflows(FollowedRuns):
         workflow_id: str | None = None,
         journal: str | os.PathLike[str] | None = None,
         **options: Unpack[AppRunOptions],
-    ) -> Batch[Mapping[str, Json], WorkflowResult]:
+    ) -> Batch[Inputs, WorkflowResult]:
         """Run the app's workflow for many inputs with bounded concurrency. See `Batch`.
 
         Args:
@@ -207,7 +207,7 @@ class Workflows(FollowedRuns):
         form = FormCheck(api, calls) if check_inputs else None
         book = journal_for(api, journal, operation, options)
 
-        async def run_row(row: Mapping[str, Json], key: str, attempts: AttemptCounter) -> WorkflowResult:
+        async def run_row(row: Inputs, key: str, attempts: AttemptCounter) -> WorkflowResult:
             if book is not None and (known := await self._follow_recorded(book, key, calls)) is not None:
                 return known
             if form is not None:
@@ -294,7 +294,7 @@ class Workflows(FollowedRuns):
 
     def _stream(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         files: FileInputs | None,
         workflow_id: str | None,
         options: AppRunOptions,

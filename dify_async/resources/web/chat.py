@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal, Unpack
 
 import attrs
 
 from dify_async._streaming.stream import EventStream
-from dify_async._types import Json
+from dify_async._types import Inputs
 from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
 from dify_async.models import ChatResult
@@ -24,7 +24,7 @@ class WebChat(ChatOfBothApis):
         self,
         query: str,
         *,
-        inputs: Mapping[str, Json] | None = None,
+        inputs: Inputs | None = None,
         conversation_id: str | None = None,
         parent_message_id: str | None = None,
         files: FileInputs | None = None,
@@ -67,7 +67,7 @@ class WebChat(ChatOfBothApis):
         self,
         query: str,
         *,
-        inputs: Mapping[str, Json] | None = None,
+        inputs: Inputs | None = None,
         conversation_id: str | None = None,
         parent_message_id: str | None = None,
         files: FileInputs | None = None,
@@ -145,7 +145,7 @@ class WebConversation:
         self,
         query: str,
         *,
-        inputs: Mapping[str, Json] | None = None,
+        inputs: Inputs | None = None,
         files: FileInputs | None = None,
         **options: Unpack[RunOptions],
     ) -> ChatResult:
@@ -169,7 +169,7 @@ class WebConversation:
         self,
         query: str,
         *,
-        inputs: Mapping[str, Json] | None = None,
+        inputs: Inputs | None = None,
         files: FileInputs | None = None,
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[RunOptions],

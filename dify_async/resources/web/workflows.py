@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Unpack
 
 import attrs
 
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
-from dify_async._types import Json
+from dify_async._types import Inputs
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
@@ -26,7 +26,7 @@ class WebWorkflows(FollowedRuns):
 
     async def run(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         files: FileInputs | None = None,
         **options: Unpack[RunOptions],
@@ -56,7 +56,7 @@ class WebWorkflows(FollowedRuns):
 
     def stream(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         files: FileInputs | None = None,
         on_ping: Callable[[], object] | None = None,
@@ -79,7 +79,7 @@ class WebWorkflows(FollowedRuns):
 
     async def submit(
         self,
-        inputs: Mapping[str, Json],
+        inputs: Inputs,
         *,
         files: FileInputs | None = None,
         **options: Unpack[RunOptions],
