@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any, ClassVar, Final, cast, get_args, get_origin, get_type_hints
 
 import attrs
-import orjson
 
+from dify_async import _json
 from dify_async._scalars import fields_of, plain
 from dify_async._types import Json
 
@@ -39,7 +39,7 @@ class Data:
         """Return `to_dict()` as compact JSON text."""
         data = self.to_dict()
         try:
-            return orjson.dumps(data).decode()
+            return _json.dumps(data).decode()
         except TypeError:  # An integer beyond 64 bits, or half of a surrogate pair.
             return json.dumps(data, separators=(",", ":"))
 

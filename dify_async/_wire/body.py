@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-import orjson
-
+from dify_async import _json
 from dify_async._scalars import entries, fields_of, is_dict, is_finite, non_finite_number, plain
 from dify_async._types import Json
 from dify_async.files import InputFile
@@ -46,11 +45,11 @@ def encode_body(body: Json, uploaded: Mapping[InputFile, UploadedFile]) -> tuple
         return _scalar(value) if fields is None else fields
 
     try:
-        data = orjson.dumps(body, default=default)
+        data = _json.dumps(body, default=default)
     except TypeError:
         # Rare: an invalid value, or an integer beyond 64 bits. `_prepared` finds out which.
         missing.clear()
-        data = orjson.dumps(_prepared(body, "", _MAX_DEPTH), default=default)
+        data = _json.dumps(_prepared(body, "", _MAX_DEPTH), default=default)
     # orjson writes NaN and infinity as null.
     problem = non_finite_number(body, "") if b"null" in data else None
     if problem is not None:
@@ -64,7 +63,7 @@ def _local_file(kind: FileType, upload_file_id: str) -> Json:
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return orjson.Fragment(str(value)) if value.is_finite() else None
+        return _json.Fragment(str(value)) if value.is_finite() else None
     found = plain(value)
     if type(found) is type(value):
         raise TypeError
@@ -89,7 +88,7 @@ def _prepared(value: Any, path: str, depth: int) -> Any:
         return dict(zip(map(str, value), copies, strict=True))
     value = plain(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return orjson.Fragment(_digits(value, path))
+        return _json.Fragment(_digits(value, path))
     if is_finite(value):
         _check(value, path, _scalar)
     return value
@@ -104,7 +103,7 @@ def _digits(value: int, path: str) -> str:
 
 def _check(value: Any, path: str, default: Callable[[Any], Any]) -> None:
     try:
-        orjson.dumps(value, default=default)
+        _json.dumps(value, default=default)
     except TypeError:
         if isinstance(value, str):
             raise TypeError(f"{path} must be valid Unicode, got a lone surrogate") from None

@@ -16,11 +16,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, TextIO
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dify_async import _json
 from dify_async._types import Json
 from dify_async.files import InputFile
 from dify_async.models._base import as_list, as_object
@@ -50,8 +50,8 @@ def one_line(text: str) -> str:
 def to_json(value: Json, *, pretty: bool = False) -> str:
     """Return valid JSON, in one line unless `pretty`, with control characters escaped."""
     try:
-        option = orjson.OPT_INDENT_2 if pretty else None
-        text = orjson.dumps(value, option=option, default=_without_json).decode()
+        option = _json.OPT_INDENT_2 if pretty else None
+        text = _json.dumps(value, option=option, default=_without_json).decode()
     except TypeError:  # Integers beyond 64 bits, halves of surrogate pairs.
         indent = 2 if pretty else None
         text = json.dumps(_without_nan(value), indent=indent, default=_without_json, ensure_ascii=False)

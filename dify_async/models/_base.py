@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast
 
 import attrs
-import orjson
 
+from dify_async import _json
 from dify_async._data import AS_JSON, Data
 from dify_async._text import shortened
 from dify_async._types import Json
@@ -225,7 +225,7 @@ def load_json(data: bytes) -> Json:
         ValueError: `data` is not valid JSON.
     """
     try:
-        return orjson.loads(data)
+        return _json.loads(data)
     except ValueError:
         return _load_exactly(data)
 

@@ -35,8 +35,8 @@ from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
-import orjson
 
+from dify_async import _json
 from dify_async._types import Json
 from dify_async._wire.decoding.codegen import Hook, StructureError, hook_of_class
 from dify_async._wire.error_bodies import error_body_from
@@ -280,7 +280,7 @@ def decode_model(kind: type[AnswerT], payload: bytes) -> AnswerT:
     """
     answer: Any = None
     try:
-        data = orjson.loads(payload)
+        data = _json.loads(payload)
         answer = _checking.get_structure_hook(kind)(data, kind)
         # A body without any value needs a closer look.
         is_valid = data.__class__ is not dict or any(map(data.get, _keys_of(cast(Any, kind))))
@@ -342,7 +342,7 @@ def decode_event(payload: bytes) -> Event | None:
     event: Any
     data: Any
     try:
-        data = orjson.loads(payload)
+        data = _json.loads(payload)
         event = _event_hooks[data["event"]](data, None)
     except (ValueError, TypeError, KeyError, StructureError, _Inexact):
         data = None  # Freed before the payload is parsed again: it takes a multiple of the payload's memory.
