@@ -85,7 +85,8 @@ def _pieces(value: Any, default: Callable[[Any], Any] | None, depth: int) -> Ite
                 yield from _pieces(item, default, depth + 1)
             yield "]"
         case dict():
-            yield from _members(cast("dict[Any, Any]", value), default, depth)
+            members: dict[Any, Any] = value
+            yield from _members(members, default, depth)
         case datetime() | date() | time():
             yield json.dumps(value.isoformat())
         case uuid.UUID():
