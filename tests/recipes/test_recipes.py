@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -35,17 +36,21 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def test_the_document_shows_the_files() -> None:
-    shown = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
-    assert sorted(shown) == sorted(file.read_text() for file in EXAMPLES.glob("*.py"))
+    shown = re.findall(r"```(?:python|html)\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
+    assert sorted(shown) == sorted(file.read_text() for file in EXAMPLES.glob("*.*"))
 
 
 # Processes
 
 
+def settings_of(dify: FakeDify) -> dict[str, str]:
+    return {"DIFY_API_KEY": dify.api_key, "DIFY_BASE_URL": dify.base_url, "DIFY_USER": "ada"}
+
+
 @contextmanager
 def starting(dify: FakeDify, **environment: str) -> Iterator[Start]:
     """Give what starts Python beside the examples; what still runs in the end is ended."""
-    of_dify = {"DIFY_API_KEY": dify.api_key, "DIFY_BASE_URL": dify.base_url, "DIFY_USER": "ada"}
+    of_dify = settings_of(dify)
     with ExitStack() as started:
 
         def start(*arguments: str) -> subprocess.Popen[str]:
@@ -97,93 +102,223 @@ def ended(process: subprocess.Popen[str], *expected: int) -> str:
     return said
 
 
-# FastAPI
+# Web services
 
 
 class Web:
-    """The service, run by uvicorn."""
+    """A service in a process of its own."""
 
     def __init__(self, dify: FakeDify, address: str) -> None:
         self.dify = dify
         self._address = address
 
-    async def post(self, session: aiohttp.ClientSession, path: str = "/forecast") -> aiohttp.ClientResponse:
-        headers = {"X-User": "bob"}
-        return await session.post(self._address + path, params={"city": "Lisbon"}, headers=headers)
+    async def request(
+        self, session: aiohttp.ClientSession, path: str = "/forecast", method: str = "POST"
+    ) -> aiohttp.ClientResponse:
+        url = self._address + path
+        return await session.request(method, url, params={"city": "Lisbon"}, cookies={"user": "bob"})
 
-    async def answer(self) -> tuple[int, Any]:
-        async with aiohttp.ClientSession() as session, await self.post(session) as answer:
-            return answer.status, await answer.json()
+    async def answer(self, path: str = "/forecast", method: str = "POST") -> tuple[int, Any]:
+        async with (
+            aiohttp.ClientSession() as session,
+            await self.request(session, path, method) as answer,
+        ):
+            is_json = answer.content_type == "application/json"
+            return answer.status, await (answer.json() if is_json else answer.text())
+
+    async def leave(self, path: str, method: str) -> None:
+        """Disconnect while the run is in progress."""
+        async with aiohttp.ClientSession() as session:
+            asking = asyncio.create_task(self.request(session, path, method))
+            assert await asyncio.to_thread(self.dify.wait_for, lambda: self.dify.runs_started == 1)
+            asking.cancel()
+            await asyncio.wait([asking])
+            if not asking.cancelled():
+                asking.result().close()
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Web]:
+@contextmanager
+def web_service(*command: str) -> Iterator[Web]:
     with FakeDify(tail=0.1) as dify, starting(dify) as start:
-        server = start("-m", "uvicorn", "--port", "0", "fastapi_app:app")
+        server = start(*command)
         yield Web(dify, heard(server, r"running on (http://\S+)")[1])
         server.send_signal(signal.SIGTERM)
         assert "Traceback" not in ended(server, 0, -signal.SIGTERM)
         assert dify.wait_for(lambda: dify.open_sockets == 0)
 
 
+@pytest.fixture(scope="module")
+def fastapi_service() -> Iterator[Web]:
+    with web_service("-m", "uvicorn", "--port", "0", "fastapi_app:app") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def django_service() -> Iterator[Web]:
+    with web_service("-m", "uvicorn", "--port", "0", "django_app:asgi") as service:
+        yield service
+
+
+WSGI = """
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from django_app import wsgi
+
+class Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+server = make_server("127.0.0.1", 0, wsgi, Server, Quiet)
+print(f"running on http://127.0.0.1:{server.server_port}", flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def wsgi_service() -> Iterator[Web]:
+    with web_service("-c", WSGI) as service:
+        yield service
+
+
 @pytest.fixture
-def web(service: Web) -> Web:
-    service.dify.runs.clear()
+def web(request: pytest.FixtureRequest) -> Web:
+    service: Web = request.getfixturevalue(request.param)
+    service.dify.reset()
     service.dify.workflow = FORECAST
     return service
 
 
-async def test_fastapi_runs_for_each_user(web: Web) -> None:
-    assert await web.answer() == (200, {"forecast": "sun in Lisbon"})
-    (run,) = web.dify.runs.values()
-    assert run.user == "bob"
+def served_by(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("web", names, indirect=True)
+
+
+RUNS = [("fastapi_service", "POST"), ("django_service", "GET"), ("wsgi_service", "GET")]
+
+
+@pytest.mark.parametrize(("web", "method"), RUNS, indirect=["web"])
+async def test_a_service_runs_for_each_user(web: Web, method: str) -> None:
+    assert await web.answer("/forecast", method) == (200, {"forecast": "sun in Lisbon"})
+    assert web.dify.runs[0].user == "bob"
 
 
 @pytest.mark.parametrize(
-    ("trouble", "status", "told"),
+    ("trouble", "status", "code"),
     [
-        (Refuse(status=429, code="too_many_requests", times=3), 429, "RateLimited"),
+        (Refuse(status=429, code="too_many_requests", times=3), 429, "too_many_requests"),
         (Refuse(status=429, code="rate_limit_error"), 503, "QuotaExceeded"),
         (Refuse(status=500), 502, "ServerError"),
         (Workflow(nodes=[Node("Bad", error="no model")]), 502, "RunFailed"),
-        (Workflow(form=[Field("name", required=True)]), 422, "RunRejected"),
+        (Workflow(form=[Field("name", required=True)]), 400, "RunRejected"),
     ],
 )
-async def test_fastapi_tells_errors_in_the_words_of_http(
-    web: Web, trouble: Fault | Workflow, status: int, told: str
+@served_by("fastapi_service")
+async def test_a_service_answers_errors_with_a_status(
+    web: Web, trouble: Fault | Workflow, status: int, code: str
 ) -> None:
     if isinstance(trouble, Fault):
         web.dify.faults.append(trouble)
     else:
         web.dify.workflow = trouble
-    assert await web.answer() == (status, {"error": told})
+    answered, body = await web.answer()
+    assert (answered, body["status"], body["code"]) == (status, status, code)
 
 
+@pytest.mark.parametrize(
+    ("web", "path"),
+    [
+        ("fastapi_service", "/forecast/events"),
+        ("django_service", "/forecast"),
+        ("django_service", "/forecast/events"),
+        ("wsgi_service", "/forecast"),
+        ("wsgi_service", "/forecast/lines"),
+    ],
+    indirect=["web"],
+)
+async def test_each_endpoint_answers_a_rejected_run(web: Web, path: str) -> None:
+    web.dify.faults.append(Refuse(status=400, code="invalid_param", message="no"))
+    status, body = await web.answer(path, "GET")
+    assert (status, body["code"], body["message"]) == (400, "invalid_param", "no")
+
+
+@served_by("fastapi_service")
 async def test_fastapi_gives_the_handle_of_a_run_that_waits(web: Web) -> None:
     web.dify.workflow = Workflow(nodes=[Node("Ask", form="Go on?")])
     status, told = await web.answer()
-    (run,) = web.dify.runs.values()
-    assert (status, RunHandle.from_json(told["paused"]).run_id) == (202, run.id)
+    assert (status, RunHandle.from_json(told["paused"]).run_id) == (202, web.dify.runs[0].id)
 
 
-async def test_fastapi_passes_events_on(web: Web) -> None:
-    async with aiohttp.ClientSession() as session, await web.post(session, "/forecast/events") as answer:
-        body = await answer.text()
-    (run,) = web.dify.runs.values()
-    assert [json.loads(data) for data in re.findall("data: (.*)", body)] == run.events
+@pytest.mark.parametrize(
+    ("web", "path", "method"),
+    [
+        ("fastapi_service", "/forecast/events", "POST"),
+        ("django_service", "/forecast/events", "GET"),
+        ("wsgi_service", "/forecast/lines", "GET"),
+    ],
+    indirect=["web"],
+)
+async def test_a_service_passes_events_on(web: Web, path: str, method: str) -> None:
+    status, body = await web.answer(path, method)
+    data = [json.loads(data) for data in re.findall("data: (.*)", body)]
+    assert status == 200
+    assert [event for event in data if event] == web.dify.runs[0].events
 
 
-@pytest.mark.parametrize("path", ["/forecast", "/forecast/events"])
-async def test_fastapi_stops_the_run_of_a_caller_who_goes_away(web: Web, path: str) -> None:
-    web.dify.workflow = SLOW
-    async with aiohttp.ClientSession() as session:
-        asking = asyncio.create_task(web.post(session, path))
-        assert await asyncio.to_thread(web.dify.wait_for, lambda: web.dify.runs_started == 1)
-        asking.cancel()
-        await asyncio.wait([asking])
-        if not asking.cancelled():
-            asking.result().close()
+@pytest.mark.parametrize(
+    ("web", "path", "method"),
+    [
+        ("fastapi_service", "/forecast", "POST"),
+        ("fastapi_service", "/forecast/events", "POST"),
+        ("django_service", "/forecast/events", "GET"),
+        ("wsgi_service", "/forecast/lines", "GET"),
+    ],
+    indirect=["web"],
+)
+async def test_a_service_stops_the_run_of_a_caller_who_goes_away(web: Web, path: str, method: str) -> None:
+    texts = [Node("Talk", text=["a"] * 1000, seconds=60)]  # Without it, WSGI would notice nothing.
+    web.dify.workflow = Workflow(nodes=texts)
+    await web.leave(path, method)
     assert await asyncio.to_thread(web.dify.wait_for, lambda: web.dify.runs_stopped == 1)
+
+
+@served_by("fastapi_service")
+async def test_fastapi_serves_the_page(web: Web) -> None:
+    assert await web.answer("/", "GET") == (200, (EXAMPLES / "event_source.html").read_text())
+
+
+# AWS Lambda
+
+
+class LambdaContext:
+    """What Lambda tells a function of its call."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._seconds * 1000)
+
+
+def test_one_client_serves_many_event_loops(fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings_of(fake_dify).items():
+        monkeypatch.setenv(name, value)
+    function = runpy.run_path(str(EXAMPLES / "lambda_function.py"))
+    fake_dify.workflow = FORECAST
+    for _ in range(30):
+        answer = function["handler"]({"city": "Lisbon"}, LambdaContext(60))
+        assert answer == {"statusCode": 200, "body": '{"forecast": "sun in Lisbon"}'}
+    assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
+    gc.collect()
+    loops = [
+        one for one in gc.get_objects() if isinstance(one, asyncio.AbstractEventLoop) and one.is_closed()
+    ]
+    assert len(loops) < 10, "the client keeps loops that are closed"
+
+    fake_dify.workflow = SLOW
+    assert function["handler"]({"city": "Lisbon"}, LambdaContext(3.3)) == {"statusCode": 504}
+    assert fake_dify.wait_for(lambda: fake_dify.runs[-1].status == "stopped")
 
 
 # Celery
