@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, cast
 
 import attrs
 
+from dify_async._scalars import is_dict
 from dify_async._types import Json
 
 OPT_INDENT_2: Final = 1
@@ -84,9 +85,8 @@ def _pieces(value: Any, default: Callable[[Any], Any] | None, depth: int) -> Ite
                 yield "," if index else ""
                 yield from _pieces(item, default, depth + 1)
             yield "]"
-        case dict():
-            members: dict[Any, Any] = value
-            yield from _members(members, default, depth)
+        case _ if is_dict(value):
+            yield from _members(value, default, depth)
         case datetime() | date() | time():
             yield json.dumps(value.isoformat())
         case uuid.UUID():
