@@ -10,16 +10,20 @@ import typer
 
 from dify_async._version import __version__
 from dify_async.cli.batch import batch
+from dify_async.cli.chat import chat
+from dify_async.cli.complete import complete
 from dify_async.cli.demo import demo
 from dify_async.cli.fake import fake
+from dify_async.cli.form import form
 from dify_async.cli.get import get
 from dify_async.cli.info import info
 from dify_async.cli.logs import logs
 from dify_async.cli.output import say
 from dify_async.cli.parameters import parameters
 from dify_async.cli.probe import probe
-from dify_async.cli.process import EXIT_CODES, REJECTED, exit_code_after
+from dify_async.cli.process import EXIT_CODES, REJECTED, code_of, report
 from dify_async.cli.profile import profile
+from dify_async.cli.resume import resume
 from dify_async.cli.run import run
 from dify_async.cli.stop import stop
 from dify_async.cli.upload import upload
@@ -32,7 +36,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, watch, get, stop, logs, info, parameters, upload, probe, demo, fake):
+for command in (
+    run,
+    chat,
+    complete,
+    batch,
+    watch,
+    get,
+    stop,
+    form,
+    resume,
+    logs,
+    info,
+    parameters,
+    upload,
+    probe,
+    demo,
+    fake,
+):
     app.command()(command)
 app.add_typer(profile)
 
@@ -45,7 +66,8 @@ def main() -> None:
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="dify-async")
     except DifyError as error:
-        sys.exit(exit_code_after(error))
+        report(error)
+        sys.exit(code_of(error))
     except Exception as error:
         # Mistakes in the command line; typer would report them in a box of seven lines.
         message = getattr(error, "format_message", None)
@@ -70,7 +92,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Run Dify workflows from the command line.
+    """Run Dify apps from the command line.
 
     The server, the app and the end user are taken from the options of each command, else from the
     environment (`DIFY_BASE_URL`, `DIFY_API_KEY`, `DIFY_USER`), else from a profile (`dify-async profile

@@ -1,27 +1,30 @@
-"""Follow a run and show it: as a tree or lines, as JSON, or as events."""
+"""Follow a run and show it: as text, as JSON, or as events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from enum import Enum
+from typing import Any, TextIO, TypeVar
 
 import attrs
 import typer
-from rich.console import Console
 
 from dify_async import EventStream
 from dify_async._types import Json
-from dify_async.cli.output import print_json, print_json_line
-from dify_async.cli.run_view import view_on
-from dify_async.errors import RunFailed
-from dify_async.events import WorkflowEvent
-from dify_async.models import WorkflowResult
+from dify_async.cli.forms import Form
+from dify_async.cli.output import print_json, print_json_line, say
+from dify_async.cli.results import AnyResult
+from dify_async.cli.verbose import has_warned
+from dify_async.cli.view import View
+from dify_async.errors import RunFailed, RunPaused
+
+ResultT = TypeVar("ResultT", bound=AnyResult)
 
 
 class Format(Enum):
     """How a run is shown."""
 
-    TREE = "tree"
+    TEXT = "text"
     JSON = "json"
     EVENTS = "events"
 
@@ -30,34 +33,71 @@ def format_of(*, as_json: bool, as_events: bool) -> Format:
     """Return the format that the options ask for."""
     if as_json and as_events:
         raise typer.BadParameter("--json and --events cannot be combined")
-    return Format.JSON if as_json else Format.EVENTS if as_events else Format.TREE
+    return Format.JSON if as_json else Format.EVENTS if as_events else Format.TEXT
 
 
-async def follow(stream: EventStream[WorkflowEvent, WorkflowResult], shown_as: Format) -> None:
-    """Show a stream while it runs, and its result at the end, also that of a failed run."""
+async def follow(stream: EventStream[Any, ResultT], shown_as: Format, view: View) -> ResultT:
+    """Show a stream while it runs, and its result at the end, also that of a failed run.
+
+    Args:
+        stream: The stream, not entered yet.
+        shown_as: How to show it.
+        view: Shows it as text.
+    """
     async with stream as run:
         if shown_as is Format.EVENTS:
             async for event in run:
                 print_json_line(event.raw)
-            await run.result()
-            return
-        conclude: Callable[[WorkflowResult], None] = _print_result
-        if shown_as is Format.TREE:
-            with view_on(Console()) as view:
+            return await run.result()
+        if shown_as is Format.TEXT:
+            with view:
                 async for event in run:
                     view.take(event)
-            conclude = view.conclude
         try:
             result = await run.result()
         except RunFailed as failed:
-            if isinstance(failed.result, WorkflowResult):
-                conclude(failed.result)
+            _conclude(failed.result, shown_as, view)
+            if isinstance(failed, RunPaused) and shown_as is Format.TEXT:
+                show_forms(failed)
             raise
-        conclude(result)
+        _conclude(result, shown_as, view)
+        return result
 
 
-def _print_result(result: WorkflowResult) -> None:
+async def follow_own(stream: EventStream[Any, ResultT], shown_as: Format, view: View, what: str) -> ResultT:
+    """Follow a stream that stops its run if it is interrupted, and report that.
+
+    Args:
+        stream: As for `follow`.
+        shown_as: As for `follow`.
+        view: As for `follow`.
+        what: What the server is asked to stop: "the run" or "the answer".
+    """
+    try:
+        return await follow(stream, shown_as, view)
+    except asyncio.CancelledError:
+        was_stopped = stream.task_id is not None and not has_warned()
+        name = f"{what} {stream.run_id}" if stream.run_id is not None else what
+        say(f"interrupted; the server was asked to stop {name}" if was_stopped else "interrupted")
+        raise
+
+
+def show_forms(paused: RunPaused, file: TextIO | None = None) -> None:
+    """Print the forms that a run waits for; to standard output if there is no `file`."""
+    for reason in paused.paused.forms:
+        print(*Form.of(reason).lines(), sep="\n", file=file, flush=True)
+
+
+def print_result(result: AnyResult) -> None:
+    """Print a result as JSON."""
     fields: dict[str, Json] = attrs.asdict(
         result, filter=lambda attribute, _: attribute.name not in {"_payload", "handle"}
     )
     print_json(fields)
+
+
+def _conclude(result: AnyResult, shown_as: Format, view: View) -> None:
+    if shown_as is Format.JSON:
+        print_result(result)
+    else:
+        view.conclude(result)

@@ -16,7 +16,7 @@ from dify_async.cli.standard_input import STANDARD_INPUT, read_standard_input
 from dify_async.cli.values import file_at, is_url, parse_exact, value_from_text
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError
-from dify_async.models import AppParameters, InputField
+from dify_async.models import InputField
 from dify_async.models._base import as_list
 
 Inputs = Annotated[
@@ -34,7 +34,7 @@ Inputs = Annotated[
 ]
 
 _TEXT_FIELDS: Final = {"text-input", "paragraph", "select"}
-_FILE_FIELDS: Final = {"file", "file-list"}
+FILE_FIELDS: Final = {"file", "file-list"}
 
 
 @attrs.frozen
@@ -67,34 +67,41 @@ def read_inputs(given: Sequence[str]) -> dict[str, Json]:
     return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
 
 
-def fit_to_form(inputs: Mapping[str, Json], parameters: AppParameters) -> dict[str, Json]:
-    """Return the inputs as the fields of the app's form take them; warn of those that it does not have.
+def fit_to_form(
+    inputs: Mapping[str, Json], form: Mapping[str, InputField], *, owner: str = "the app"
+) -> dict[str, Json]:
+    """Return the inputs as the fields of a form take them; warn of those that its owner does not have.
 
     Raises:
         ConfigurationError: A file cannot be read as what its field takes.
     """
-    form = parameters.form
     for name in inputs:
         if name not in form:
             close = get_close_matches(name, form, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            say(f"the app has no input {name!r} and ignores it; inputs: {', '.join(form) or 'none'}{hint}")
+            say(f"{owner} has no input {name!r} and ignores it; inputs: {', '.join(form) or 'none'}{hint}")
     return {name: _fitted(name, value, form.get(name)) for name, value in inputs.items()}
 
 
 async def checked_inputs(
-    given: Sequence[str], client: AppClient, *, other_version: bool = False
+    given: Sequence[str], client: AppClient, *, other_version: bool = False, also: Sequence[str] = ()
 ) -> dict[str, Json]:
     """Return the inputs for options, validated against the app's form.
 
-    The form is that of the current version of the app: for another one, problems are warnings.
+    Args:
+        given: The options.
+        client: The client of the app.
+        other_version: True if another version than the current one is run, to which the form may not apply:
+            problems are warnings.
+        also: Inputs that the app takes even if its form does not list them.
 
     Raises:
         ConfigurationError: An input is not valid; the message says which.
     """
     inputs = read_inputs(given)
     parameters = await client.app.parameters()
-    inputs = fit_to_form(inputs, parameters)
+    others = {name: InputField(kind="paragraph", variable=name) for name in also}
+    inputs = fit_to_form(inputs, {**others, **parameters.form})
     problems = parameters.check(inputs)
     if problems and other_version:
         say(f"{'; '.join(problems)} (in the current version of the app)")
@@ -118,7 +125,7 @@ def _fitted_item(name: str, value: Json, field: InputField | None) -> Json:
 
 
 def _content(name: str, place: str, field: InputField | None) -> Json:
-    takes_file = field.kind in _FILE_FIELDS if field is not None else place != STANDARD_INPUT
+    takes_file = field.kind in FILE_FIELDS if field is not None else place != STANDARD_INPUT
     if not takes_file:
         text = _text(name, place)
         return value_from_text(text, field) if field is not None else text

@@ -23,6 +23,20 @@ WorkflowId = Annotated[
         help="Id of the published version to run, for workflows and chatflows.",
     ),
 ]
+FilePlaces = Annotated[
+    list[str],
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="PATH|URL",
+        default_factory=list,
+        show_default=False,
+        help="A file beside the inputs; repeat it for several. The server downloads URLs.",
+    ),
+]
+Action = Annotated[
+    str | None, typer.Option("--action", show_default=False, help="Id of the form's action to choose.")
+]
 
 
 def with_client(settings: Settings, command: Callable[[AppClient], Awaitable[int | None]]) -> None:

@@ -28,6 +28,14 @@ an invalid input, option, key or id; 3 the server could not be reached, failed, 
 interrupted; 4 the run waits for a person; 130 interrupted by Ctrl-C, 128 + n ended by signal n."""
 
 
+_OTHER_APPS: Final = {
+    "not_workflow_app": "use dify-async chat or complete",
+    "not_chat_app": "use dify-async run or complete",
+    "app_unavailable": "it may be an app of another mode, or it is not published",
+}
+"""Advice by the code of an error."""
+
+
 def code_of(error: DifyError) -> int:
     """Return the exit code for an error."""
     match error:
@@ -70,15 +78,21 @@ def perform(work: Coroutine[Any, Any, int | None]) -> None:
         raise typer.Exit(code)
 
 
-def exit_code_after(error: DifyError) -> int:
-    """Report an error in one line, with advice, and return its exit code."""
+def report(error: DifyError) -> None:
+    """Print an error in one line, with advice."""
     say(_with_advice(error))
-    return code_of(error)
 
 
 def _with_advice(error: DifyError) -> str:
     text = in_terms_of_the_command(str(error))
     handle = getattr(error, "handle", None)
-    if isinstance(error, (errors.TransportError, errors.StreamInterrupted, errors.RunPaused)) and handle:
+    if isinstance(error, errors.RunPaused):
+        run_id = error.handle.run_id
+        if any(form.form_token is not None for form in error.paused.forms):
+            return f"{text} (dify-async resume {run_id} fills in its form)"
+        return f"{text} (dify-async watch {run_id} --continue-on-pause waits for it)"
+    if isinstance(error, (errors.TransportError, errors.StreamInterrupted)) and handle:
         return f"{text} (dify-async watch {handle.run_id} follows the run)"
+    if isinstance(error, errors.ApiError) and error.code in _OTHER_APPS:
+        return f"{text} ({_OTHER_APPS[error.code]}; dify-async info shows the mode of the app)"
     return text

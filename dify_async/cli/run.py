@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
 import attrs
 import typer
+from rich.console import Console
 
-from dify_async.cli.follow import Format, follow, format_of
+from dify_async.cli.follow import Format, follow_own, format_of
 from dify_async.cli.inputs import Inputs, checked_inputs
 from dify_async.cli.options import AsEvents, AsJson, WorkflowId, with_client
 from dify_async.cli.output import print_json_line, printable, say
+from dify_async.cli.run_view import view_on
 from dify_async.cli.settings import Settings, app_command
-from dify_async.cli.verbose import has_warned
 from dify_async.clients.app import AppClient
 
 
@@ -55,10 +55,4 @@ async def _run(
             say(f"follow it: dify-async watch {handle.run_id}; stop it: dify-async stop {handle.task_id}")
         return
     stream = client.workflows.stream(inputs, workflow_id=workflow_id)
-    try:
-        await follow(stream, shown_as)
-    except asyncio.CancelledError:
-        was_stopped = stream.task_id is not None and not has_warned()
-        stopped = f"; the server was asked to stop the run {stream.run_id}"
-        say(f"interrupted{stopped if was_stopped else ''}")
-        raise
+    await follow_own(stream, shown_as, view_on(Console()), "the run")

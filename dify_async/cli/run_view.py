@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import attrs
 from rich.console import Console, Group, RenderableType
@@ -15,7 +14,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dify_async import events
+from dify_async._streaming.texts import text_of
 from dify_async.cli.output import one_line, printable, seconds, shown
+from dify_async.cli.view import View
 from dify_async.events import WorkflowEvent
 from dify_async.models import NodeStatus, WorkflowResult
 
@@ -25,16 +26,6 @@ _SYMBOLS: Final = {
     NodeStatus.EXCEPTION: ("!", "yellow"),
     NodeStatus.STOPPED: ("■", "yellow"),
 }
-
-
-class View(AbstractContextManager["View"], Protocol):
-    """Shows a run."""
-
-    def take(self, event: WorkflowEvent) -> None:
-        """Show the next event."""
-
-    def conclude(self, result: WorkflowResult) -> None:
-        """Show the result."""
 
 
 def view_on(console: Console) -> View:
@@ -73,12 +64,10 @@ class _TreeView:
                 line = self._lines[node.id]
                 line.status = node.status
                 line.note = _note(node)
-            case events.TextChunk(data=chunk):
+            case _:
                 running = [line for line in self._lines.values() if line.status is None]
                 if running:
-                    running[-1].text += printable(str(chunk.text))
-            case _:
-                pass
+                    running[-1].text += printable(text_of(event))
 
     def conclude(self, result: WorkflowResult) -> None:
         self._console.print(_summary(result))
@@ -126,20 +115,25 @@ class _PlainView:
                 self._say(one_line(f"{node.title}: {_attempt(node)}"))
             case events.NodeFinished(data=node):
                 self._say(one_line(f"{node.title} {node.status}, {_note(node)}"))
-            case events.TextChunk(data=chunk):
-                self._console.out(printable(str(chunk.text)), end="", highlight=False)
-                self._in_text = True
             case _:
-                pass
+                self._write(text_of(event))
 
     def conclude(self, result: WorkflowResult) -> None:
         for name, value in _facts(result):
             self._say(f"{name}: {value}")
 
-    def _say(self, line: str) -> None:
+    def _write(self, text: str) -> None:
+        if text:
+            self._console.out(printable(text), end="", highlight=False)
+            self._in_text = True
+
+    def _end_text(self) -> None:
         if self._in_text:
             self._console.out()
             self._in_text = False
+
+    def _say(self, line: str) -> None:
+        self._end_text()
         self._console.out(printable(line), highlight=False)
 
     def __enter__(self) -> Self:
@@ -147,7 +141,8 @@ class _PlainView:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self._end_text()
 
 
 def _note(node: events.NodeFinishedData) -> str:

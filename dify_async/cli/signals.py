@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
@@ -46,6 +46,34 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(_cancelled_by_signal(work))
 
 
+@contextmanager
+def raised_by_signals() -> Generator[None]:
+    """Raise `Interrupted` on a signal, instead of cancelling the command: for calls that block its loop."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        raise Interrupted(number)
+
+    with _handling(interrupt):
+        yield
+
+
+@contextmanager
+def ctrl_c_cancels(task: asyncio.Task[Any]) -> Generator[None]:
+    """Cancel a task on Ctrl-C, instead of the command; a second Ctrl-C raises `KeyboardInterrupt`."""
+    loop = task.get_loop()
+    pressed = False
+
+    def cancel(_number: int, _frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        loop.call_soon_threadsafe(task.cancel)
+
+    with _handling(cancel, [signal.SIGINT]):
+        yield
+
+
 async def _cancelled_by_signal(work: Coroutine[Any, Any, T]) -> T:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -68,8 +96,8 @@ async def _cancelled_by_signal(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def _handling(handler: _Handler) -> Generator[None]:
-    before = {number: signal.signal(number, handler) for number in _active()}
+def _handling(handler: _Handler, numbers: Sequence[int] = _SIGNALS) -> Generator[None]:
+    before = {number: signal.signal(number, handler) for number in _active() if number in numbers}
     try:
         yield
     finally:

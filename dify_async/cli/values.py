@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -55,6 +56,18 @@ def file_at(place: str, field: InputField | None, folder: Path) -> InputFile:
         return InputFile.url(place)
     accepted = field.allowed_file_types if field is not None else []
     return InputFile.url(place, type=(accepted or ["document"])[0])
+
+
+def files_at(places: Sequence[str], folder: Path) -> list[InputFile]:
+    """Return the files at paths and URLs.
+
+    Raises:
+        ConfigurationError: A path or URL is not valid, or there is no such file.
+    """
+    for place in places:
+        if not is_url(place) and not (folder / place).is_file():
+            raise ConfigurationError(f"--file: there is no file {place!r}")
+    return [file_at(place, None, folder) for place in places]
 
 
 def parse_exact(text: str) -> Json:

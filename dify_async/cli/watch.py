@@ -6,10 +6,12 @@ import asyncio
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from dify_async.cli.follow import Format, follow, format_of
 from dify_async.cli.options import AsEvents, AsJson, with_client
 from dify_async.cli.output import say
+from dify_async.cli.run_view import view_on
 from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 
@@ -39,7 +41,8 @@ def watch(
 
 async def _watch(client: AppClient, run_id: str, shown_as: Format, *, continue_on_pause: bool) -> None:
     try:
-        await follow(client.workflows.attach(run_id, continue_on_pause=continue_on_pause), shown_as)
+        stream = client.workflows.attach(run_id, continue_on_pause=continue_on_pause)
+        await follow(stream, shown_as, view_on(Console()))
     except asyncio.CancelledError:
         say(f"interrupted; the run {run_id} was not stopped")
         raise

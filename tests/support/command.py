@@ -15,21 +15,37 @@ from tests.support.processes import running
 
 COMMAND = [sys.executable, "-m", "dify_async"]
 
+CONTROLLED = [
+    sys.executable,
+    "-c",
+    "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, '-m', 'dify_async', *sys.argv[1:]])",
+]
+"""The command as a shell starts it: its terminal sends signals, such as that of Ctrl-C."""
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def on_a_terminal(
-    *arguments: str, typed: str | Sequence[str] = (), at: str | Sequence[str] = (), **environment: str
+    *arguments: str,
+    typed: str | Sequence[str] = (),
+    at: str | Sequence[str] = (),
+    is_controlling: bool = False,
+    **environment: str,
 ) -> tuple[int, str]:
     """Run the command on a pseudo-terminal; return its exit code and what it showed.
 
-    Each text `typed` is entered when the terminal shows the text of `at` in its place, after what was there before.
+    Each text `typed` is entered when the terminal shows the text of `at` in its place, after what was there
+    before. Keys such as Ctrl-C send signals only if the terminal `is_controlling`.
     """
     entries = list(zip(_several(typed), _several(at), strict=True))
     main, other = pty.openpty()
     variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **environment}
     with subprocess.Popen(
-        [*COMMAND, *arguments], stdin=other, stdout=other, stderr=other, env=variables, start_new_session=True
+        [*(CONTROLLED if is_controlling else COMMAND), *arguments],
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        env=variables,
     ) as process:
         os.close(other)
         shown = b""

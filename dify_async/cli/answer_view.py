@@ -1,0 +1,61 @@
+"""Show the answer of a chat or completion app while it arrives."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from dify_async import events
+from dify_async._streaming.texts import text_of
+from dify_async.cli.output import one_line, printable, say
+from dify_async.models import CompletionResult
+
+
+class AnswerView:
+    """Prints the text to standard output, and everything else to standard error."""
+
+    def __init__(self) -> None:
+        self._line = ""  # What was printed since the last line break.
+        self._agent_wrote = False
+
+    def take(self, event: Any) -> None:
+        """Show the next event."""
+        match event:
+            case events.Message() if self._agent_wrote:
+                pass  # It repeats the whole answer (Dify 1.17).
+            case events.AgentThought(tool=str(tool)) if tool and not event.observation:
+                self._end_line()
+                say(f"calls {one_line(tool)} {one_line(event.tool_input)}".rstrip())
+            case events.MessageReplace():
+                self._end_line()
+                say("the server replaces the answer:")
+                self._print(event.answer)
+            case events.NodeFinished(data=node) if node.error:
+                self._end_line()
+                say(f"{node.title} {node.status}: {node.error}")
+            case _:
+                self._agent_wrote |= isinstance(event, events.AgentMessage)
+                self._print(text_of(event))
+
+    def conclude(self, result: CompletionResult) -> None:
+        """Name the files of the answer."""
+        for file in result.files:
+            say(f"file {file.filename or file.id}: {file.url}")
+
+    def _print(self, text: str) -> None:
+        if text:
+            print(printable(text), end="", flush=True)
+            self._line = f"{self._line}{text}".rpartition("\n")[2]
+
+    def _end_line(self) -> None:
+        if self._line:
+            print(flush=True)
+            self._line = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_line()

@@ -1,0 +1,44 @@
+"""The command `complete`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dify_async.cli.answer_view import AnswerView
+from dify_async.cli.follow import Format, follow_own, format_of
+from dify_async.cli.inputs import Inputs, checked_inputs
+from dify_async.cli.options import AsEvents, AsJson, FilePlaces, with_client
+from dify_async.cli.settings import Settings, app_command
+from dify_async.cli.values import files_at
+from dify_async.clients.app import AppClient
+
+
+@app_command
+def complete(
+    settings: Settings,
+    inputs: Inputs,
+    files: FilePlaces,
+    query: Annotated[
+        str | None,
+        typer.Argument(show_default=False, help="The input `query`; - for the text of standard input."),
+    ] = None,
+    as_json: AsJson = False,
+    as_events: AsEvents = False,
+) -> None:
+    """Run a completion app, and show its text while it arrives. Ctrl-C stops it.
+
+    `dify-async complete "A poem about the sea" -i tone=calm`
+    """
+    shown_as = format_of(as_json=as_json, as_events=as_events)
+    given = [*inputs, *([f"query={query}"] if query is not None else [])]
+    with_client(settings, lambda client: _complete(client, given, files, shown_as))
+
+
+async def _complete(client: AppClient, given: Sequence[str], files: Sequence[str], shown_as: Format) -> None:
+    inputs = await checked_inputs(given, client, also=("query",))
+    stream = client.completions.stream(inputs, files=files_at(files, Path()) or None)
+    await follow_own(stream, shown_as, AnswerView(), "the answer")
