@@ -10,12 +10,19 @@ from dify_async._http.api import Api
 from dify_async._streaming.connection import RunConnection, State, not_entered
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream_errors import StreamErrors
-from dify_async._streaming.texts import Texts
+from dify_async._streaming.texts import Parts, Texts
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.results import Accumulator, is_repeated
 from dify_async._wire.run_errors import error_from_result
 from dify_async.events import HumanInputRequired, WorkflowPaused
-from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
+from dify_async.models import (
+    ChatResult,
+    CompletionResult,
+    ReasoningPart,
+    RunHandle,
+    TextPart,
+    WorkflowResult,
+)
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
@@ -125,6 +132,17 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         if self._run.state is State.NEW:
             raise not_entered()
         return Texts(self)
+
+    @property
+    def parts(self) -> AsyncIterator[TextPart | ReasoningPart]:
+        """Iterate over the text without reasoning, and over the reasoning: `TextPart` and `ReasoningPart`.
+
+        Reasoning is what models put into `<think>` tags, and what Dify sends as `reasoning_chunk` events.
+        `text` has the text as it was sent, with the tags.
+        """
+        if self._run.state is State.NEW:
+            raise not_entered()
+        return Parts(self)
 
     async def result(self) -> ResultT_co:
         """Read the rest of the stream, and return the result.

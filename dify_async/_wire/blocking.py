@@ -6,6 +6,7 @@ from datetime import datetime
 
 import attrs
 
+from dify_async._wire.reasoning import split_answer
 from dify_async._wire.results import result_of_run
 from dify_async.events import WorkflowFinishedData
 from dify_async.models import (
@@ -62,21 +63,27 @@ class BlockingMessage(Received):
 
     def completion(self) -> CompletionResult:
         """Return the same result as the stream of the message."""
+        reasoning, clean = split_answer(self.answer, self.metadata.reasoning.values())
         return CompletionResult(
             task_id=self.task_id,
             message_id=self.message_id,
             answer=self.answer,
+            reasoning=reasoning,
+            clean_answer=clean,
             metadata=self.metadata,
             created_at=self.created_at,
         ).received_as(self)
 
     def chat(self, user: str | None) -> ChatResult:
         """Return the result of a chat. The response contains the run behind it only if the run is paused."""
+        reasoning, clean = split_answer(self.answer, self.metadata.reasoning.values())
         return ChatResult(
             task_id=self.task_id,
             message_id=self.message_id,
             conversation_id=self.conversation_id,
             answer=self.answer,
+            reasoning=reasoning,
+            clean_answer=clean,
             metadata=self.metadata,
             created_at=self.created_at,
             run=self._run(user),

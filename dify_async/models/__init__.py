@@ -21,6 +21,7 @@ from dify_async.models.inputs import *
 from dify_async.models.logs import *
 from dify_async.models.messages import *
 from dify_async.models.parameters import *
+from dify_async.models.parts import *
 from dify_async.models.results import *
 from dify_async.models.runs import *
 from dify_async.models.site import *

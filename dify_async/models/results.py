@@ -64,6 +64,9 @@ class WorkflowResult(Received):
     gap: bool = False
     """True if the stream was interrupted and the run was recovered: some text chunks and node events may not
     have been delivered. The outputs are complete."""
+    reasoning: str = ""
+    """Reasoning of the models: from LLM nodes that send it separately (Dify 1.16; not in blocking mode), and
+    from `<think>` tags in the outputs, which stay as they were sent."""
     rejected: bool = False
     """True if the server rejected the inputs before the run started; it keeps no record of such a run."""
     handle: RunHandle | None = attrs.field(default=None, eq=False)
@@ -116,7 +119,14 @@ class CompletionResult(Received):
     task_id: str | None = None
     """The task id, to stop the answer while it is streamed. None if not known."""
     answer: str = ""
-    """The answer."""
+    """The answer, as it was sent."""
+    reasoning: str = ""
+    """Reasoning of the model: from `<think>` tags in the answer, and in chatflows from LLM nodes that send it
+    separately (Dify 1.16)."""
+    clean_answer: str = attrs.field(
+        default=attrs.Factory(lambda self: self.answer, takes_self=True), repr=False
+    )
+    """The answer without reasoning."""
     metadata: MessageMetadata = attrs.Factory(MessageMetadata)
     """Usage, sources and reasoning."""
     files: list[RunFile] = attrs.Factory(list[RunFile])

@@ -8,9 +8,16 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from dify_async._streaming.stream import EventStream as AsyncEventStream
-from dify_async._streaming.texts import text_of
-from dify_async.errors import ConfigurationError
-from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
+from dify_async._streaming.texts import PartSplitter, text_of
+from dify_async.errors import ConfigurationError, DifyError
+from dify_async.models import (
+    ChatResult,
+    CompletionResult,
+    ReasoningPart,
+    RunHandle,
+    TextPart,
+    WorkflowResult,
+)
 from dify_async.sync.bridge import Bridge, current
 
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -94,6 +101,15 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         events: Iterator[Any] = iter(self)
         return filter(None, map(text_of, events))
 
+    @property
+    def parts(self) -> Iterator[TextPart | ReasoningPart]:
+        """Iterate over the text without reasoning, and over the reasoning: `TextPart` and `ReasoningPart`.
+
+        Reasoning is what models put into `<think>` tags, and what Dify sends as `reasoning_chunk` events.
+        `text` has the text as it was sent, with the tags.
+        """
+        return _parts(iter(self))
+
     def result(self) -> ResultT_co:
         """Read the rest of the stream, and return the result.
 
@@ -146,3 +162,14 @@ class EventStream(Generic[EventT_co, ResultT_co]):
                 "client.workflows.attach(run.handle) follows the run from here"
             )
         return self._bridge
+
+
+def _parts(events: Iterator[Any]) -> Iterator[TextPart | ReasoningPart]:
+    splitter = PartSplitter()
+    try:
+        for event in events:
+            yield from splitter.feed(event)
+    except DifyError:
+        yield from splitter.close()
+        raise
+    yield from splitter.close()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
+from dify_async._wire.reasoning import split_answer
 from dify_async._wire.results.progress import LINGER, Progress, text_of
 from dify_async._wire.results.workflow import WorkflowAccumulator
 from dify_async.events import (
@@ -54,7 +55,10 @@ class CompletionAccumulator:
 
     def result(self, handle: RunHandle | None = None) -> CompletionResult:  # noqa: ARG002 - a completion has no run
         """Return the result, or the partial result."""
-        return CompletionResult(**self._parts()).received_as(self._end or self.progress.error)
+        parts = self._parts()
+        reasoning, clean = split_answer(parts["answer"], parts["metadata"].reasoning.values())
+        result = CompletionResult(**parts, reasoning=reasoning, clean_answer=clean)
+        return result.received_as(self._end or self.progress.error)
 
     def _parts(self) -> dict[str, Any]:
         message: Any = self._message
@@ -161,9 +165,13 @@ class ChatAccumulator(CompletionAccumulator):
         run = self._run.result(handle) if self.progress.run_id is not None else None
         if run is not None and self._is_incomplete(parts["answer"]):
             run = attrs.evolve(run, gap=True).received_as(run)
-            parts["answer"] = parts["answer"] if self._was_replaced else self._run.answer
+            parts["answer"] = parts["answer"] if self._was_replaced else self._run.answer or ""
+        separate = parts["metadata"].reasoning.values() or self._run.reasoning
+        reasoning, clean = split_answer(parts["answer"], separate)
         result = ChatResult(
             **parts,
+            reasoning=reasoning,
+            clean_answer=clean,
             conversation_id=(message.conversation_id or "") if message is not None else "",
             agent_thoughts=list(self._steps.values()),
             run=run,

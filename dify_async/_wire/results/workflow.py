@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import attrs
 
 from dify_async._text import printable, shortened
+from dify_async._wire.reasoning import THINK, reasoning_of_run
 from dify_async._wire.results.progress import Progress, is_run_id
 from dify_async.events import (
     ErrorEvent,
@@ -15,6 +16,7 @@ from dify_async.events import (
     HumanInputRequired,
     NodeFinished,
     NodeStarted,
+    ReasoningChunk,
     UnknownEvent,
     WorkflowFinished,
     WorkflowFinishedData,
@@ -35,6 +37,7 @@ class WorkflowAccumulator:
     _price: Decimal | None = attrs.field(default=None, init=False)
     _has_task: bool = attrs.field(default=True, init=False)
     _has_nodes: bool = attrs.field(default=False, init=False)
+    _reasoning: dict[str | None, list[str]] = attrs.field(factory=dict[str | None, list[str]], init=False)
     _last: WorkflowFinished | WorkflowPaused | None = attrs.field(default=None, init=False)
 
     def add(self, event: Event) -> None:
@@ -80,7 +83,14 @@ class WorkflowAccumulator:
             )
         if progress.gap or self._price is not None:
             result = attrs.evolve(result, gap=progress.gap, total_price=self._price)
+        if self._reasoning:
+            result = attrs.evolve(result, reasoning=reasoning_of_run(result.outputs, self.reasoning))
         return result.received_as(last or progress.error)
+
+    @property
+    def reasoning(self) -> list[str]:
+        """The reasoning of each node that sent it separately."""
+        return list(map("".join, self._reasoning.values()))
 
     @property
     def succeeded(self) -> bool:
@@ -130,6 +140,9 @@ class WorkflowAccumulator:
                 self._end(None)
                 return False
         return True
+
+    def _reasoned(self, event: ReasoningChunk) -> None:
+        self._reasoning.setdefault(event.data.node_id, []).append(event.data.reasoning)
 
     def _node_started(self, event: NodeStarted) -> None:
         self._has_nodes = True
@@ -199,6 +212,7 @@ class WorkflowAccumulator:
         WorkflowStarted: _started,
         NodeStarted: _node_started,
         NodeFinished: _node_finished,
+        ReasoningChunk: _reasoned,
         HumanInputRequired: _form_sent,
         WorkflowPaused: _paused,
         WorkflowFinished: _finished,
@@ -215,12 +229,18 @@ def result_of_run(
     paused: Pause | None = None,
 ) -> WorkflowResult:
     """Return the result of a finished run, or of a blocking response."""
+    reasoning = ""
+    for value in data.outputs.values():
+        if value.__class__ is str and THINK in value:
+            reasoning = reasoning_of_run(data.outputs)
+            break
     return WorkflowResult(
         task_id=task_id,
         workflow_run_id=run_id or data.id,
         workflow_id=data.workflow_id,
         status=data.status,
         outputs=data.outputs,
+        reasoning=reasoning,
         error=data.error,
         elapsed_time=data.elapsed_time,
         total_tokens=data.total_tokens,
