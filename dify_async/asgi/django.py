@@ -7,6 +7,7 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -40,7 +41,15 @@ async def event_stream_response(
         render: As for `EventStreamResponse`.
         headers: Headers in addition to those of an event stream.
         start_within: Seconds to wait for the first event.
+
+    Raises:
+        TypeError: the server is not an ASGI server.
     """
+    if isinstance(request, WSGIRequest):
+        raise TypeError(
+            "event_stream_response needs an ASGI server; under WSGI, use a StreamingHttpResponse with a "
+            "stream of dify_async.sync"
+        )
     method = request.method or "GET"
     if is_reconnect(method, request.headers.get("Last-Event-ID"), stream):
         return HttpResponse(status=204)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from dify_async._types import Json
 from dify_async.asgi.connection import Receive, disconnected
@@ -24,6 +24,9 @@ else:
         _Response = object
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_CLIENT_HAS_LEFT: Final = 499
+"""The status by which nginx and others log a client that disconnected before the response."""
 
 _log: Final = logging.getLogger("dify_async")
 
@@ -69,27 +72,40 @@ class EventStreamResponse(_Response):
         self._stream = stream
         self._render = render
         self._start_within = start_within
+        self._has_started = False
         sent = HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
         # Attributes that Starlette's `Response` has, for code that handles one.
         self.status_code = 200
         self.background: Callable[[], Awaitable[None]] | None = None
         self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()]
 
+    def render(self, *_: object) -> NoReturn:
+        """Raise an error: Django calls this."""
+        raise TypeError(
+            "EventStreamResponse is for ASGI frameworks. In an async view of Django, return `await "
+            "event_stream_response(request, stream)` from dify_async.asgi.django"
+        )
+
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Respond to one request."""
         method: str = scope["method"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         last_event_id = headers.get(b"last-event-id", b"").decode("latin-1")
-        if is_reconnect(method, last_event_id, self._stream):
-            self.status_code = 204
-            await self._send_whole(send, b"")
-        else:
-            await self._while_connected(receive, self._forward(send, for_event_source=method == "GET"))
+        try:
+            if is_reconnect(method, last_event_id, self._stream):
+                await self._send_whole(send, 204)
+            else:
+                await self._forward_while_connected(receive, send, for_event_source=method == "GET")
+                if not self._has_started:
+                    # For nobody, but middleware expects a response.
+                    await self._send_whole(send, _CLIENT_HAS_LEFT)
+        except OSError as exc:
+            _log.debug("the client of a stream disconnected: %s", exc)
         if self.background is not None:
             await self.background()
 
-    async def _while_connected(self, receive: Receive, forwarding: Any) -> None:
-        passing = asyncio.create_task(forwarding)
+    async def _forward_while_connected(self, receive: Receive, send: Send, *, for_event_source: bool) -> None:
+        passing = asyncio.create_task(self._forward(send, for_event_source=for_event_source))
         leaving = asyncio.create_task(disconnected(receive))
         try:
             await asyncio.wait([passing, leaving], return_when=asyncio.FIRST_COMPLETED)
@@ -104,28 +120,27 @@ class EventStreamResponse(_Response):
         forwarder = Forwarder(
             self._stream, self._render, start_within=self._start_within, for_event_source=for_event_source
         )
-        try:
-            async with forwarder:
-                if forwarder.rejection is not None:
-                    await self._reject(send, forwarder.rejection, forwarder.body_of(forwarder.rejection))
-                    return
-                await self._start(send)
-                async for data in forwarder:
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except OSError as exc:
-            _log.debug("the client of a stream disconnected: %s", exc)
+        async with forwarder:
+            rejection = forwarder.rejection
+            if rejection is not None:
+                await self._reject(send, rejection, forwarder.body_of(rejection))
+                return
+            await self._start(send, 200)
+            async for data in forwarder:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _reject(self, send: Send, rejection: HttpError, body: bytes) -> None:
-        self.status_code = rejection.status
         own = {name.lower().encode(): value.encode() for name, value in rejection.headers.items()}
         own |= {b"content-type": b"application/json", b"content-length": str(len(body)).encode()}
         self.raw_headers = [header for header in self.raw_headers if header[0] not in own] + list(own.items())
-        await self._send_whole(send, body)
+        await self._send_whole(send, rejection.status, body)
 
-    async def _send_whole(self, send: Send, body: bytes) -> None:
-        await self._start(send)
+    async def _send_whole(self, send: Send, status: int, body: bytes = b"") -> None:
+        await self._start(send, status)
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def _start(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+    async def _start(self, send: Send, status: int) -> None:
+        self._has_started = True
+        self.status_code = status
+        await send({"type": "http.response.start", "status": status, "headers": self.raw_headers})

@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 import fastapi
 import pytest
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from dify_async import AppClient, events
 from dify_async.asgi import EventStreamResponse
@@ -23,7 +25,7 @@ from tests.support.clients import app_client
 from tests.support.faults import GONE
 from tests.support.limits import HANGS_AFTER
 from tests.support.uvicorn_server import serving
-from tests.support.web_apps import FRAMEWORKS, django_app, fastapi_app, starlette_app
+from tests.support.web_apps import FRAMEWORKS, configure_django, django_app, fastapi_app, starlette_app
 
 QUICK = Workflow(nodes=[Node("One", text=["a", "b"])], outputs={"x": "你好"})
 SLOW = Workflow(nodes=[Node("One", text=["a", "b"]), Node("Slow", seconds=60)])
@@ -256,6 +258,55 @@ async def test_a_response_of_django_that_is_not_read_stops_the_run(
     del response
     gc.collect()
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
+
+
+async def test_django_needs_asgi_and_its_own_response(client: AppClient, fake_dify: FakeDify) -> None:
+    from django.test import AsyncClient, Client
+    from django.urls import path
+
+    async def own(request: Any) -> Any:
+        return await event_stream_response(request, client.workflows.stream({}))
+
+    async def other(_: Any) -> Any:
+        return EventStreamResponse(client.workflows.stream({}))
+
+    configure_django([path("own", own), path("other", other)])
+    with pytest.raises(TypeError, match="needs an ASGI server"):
+        await asyncio.to_thread(Client().get, "/own")
+    with pytest.raises(TypeError, match=r"return `await event_stream_response\(request, stream\)`"):
+        await AsyncClient().get("/other")
+    assert fake_dify.runs_started == 0
+    response = await AsyncClient().post("/own")
+    body = b"".join([data async for data in response.streaming_content])
+    assert body.count(b"data: ") == len(fake_dify.runs[0].events)
+
+
+class _Middleware(BaseHTTPMiddleware):
+    async def dispatch(self, request: Any, call_next: Any) -> Any:
+        response = await call_next(request)
+        response.headers["X-Middleware"] = "1"
+        return response
+
+
+async def test_middleware_receives_a_response_also_for_a_caller_who_has_left(
+    browser: Browser, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser.app = starlette_app(browser.client)
+    browser.app.add_middleware(GZipMiddleware)
+    browser.app.add_middleware(_Middleware)
+    async with await browser.ask() as answer:
+        assert (answer.status, answer.headers["X-Middleware"]) == (200, "1")
+        assert "Content-Encoding" not in answer.headers
+        await answer.read()
+    fake_dify.faults.append(Delay(seconds=0.3))
+    fake_dify.workflow = SLOW
+    asking = asyncio.create_task(browser.ask())
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: len(fake_dify.requests) == 2)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
+    await browser.close()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 # EventSource

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import django
@@ -57,15 +56,23 @@ def django_app(client: AppClient, **options: Any) -> Any:
         stream = client.workflows.stream({"city": request.GET["city"]})
         return await event_stream_response(request, stream, **options)
 
-    if not settings.configured:
-        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="x", DEBUG=False, MIDDLEWARE=[])
-        django.setup()
-    settings.ROOT_URLCONF = SimpleNamespaceWithHash(urlpatterns=[path("ask", ask)])
+    configure_django([path("ask", ask)])
     return ASGIHandler()
 
 
-class SimpleNamespaceWithHash(SimpleNamespace):
-    __hash__ = object.__hash__  # type: ignore[assignment]
+class _Urls:
+    """Stands for a module with URL patterns."""
+
+    def __init__(self, urlpatterns: list[Any]) -> None:
+        self.urlpatterns = urlpatterns
+
+
+def configure_django(urlpatterns: list[Any]) -> None:
+    """Let Django serve these views, and no others."""
+    if not settings.configured:
+        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="x", DEBUG=False, MIDDLEWARE=[])
+        django.setup()
+    settings.ROOT_URLCONF = _Urls(urlpatterns)
 
 
 def bare_app(client: AppClient, **options: Any) -> Any:
