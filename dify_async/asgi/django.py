@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from dify_async._types import Json
-from dify_async.asgi.forwarding import HEADERS, START_WITHIN, AnyStream, Forwarder, is_reconnect
+from dify_async.asgi.forwarding import HEADERS, START_WITHIN, AnyStream, Forwarder, status_without_run
 from dify_async.asgi.rendering import Renderer, event_json
 from dify_async.events import Event
 
@@ -51,8 +51,10 @@ async def event_stream_response(
             "stream of dify_async.sync"
         )
     method = request.method or "GET"
-    if is_reconnect(method, request.headers.get("Last-Event-ID"), stream):
-        return HttpResponse(status=204)
+    sent = {name.title(): value for name, value in {**HEADERS, **(headers or {})}.items()}
+    status = status_without_run(method, request.headers.get("Last-Event-ID"), stream)
+    if status is not None:
+        return HttpResponse(status=status, headers=sent)
     forwarder = Forwarder(stream, render, start_within=start_within, for_event_source=method == "GET")
     await forwarder.__aenter__()
     rejection = forwarder.rejection
@@ -63,7 +65,6 @@ async def event_stream_response(
             content_type="application/json",
             headers=rejection.headers,
         )
-    sent = {name.title(): value for name, value in {**HEADERS, **(headers or {})}.items()}
     return StreamingHttpResponse(_Body(forwarder), headers=sent)
 
 

@@ -40,9 +40,14 @@ _TELLING: Final = (WorkflowFinished, WorkflowPaused, ErrorEvent)
 _log: Final = logging.getLogger("dify_async")
 
 
-def is_reconnect(method: str, last_event_id: str | None, stream: AnyStream) -> bool:
-    """Return True if an `EventSource` has reconnected, and the stream would start another run."""
-    return method == "GET" and bool(last_event_id) and stream.starts_run
+def status_without_run(method: str, last_event_id: str | None, stream: AnyStream) -> int | None:
+    """Return the status for a request that must not start a run; None for others.
+
+    Frameworks answer HEAD by the endpoint for GET. An `EventSource` that has reconnected gives up at 204.
+    """
+    if method == "HEAD":
+        return 200
+    return 204 if method == "GET" and last_event_id and stream.starts_run else None
 
 
 class Forwarder:

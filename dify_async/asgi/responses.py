@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from dify_async._types import Json
 from dify_async.asgi.connection import Receive, disconnected
-from dify_async.asgi.forwarding import HEADERS, START_WITHIN, AnyStream, Forwarder, is_reconnect
+from dify_async.asgi.forwarding import HEADERS, START_WITHIN, AnyStream, Forwarder, status_without_run
 from dify_async.asgi.http_errors import HttpError
 from dify_async.asgi.rendering import Renderer, event_json
 from dify_async.events import Event
@@ -92,8 +92,9 @@ class EventStreamResponse(_Response):
         headers: dict[bytes, bytes] = dict(scope["headers"])
         last_event_id = headers.get(b"last-event-id", b"").decode("latin-1")
         try:
-            if is_reconnect(method, last_event_id, self._stream):
-                await self._send_whole(send, 204)
+            status = status_without_run(method, last_event_id, self._stream)
+            if status is not None:
+                await self._send_whole(send, status)
             else:
                 await self._forward_while_connected(receive, send, for_event_source=method == "GET")
                 if not self._has_started:

@@ -334,6 +334,14 @@ async def test_a_browser_that_reconnects_starts_no_other_run(
     assert fake_dify.requests == []
 
 
+@pytest.mark.parametrize("make", TWO)
+async def test_a_head_request_starts_no_run(browser: Browser, fake_dify: FakeDify, make: Any) -> None:
+    browser.app = make(browser.client)
+    async with await browser.ask("HEAD") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/event-stream")
+    assert fake_dify.requests == []
+
+
 async def test_a_browser_that_reconnects_can_follow_its_run(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One", text="a"), Node("Slow", seconds=0.5)])
     async with app_client(fake_dify, on_abandon="detach") as client:
