@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 from dify_async._http.api import Api
-from dify_async._streaming.connection import RunConnection, State, not_entered
+from dify_async._streaming.connection import RunConnection
+from dify_async._streaming.run_events import RunEvents
 from dify_async._streaming.run_spec import RunSpec
+from dify_async._streaming.state import State, not_entered
 from dify_async._streaming.stream_errors import StreamErrors
 from dify_async._streaming.texts import Parts, Texts
 from dify_async._wire.decoding.hooks import decode_event
@@ -68,7 +70,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._progress = accumulator.progress
         self._accumulator = accumulator
         self._is_paused = False  # Whether the run waits for a person.
-        self._run = RunConnection(
+        self._events = RunEvents(
             api,
             spec,
             accumulator,
@@ -76,6 +78,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._errors,
             stops_run=api.defaults.on_abandon == "stop" and spec.is_ours and spec.stop is not None,
         )
+        self._connection = RunConnection(self._events)
 
     # What is known of the run
 
@@ -97,7 +100,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def attempts(self) -> int:
         """Number of times the request was sent, including attempts that were rejected."""
-        return self._run.spec.request.attempts
+        return self._events.spec.request.attempts
 
     @property
     def handle(self) -> RunHandle | None:
@@ -111,25 +114,25 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def detach(self) -> None:
         """Keep the run going when the stream is left early."""
-        self._run.stops_run = False
+        self._events.stops_run = False
 
     # Reading
 
     def __aiter__(self) -> AsyncIterator[EventT_co]:
-        if self._run.state is State.NEW:
+        if self._events.state is State.NEW:
             raise not_entered()
         return self
 
     async def __anext__(self) -> EventT_co:
         while (event := self.take()) is None:
-            if not await self._run.fill():
+            if not await self._events.fill():
                 raise StopAsyncIteration
         return event
 
     @property
     def text(self) -> AsyncIterator[str]:
         """Iterate over the text only, piece by piece, as it was sent. `result()` has the final text."""
-        if self._run.state is State.NEW:
+        if self._events.state is State.NEW:
             raise not_entered()
         return Texts(self)
 
@@ -153,7 +156,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             StreamInterrupted: the stream ended before the run did.
             TransportError: a timeout expired, or the connection broke before anything arrived.
         """
-        while self.take() is not None or await self._run.fill():
+        while self.take() is not None or await self._events.fill():
             pass
         return self.final_result()
 
@@ -163,7 +166,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         Together with `fill` this is the stream for those who read it in their own way. Events are decoded
         here and not when they arrive: events that pile up cost more than their bytes do.
         """
-        run = self._run
+        run = self._events
         pending = run.pending
         while pending:
             item = pending.popleft()
@@ -194,7 +197,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             DifyError: the stream ended with an error; everything that arrived before it has been taken.
             TypeError: another task reads the stream, or it was opened in another event loop.
         """
-        return await self._run.fill()
+        return await self._events.fill()
 
     def final_result(self) -> ResultT_co:
         """Return the result of a stream that was read to its end. Raises as `result` does."""
@@ -211,7 +214,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             handle=handle,
             node_id=progress.failed_node,
             operation=self._operation.name,
-            server_version=self._run.api.transport.server_version,
+            server_version=self._events.api.transport.server_version,
         )
         if error is not None:
             raise error
@@ -220,20 +223,20 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     # Entering and leaving
 
     async def __aenter__(self) -> Self:
-        await self._run.open()
+        await self._connection.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._run.close()
+        await self._connection.close()
 
     async def aclose(self) -> None:
         """Leave the stream: what leaving the `async with` block does. Idempotent.
 
         May be called by another task: a reader that waits ends at once.
         """
-        await self._run.close()
+        await self._connection.close()
 
     def __await__(self) -> Generator[None, None, NoReturn]:
         raise TypeError(

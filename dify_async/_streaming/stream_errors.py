@@ -53,7 +53,7 @@ class StreamErrors(Generic[ResultT_co]):
 
     def redacted(self, text: str) -> str:
         """Return a text of the server with the secrets of the request masked."""
-        return self._api.redactor(self._spec.request.secrets).text(text)
+        return self._api.errors.redactor(self._spec.request.secrets).text(text)
 
     def closed(self, problem: str) -> ConfigurationError:
         """Return the error of a stream that was closed too early for what was asked of it."""
@@ -124,4 +124,4 @@ class StreamErrors(Generic[ResultT_co]):
         return error
 
     def _context(self) -> dict[str, Any]:
-        return self._api.context(self._spec.request.operation)
+        return self._api.errors.context(self._spec.request.operation)

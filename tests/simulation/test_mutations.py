@@ -54,8 +54,9 @@ def closing_is_taken_for_a_broken_connection(patch: Patch) -> None:
     original = RunConnection.close
 
     async def close(self: Any) -> None:
-        if self._is_reading and self._reader is not None:
-            self._reader._response.close()
+        events = self._events
+        if events._is_reading and events.reader is not None:
+            events.reader._response.close()
         else:
             await original(self)
 
@@ -81,14 +82,14 @@ def a_timeout_expires_while_nobody_reads(patch: Patch) -> None:
 
 def leaving_calls_on_ping(patch: Patch) -> None:
     async def aclose(self: Any, *_: object) -> None:
-        run = self._run
-        arrived = list(run.pending)
-        if run._reader is not None:
-            arrived += run._reader.take_buffered()
+        events = self._events
+        arrived = list(events.pending)
+        if events.reader is not None:
+            arrived += events.reader.take_buffered()
         for item in arrived:
             if item == PING and self.on_ping is not None:
                 self.on_ping()
-        await run.close()
+        await self._connection.close()
 
     patch.setattr(EventStream, "aclose", aclose)
     patch.setattr(EventStream, "__aexit__", aclose)
