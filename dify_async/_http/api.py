@@ -15,33 +15,24 @@ from typing import Any, Final, Literal, TypeVar
 import attrs
 
 from dify_async._http.auth import Auth, AuthHeaders, NoAuth
+from dify_async._http.call_errors import CallErrors
 from dify_async._http.call_options import checked_options, header_secrets, missing_user
 from dify_async._http.download import save_body
 from dify_async._http.headers import checked_headers
 from dify_async._http.loop_state import LoopState
 from dify_async._http.observer import Observer
-from dify_async._http.odd_responses import described, quoted_words
 from dify_async._http.paths import fill_path, query_text
-from dify_async._http.redaction import Redactor
 from dify_async._http.request import Request, Response
 from dify_async._http.response import IncomingResponse
 from dify_async._http.retry import decide
 from dify_async._http.transport import USER_AGENT, Transport
 from dify_async._http.uploads import Form
 from dify_async._types import Json
-from dify_async._wire.api_errors import error_from_response
 from dify_async._wire.body import encode_body
 from dify_async._wire.decoding.codegen import StructureError
 from dify_async._wire.decoding.hooks import decode_model
 from dify_async._wire.operation import Operation
-from dify_async.errors import (
-    ApiError,
-    ConfigurationError,
-    DecodeError,
-    DifyError,
-    TotalTimeout,
-    Unauthorized,
-)
+from dify_async.errors import ConfigurationError, DifyError, Unauthorized
 from dify_async.files import InputFile
 from dify_async.models import UploadedFile
 from dify_async.models._base import sendable
@@ -80,6 +71,11 @@ class Api:
     auth: Auth
     defaults: CallDefaults
     observer: Observer | None = None
+
+    @property
+    def errors(self) -> CallErrors:
+        """Makes the errors of calls."""
+        return CallErrors(self.transport, self.auth, self.defaults.headers)
 
     # Views
 
@@ -147,7 +143,7 @@ class Api:
         try:
             return decode_model(kind, response.body)  # type: ignore[no-any-return]
         except (StructureError, ValueError) as exc:
-            error = self._decode_error(exc, response, request)
+            error = self.errors.of_body(exc, response, request)
         raise error  # Here, because the exception above quotes the body, which may contain a secret.
 
     def build(
@@ -244,7 +240,7 @@ class Api:
             read_timeout = None if request.operation.starts_run else request.timeouts.read
             response = await self.transport.send(request, headers.values, read_timeout=read_timeout)
             if not 200 <= response.status < 300:
-                error = await self.error_from(response, request)
+                error = await self.errors.of_response(response, request)
                 if error.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
                     # A previous attempt has deleted it, only its response was lost.
                     return Response(204, response.headers, b"")
@@ -262,7 +258,7 @@ class Api:
                     await self.upload_files(request)
                 return await self.with_retries(request, send)
         except TimeoutError:
-            raise self.total_timeout(request) from None
+            raise self.errors.of_total(request) from None
 
     async def open(
         self, request: Request, headers: AuthHeaders, *, read_timeout: float | None = None
@@ -284,13 +280,13 @@ class Api:
             request, headers.values, read_timeout=read_timeout or request.timeouts.idle, is_stream=True
         )
         if not 200 <= response.status < 300:
-            raise await self.error_from(response, request)
+            raise await self.errors.of_response(response, request)
         if response.may_stream:
             return response
         limit = self.transport.settings.max_event_bytes
         # No variable for the body: tracebacks that show local variables would show a secret in it.
         received = Response(response.status, response.headers, await response.read(limit))
-        raise self._decode_error(None, received, request)
+        raise self.errors.of_body(None, received, request)
 
     async def with_retries(self, request: Request, send: Callable[[AuthHeaders], Awaitable[T]]) -> T:
         """Call `send` with credentials until it succeeds, or must not be repeated: the only retry loop.
@@ -378,53 +374,6 @@ class Api:
     def slot(self) -> AbstractAsyncContextManager[LoopState]:
         """Hold one of the concurrency slots for runs, and the client's `limiter`."""
         return self.transport.slot(self.auth.key)
-
-    # Errors
-
-    def context(self, operation: Operation[Any]) -> dict[str, str | None]:
-        """Return what errors say of a call: its operation, and the server's version."""
-        return {"operation": operation.name, "server_version": self.transport.server_version}
-
-    def redactor(self, secrets: tuple[str, ...]) -> Redactor:
-        """Return what masks the secrets of a call and of its client."""
-        headers = self.defaults.headers.values()
-        return Redactor([*self.auth.secrets, *headers, *self.transport.secrets, *secrets])
-
-    async def error_from(self, response: IncomingResponse, request: Request) -> ApiError:
-        """Return the error that a response means, and close its connection."""
-        redactor = self.redactor(request.secrets)
-        body = redactor.data(await response.read(self.transport.settings.max_event_bytes))
-        response.close()  # The rest of an upload that was rejected is not worth sending.
-        return error_from_response(
-            request.operation,
-            response.status,
-            redactor.headers(response.headers),
-            body,
-            server_version=self.transport.server_version,
-        )
-
-    def total_timeout(self, request: Request) -> TotalTimeout:
-        """Return the error of `Timeouts.total`."""
-        return TotalTimeout(
-            f"not complete after {request.timeouts.total:g} s (Timeouts.total)",
-            operation=request.operation.name,
-            server_version=self.transport.server_version,
-            may_have_started=request.operation.starts_run and request.attempts > 0,
-        )
-
-    def _decode_error(self, error: Exception | None, response: Response, request: Request) -> DecodeError:
-        """Return the error of a 2xx response that is not what was expected."""
-        redactor = self.redactor(request.secrets)
-        if isinstance(error, StructureError):
-            text = f"the response does not have the expected shape: {error}"
-        else:
-            expected = "JSON" if error is not None else "an event stream"
-            text = quoted_words(f"expected {expected}, got {described(response)}", response.body)
-        return DecodeError(
-            redactor.text(text),
-            raw=redactor.data(response.body),
-            **self.context(request.operation),
-        )
 
 
 def _not_json(exc: TypeError, operation: Operation[Any]) -> ConfigurationError:

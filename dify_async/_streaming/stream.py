@@ -85,7 +85,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     @property
     def starts_run(self) -> bool:
         """True if entering the stream starts a run, False if it follows one, as a stream of `attach` does."""
-        return self._run.spec.is_ours
+        return self._events.spec.is_ours
 
     @property
     def run_id(self) -> str | None:

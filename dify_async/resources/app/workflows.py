@@ -99,9 +99,9 @@ class Workflows(FollowedRuns):
         result = answer.result(self._api.user_of(options))
         error = error_from_result(
             result,
-            redact=self._api.redactor(header_secrets(options)).text,
+            redact=self._api.errors.redactor(header_secrets(options)).text,
             handle=result.handle,
-            **self._api.context(operation),
+            **self._api.errors.context(operation),
         )
         if error is not None:
             raise error
