@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dify_async.clients.web import WebAppClient
     from dify_async.files import InputFile
     from dify_async.models import RunHandle
+    from dify_async.resources.knowledge.folder_report import SyncAction, SyncChange, SyncReport
     from dify_async.settings import Retry, Timeouts
 
 __all__ = [
@@ -43,6 +44,9 @@ __all__ = [
     "Retry",
     "RunHandle",
     "Success",
+    "SyncAction",
+    "SyncChange",
+    "SyncReport",
     "Timeouts",
     "WebAppClient",
     "__version__",
@@ -66,6 +70,9 @@ _MODULES = {
     "Retry": "settings",
     "RunHandle": "models",
     "Success": "batch",
+    "SyncAction": "resources.knowledge.folder_report",
+    "SyncChange": "resources.knowledge.folder_report",
+    "SyncReport": "resources.knowledge.folder_report",
     "Timeouts": "settings",
     "WebAppClient": "clients.web",
     "probe": "_probe",

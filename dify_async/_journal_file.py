@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -160,6 +161,19 @@ class JournalFile:
             raise ConfigurationError(
                 f"the journal {str(self.path)!r} cannot be locked: {exc.strerror}"
             ) from exc
+
+
+async def open_in_thread(journal: JournalFile, take: Taker) -> None:
+    """Open a journal without blocking the event loop."""
+    opening = asyncio.create_task(asyncio.to_thread(journal.open, take))
+    try:
+        await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread continues, and would keep the file locked.
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            journal.close()
+        raise
 
 
 _open_files: Final[weakref.WeakSet[JournalFile]] = weakref.WeakSet()

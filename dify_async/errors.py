@@ -40,6 +40,7 @@ DifyError
 │   ├── RunRejected                        rejected before it started, mostly because of an input
 │   ├── RunStopped                         the run was stopped
 │   └── RunPaused                          the run waits for a person
+├── IndexingFailed                         documents failed, are empty or are stuck
 ├── StreamInterrupted                      the stream ended without a terminal event
 ├── TooLarge                               an event or a response body is larger than the limit
 └── DecodeError                            a 2xx response that cannot be decoded
@@ -56,7 +57,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from dify_async._base_errors import DecodeError, DifyError
 
 if TYPE_CHECKING:
-    from dify_async.models import ChatResult, CompletionResult, Pause, RunHandle, WorkflowResult
+    from dify_async.models import (
+        ChatResult,
+        CompletionResult,
+        IndexingReport,
+        Pause,
+        RunHandle,
+        WorkflowResult,
+    )
 
     AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
@@ -79,6 +87,7 @@ __all__ = [
     "FormClosed",
     "GatewayError",
     "IdleTimeout",
+    "IndexingFailed",
     "InvalidFormData",
     "InvalidParam",
     "KnowledgeRateLimited",
@@ -382,6 +391,15 @@ class RunPaused(RunFailed):
         paused: Pause | None = getattr(self.result, "paused", None)
         assert paused is not None, "a paused run has a pause"
         return paused
+
+
+class IndexingFailed(DifyError):
+    """Some documents cannot be searched: they failed, no text was found in them, or they are stuck."""
+
+    def __init__(self, text: str, *, report: IndexingReport) -> None:
+        super().__init__(text)
+        self.report = report
+        """All documents, and what came of them."""
 
 
 class StreamInterrupted(DifyError):

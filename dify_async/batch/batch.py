@@ -224,7 +224,7 @@ class Batch(Generic[RowT, ResultT_co]):
             await self._executor.open()
             opened.push_async_callback(self._executor.close)
             if self._journal is not None:
-                await _open_in_thread(self._journal)
+                await self._journal.open()
                 opened.callback(self._journal.close)
             self._opened = opened.pop_all()
         self._feeder = self._start(self._feed())
@@ -246,15 +246,3 @@ class Batch(Generic[RowT, ResultT_co]):
             await self._rows.aclose()
         finally:
             await self._opened.aclose()
-
-
-async def _open_in_thread(journal: Journal) -> None:
-    opening = asyncio.create_task(asyncio.to_thread(journal.open))
-    try:
-        await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        # The thread continues, and would keep the file locked.
-        await asyncio.wait([opening])
-        if opening.exception() is None:
-            journal.close()
-        raise

@@ -16,8 +16,8 @@ from dify_async.errors import DifyError
 from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
 from dify_async.models._base import Model
 
-ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
-ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
+ResultT_co = TypeVar("ResultT_co", bound=Model, covariant=True)
+ResultT = TypeVar("ResultT", bound=Model)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

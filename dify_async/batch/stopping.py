@@ -56,6 +56,8 @@ class StopRule:
 def _is_hopeless(error: DifyError | None) -> bool:
     if isinstance(error, errors.KnowledgeRateLimited):
         return False  # Only for a minute.
+    if isinstance(error, errors.Forbidden) and error.code == "archived_document_immutable":
+        return False  # That document only.
     if isinstance(error, errors.ConfigurationError):
         return error.about_client
     return isinstance(error, _HOPELESS) and not _concerns_one_run(error.operation)

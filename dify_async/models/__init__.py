@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dify_async.models.auth import *
     from dify_async.models.datasets import *
     from dify_async.models.documents import *
+    from dify_async.models.indexing import *
     from dify_async.models.metadata import *
     from dify_async.models.pipeline import *
     from dify_async.models.providers import *
@@ -49,6 +50,7 @@ else:
         "retrieval",
         "datasets",
         "documents",
+        "indexing",
         "pipeline",
         "providers",
     )

@@ -17,7 +17,15 @@ from dify_async.resources.knowledge import (
     tags,
 )
 from dify_async.sync._base import Client, client_view
-from dify_async.sync.wrap import Blocking, blocking, blocking_pager, resource, with_arguments_of
+from dify_async.sync.wrap import (
+    Blocking,
+    blocking,
+    blocking_pager,
+    blocking_sync,
+    blocking_uploads,
+    resource,
+    with_arguments_of,
+)
 
 
 class Datasets(Blocking):
@@ -46,6 +54,9 @@ class Documents(Blocking):
     delete = blocking(documents.Documents.delete)
     update_status = blocking(documents.Documents.update_status)
     indexing_status = blocking(documents.Documents.indexing_status)
+    wait_indexed = blocking(documents.Documents.wait_indexed)
+    upload_many = blocking_uploads(documents.Documents.upload_many)
+    sync_folder = blocking_sync(documents.Documents.sync_folder)
     download = blocking(documents.Documents.download)
     download_address = blocking(documents.Documents.download_address)
     download_zip = blocking(documents.Documents.download_zip)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from dify_async._http.pager import Pager as AsyncPager
 from dify_async._streaming.stream import EventStream as AsyncEventStream
 from dify_async.batch import Batch as AsyncBatch
+from dify_async.batch import ResultT as RowResultT
 from dify_async.batch import Rows, RowT
 from dify_async.sync.batch import Batch, unblocking
 from dify_async.sync.bridge import current
@@ -19,6 +20,7 @@ from dify_async.sync.stream import EventStream, ResultT_co
 P = ParamSpec("P")
 T = TypeVar("T")
 EventT = TypeVar("EventT")
+ContentsT = TypeVar("ContentsT")
 
 
 class Blocking:
@@ -112,15 +114,43 @@ def blocking_view(
 
 
 def blocking_batch(
-    method: Callable[Concatenate[Any, Rows[RowT], P], AsyncBatch[RowT, ResultT_co]],
-) -> Callable[Concatenate[Any, Rows[RowT], P], Batch[RowT, ResultT_co]]:
+    method: Callable[Concatenate[Any, Rows[RowT], P], AsyncBatch[RowT, RowResultT]],
+) -> Callable[Concatenate[Any, Rows[RowT], P], Batch[RowT, RowResultT]]:
     """Return a method that returns a blocking batch."""
 
     @functools.wraps(method)
-    def batch(self: Any, /, rows: Rows[RowT], *args: P.args, **kwargs: P.kwargs) -> Batch[RowT, ResultT_co]:
+    def batch(self: Any, /, rows: Rows[RowT], *args: P.args, **kwargs: P.kwargs) -> Batch[RowT, RowResultT]:
         return Batch(method(self._wrapped, unblocking(rows), *args, **kwargs))
 
     return batch  # type: ignore[return-value] # `rows` may also be passed by name.
+
+
+def blocking_uploads(
+    method: Callable[Concatenate[Any, str, Rows[RowT], P], AsyncBatch[RowT, RowResultT]],
+) -> Callable[Concatenate[Any, str, Rows[RowT], P], Batch[RowT, RowResultT]]:
+    """Return a method that returns a blocking batch of files for a knowledge base."""
+
+    @functools.wraps(method)
+    def batch(
+        self: Any, /, dataset_id: str, files: Rows[RowT], *args: P.args, **kwargs: P.kwargs
+    ) -> Batch[RowT, RowResultT]:
+        return Batch(method(self._wrapped, dataset_id, unblocking(files), *args, **kwargs))
+
+    return batch  # type: ignore[return-value] # They may also be passed by name.
+
+
+def blocking_sync(
+    method: Callable[Concatenate[Any, str, ContentsT, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Any, str, ContentsT, P], T]:
+    """Return a method that waits for contents with names to be kept in a knowledge base."""
+
+    @functools.wraps(method)
+    def wait(self: Any, /, dataset_id: str, contents: ContentsT, *args: P.args, **kwargs: P.kwargs) -> T:
+        given: Any = contents
+        read: Any = given if isinstance(contents, Mapping) else unblocking(given)
+        return current().run(method(self._wrapped, dataset_id, read, *args, **kwargs))
+
+    return wait  # type: ignore[return-value] # They may also be passed by name.
 
 
 def blocking_pager(

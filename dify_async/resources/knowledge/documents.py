@@ -15,13 +15,14 @@ from dify_async.knowledge_options import FileOptions, TextOptions, UpdateTextOpt
 from dify_async.models import Document, DocumentAndBatch, IndexingStatus, Page
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
-from dify_async.resources._base import Resource, next_number, pages, sendable_list
+from dify_async.resources._base import next_number, pages, sendable_list
 from dify_async.resources.downloads import fetch, fetch_link
+from dify_async.resources.knowledge.document_jobs import DocumentJobs
 from dify_async.resources.uploads import upload_of
 
 
 @attrs.frozen
-class Documents(Resource):
+class Documents(DocumentJobs):
     """The documents of knowledge bases.
 
     A document can be found once it is indexed, which happens in the background.
