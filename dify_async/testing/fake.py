@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from dify_async import sync
 from dify_async.clients.app import AppClient
+from dify_async.clients.knowledge import KnowledgeClient
 from dify_async.clients.web import WebAppClient
 from dify_async.testing.faults import Fault, FaultQueue
 from dify_async.testing.recordings import Recorded, Replay
@@ -277,6 +278,14 @@ class FakeDify:
     def sync_web_client(self, user: str | None = None) -> sync.WebAppClient:
         """Return a blocking client of the web app."""
         return sync.WebAppClient(self.app_code, user=user, base_url=self.web_url)
+
+    def knowledge_client(self) -> KnowledgeClient:
+        """Return an async client of the knowledge bases."""
+        return KnowledgeClient(self.knowledge.api_key, base_url=self.base_url)
+
+    def sync_knowledge_client(self) -> sync.KnowledgeClient:
+        """Return a blocking client of the knowledge bases."""
+        return sync.KnowledgeClient(self.knowledge.api_key, base_url=self.base_url)
 
     # The server
 

@@ -81,7 +81,7 @@ class Drop(Fault):
     """The connection is closed without a response, after the request was read."""
 
     after_start: bool = False
-    """Whether the run has started by then."""
+    """Whether the run has started, or the document is stored, by then."""
 
 
 @attrs.frozen(kw_only=True, repr=False)

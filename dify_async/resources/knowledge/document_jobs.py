@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Unpack
 
 import attrs
@@ -24,7 +25,7 @@ from dify_async.resources.knowledge.folder_journal import FolderJournal
 from dify_async.resources.knowledge.folder_report import SyncChange, SyncReport
 from dify_async.resources.knowledge.folders import FolderSync, journal_path
 from dify_async.resources.knowledge.indexing import IndexingPoller, delays, summary
-from dify_async.resources.knowledge.pacing import Pacing
+from dify_async.resources.knowledge.pacing import ChangeCounter, Pacing
 from dify_async.resources.uploads import upload_of
 
 
@@ -64,14 +65,13 @@ class DocumentJobs(Resource):
             )
         wanted = [batches] if isinstance(batches, str) else [*dict.fromkeys(batches)]
         poller = IndexingPoller(self._api, dataset_id, wanted, options)
-        loop = asyncio.get_running_loop()
-        progress_at, waits = loop.time(), delays()
+        progress_at, waits = monotonic(), delays()
         while True:
             if await poller.poll():
-                progress_at, waits = loop.time(), delays()
+                progress_at, waits = monotonic(), delays()
                 if progress is not None:
                     progress(poller.report(is_over=not poller.waiting))
-            remaining = progress_at + stuck_after - loop.time()
+            remaining = progress_at + stuck_after - monotonic()
             if not poller.waiting or remaining <= 0:
                 break
             await asyncio.sleep(min(next(waits), remaining))
@@ -111,7 +111,7 @@ class DocumentJobs(Resource):
         checked_options(options, operation, takes_user=False)
 
         async def upload(file: FileSource | InputFile, _: str, attempts: AttemptCounter) -> DocumentAndBatch:
-            observed, source = api.observed_by(attempts), upload_of(file, None, None)
+            observed, source = api.observed_by(ChangeCounter(attempts)), upload_of(file, None, None)
             return await pacing.send(lambda: observed.call(operation, options, ids=ids, file=source))
 
         return Batch(files, upload, concurrency=concurrency, ordered=False, adaptive=False)

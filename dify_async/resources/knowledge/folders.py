@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, cast
 
 import attrs
@@ -27,7 +28,7 @@ from dify_async.resources.knowledge.contents import Digest, Source
 from dify_async.resources.knowledge.folder_journal import FolderJournal, Stored
 from dify_async.resources.knowledge.folder_report import SyncAction, SyncChange
 from dify_async.resources.knowledge.indexing import ENDED, delays
-from dify_async.resources.knowledge.pacing import Pacing
+from dify_async.resources.knowledge.pacing import ChangeCounter, Pacing
 
 _INDEXED_AFTER: Final = 600.0
 """Seconds to wait at most for the end of the indexing of a document that is to be replaced."""
@@ -101,7 +102,7 @@ class FolderSync:
 
     async def take(self, step: Source | Removed, _: str, attempts: AttemptCounter) -> SyncChange:
         """Do what a file needs."""
-        api = self.api.observed_by(attempts)
+        api = self.api.observed_by(ChangeCounter(attempts))
         if isinstance(step, Removed):
             return await self._remove(api, step)
         name = step.document_name
@@ -187,11 +188,10 @@ class FolderSync:
 
     async def _indexed(self, api: Api, document_id: str) -> Document:
         """Wait for the end of the indexing of a document: until then the server does not update it."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _INDEXED_AFTER
+        until = monotonic() + _INDEXED_AFTER
         for delay in delays():
             document = await self._get(api, document_id)
-            if document.indexing_status in ENDED or loop.time() >= until:
+            if document.indexing_status in ENDED or monotonic() >= until:
                 return document
             await asyncio.sleep(delay)
         raise AssertionError  # `delays` has no end.

@@ -16,6 +16,7 @@ from aiohttp import web
 from dify_async._types import Json
 from dify_async.models.files import extension_of
 from dify_async.testing.api_errors import UNREADABLE, ErrorResponse, invalid, invalid_param, not_found
+from dify_async.testing.faults import Drop
 from dify_async.testing.routes.call import Call, Routes, SentFile
 from dify_async.testing.routes.files import size_limit
 from dify_async.testing.routes.knowledge.checks import (
@@ -191,6 +192,8 @@ def _replaced(
 
 
 def _with_batch(call: Call, dataset: FakeDataset, document: FakeDocument) -> web.Response:
+    if isinstance(call.fault, Drop):
+        return call.hang_up()
     return call.json({"document": document.as_json(dataset.metadata_of(document)), "batch": document.batch})
 
 
