@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import attrs
 
@@ -163,9 +163,21 @@ class JournalFile:
             ) from exc
 
 
-async def open_in_thread(journal: JournalFile, take: Taker) -> None:
+class Opens(Protocol):
+    """A journal."""
+
+    def open(self) -> None:
+        """Lock the file and read it."""
+        ...
+
+    def close(self) -> None:
+        """Close the file, which unlocks it."""
+        ...
+
+
+async def open_in_thread(journal: Opens) -> None:
     """Open a journal without blocking the event loop."""
-    opening = asyncio.create_task(asyncio.to_thread(journal.open, take))
+    opening = asyncio.create_task(asyncio.to_thread(journal.open))
     try:
         await asyncio.shield(opening)
     except asyncio.CancelledError:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Generic, Self
 
+from dify_async._journal_file import open_in_thread
 from dify_async.batch.executor import Executor, LocalExecutor, RowCall
 from dify_async.batch.journal import Journal
 from dify_async.batch.outcome import Failure, Outcome, ResultT_co, Success, Totals
@@ -224,7 +225,7 @@ class Batch(Generic[RowT, ResultT_co]):
             await self._executor.open()
             opened.push_async_callback(self._executor.close)
             if self._journal is not None:
-                await self._journal.open()
+                await open_in_thread(self._journal)
                 opened.callback(self._journal.close)
             self._opened = opened.pop_all()
         self._feeder = self._start(self._feed())

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from dify_async._journal_file import JournalFile, Place, open_in_thread
+from dify_async._journal_file import JournalFile, Place
 from dify_async._types import Json
 from dify_async.batch.outcome import Outcome, Success
 from dify_async.batch.recorded_results import fields_of, result_from, seconds_in
@@ -61,9 +61,9 @@ class Journal:
         """The file."""
         return self._file.path
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Lock the file and read it."""
-        await open_in_thread(self._file, self._take)
+        self._file.open(self._take)
 
     def close(self) -> None:
         """Close the file, which unlocks it."""

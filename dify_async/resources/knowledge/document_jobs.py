@@ -12,6 +12,7 @@ import attrs
 
 from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
+from dify_async._journal_file import open_in_thread
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError, IndexingFailed
 from dify_async.files import FileSource, InputFile
@@ -164,14 +165,14 @@ class DocumentJobs(Resource):
                 file are in the report.
         """
         checked_options(options, operations.CREATE_BY_FILE, takes_user=False)
-        book = FolderJournal(journal_path(contents, journal, dataset_id), dataset_id)
+        book = FolderJournal(journal_path(contents, journal, dataset_id), dataset_id, creates=not dry_run)
         sync = FolderSync(
             self._api, dataset_id, book, Pacing(per_minute), delete=delete, dry_run=dry_run, options=options
         )
         steps = sync.steps(sources_of(contents, include, book.path))
         batch = Batch(steps, sync.take, concurrency=concurrency, ordered=False, adaptive=False)
         report = SyncReport(changes=[], dry_run=dry_run)
-        await book.open(creates=not dry_run)
+        await open_in_thread(book)
         try:
             await sync.list_documents()
             async with batch:

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from dify_async._journal_file import JournalFile, Place, open_in_thread
+from dify_async._journal_file import JournalFile, Place
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.resources.knowledge.contents import Digest
@@ -36,13 +36,15 @@ class FolderJournal:
     It outlives the process that writes it, see `JournalFile`.
 
     Args:
-        path: The file; created if it does not exist, readable by its owner only.
+        path: The file; readable by its owner only.
         dataset_id: The knowledge base. A journal of another one is rejected.
+        creates: False if a missing file is not created, as nothing will be recorded.
     """
 
-    def __init__(self, path: str | os.PathLike[str], dataset_id: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], dataset_id: str, *, creates: bool) -> None:
         self._file = JournalFile(path, first_field="path", used_by="sync")
         self._dataset_id = dataset_id
+        self._creates = creates
         self.stored: dict[str, Stored] = {}
         """Documents by path."""
         self.started: dict[str, Digest] = {}
@@ -53,10 +55,10 @@ class FolderJournal:
         """The file."""
         return self._file.path
 
-    async def open(self, *, creates: bool) -> None:
-        """Lock the file and read it; `creates` is False if a missing file is not to be created."""
-        if creates or self.path.exists():
-            await open_in_thread(self._file, self._take)
+    def open(self) -> None:
+        """Lock the file and read it."""
+        if self._creates or self.path.exists():
+            self._file.open(self._take)
 
     def close(self) -> None:
         """Close the file, which unlocks it."""
