@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from dify_async._http.pager import Pager as AsyncPager
@@ -147,8 +147,9 @@ def blocking_sync(
     @functools.wraps(method)
     def wait(self: Any, /, dataset_id: str, contents: ContentsT, *args: P.args, **kwargs: P.kwargs) -> T:
         given: Any = contents
-        read: Any = given if isinstance(contents, Mapping) else unblocking(given)
-        return current().run(method(self._wrapped, dataset_id, read, *args, **kwargs))
+        if isinstance(contents, Iterable) and not isinstance(contents, Mapping | Sequence):
+            given = unblocking(given)
+        return current().run(method(self._wrapped, dataset_id, given, *args, **kwargs))
 
     return wait  # type: ignore[return-value] # They may also be passed by name.
 
