@@ -1,4 +1,4 @@
-"""A file of JSON lines that records progress, and outlives the process that writes it."""
+"""A file of JSON Lines that records progress, and survives a kill of the process that writes it."""
 
 from __future__ import annotations
 
@@ -34,27 +34,28 @@ else:
 
 
 @attrs.frozen
-class Place:
-    """Where an entry is in the file."""
+class EntryPosition:
+    """Position of an entry in the file, in bytes."""
 
     offset: int
     length: int
 
 
-Taker: TypeAlias = Callable[[dict[str, Json], Place], None]
-"""Takes an entry that is read; a ValueError, KeyError or TypeError means that it is not a valid one."""
+EntryHandler: TypeAlias = Callable[[dict[str, Json], EntryPosition], None]
+"""Called with each entry that is read; raises ValueError, KeyError or TypeError for an invalid entry."""
 
 
 class JournalFile:
-    """A file of JSON lines that is only appended to.
+    """A file of JSON Lines to which entries are only appended.
 
-    A process may be killed at any time: the file has all that it had written. An incomplete line at the end
-    is cut off, also one that a power failure has replaced by zero bytes. The file is locked while it is open.
+    The process may be killed at any time: the file has all entries that it wrote. An incomplete line at the
+    end is removed, also one that a power failure has replaced by zero bytes. The file is locked while it is
+    open.
 
     Args:
-        path: The file; created if it does not exist, readable by its owner only.
-        first_field: The name of the first field of each entry, a string.
-        used_by: Who may have it open, for the error: `batch`, for example.
+        path: The file. It is created if it does not exist; only its owner can read it.
+        first_field: The name of the first field of each entry, which must be a string.
+        used_by: The kind of object that uses the file, for the error message: `batch`, for example.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, first_field: str, used_by: str) -> None:
@@ -64,15 +65,15 @@ class JournalFile:
         self._file: io.FileIO | None = None
         self._size = 0
 
-    def open(self, take: Taker) -> None:
-        """Lock the file and read it.
+    def open(self, handle: EntryHandler) -> None:
+        """Lock the file, and call `handle` for each entry.
 
         Raises:
             ConfigurationError: Another process has the file open, it cannot be written, or it is not a
                 journal.
         """
         try:
-            # Unbuffered: what could not be written must not be written later.
+            # Unbuffered: data that could not be written must not be written later.
             self._file = file = io.FileIO(str(self.path), "a+", opener=private_opener)
         except OSError as exc:
             raise ConfigurationError(
@@ -81,7 +82,7 @@ class JournalFile:
         _open_files.add(self)
         try:
             self._lock(file)
-            self._read(file, take)
+            self._read(file, handle)
         except BaseException:
             self.close()
             raise
@@ -95,42 +96,42 @@ class JournalFile:
     def append(self, entry: dict[str, Json]) -> None:
         """Write an entry."""
         assert self._file is not None
-        # In one piece and unbuffered: it outlives the process, however that ends.
+        # In one unbuffered write, so that the entry survives a kill of the process.
         line = rest = json.dumps(entry, default=str).encode() + b"\n"
         try:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as exc:
-            with suppress(OSError):  # Otherwise the next line would begin in the middle of this one.
+            with suppress(OSError):  # Otherwise the next entry would start in the middle of this line.
                 self._file.truncate(self._size)
             raise OSError(exc.errno, exc.strerror, str(self.path)) from exc
         self._size += len(line)
 
-    def entry_at(self, place: Place) -> dict[str, Json]:
+    def entry_at(self, position: EntryPosition) -> dict[str, Json]:
         """Return an entry that was read before."""
         assert self._file is not None
-        self._file.seek(place.offset)  # Writes go to the end all the same.
-        entry: dict[str, Json] = json.loads(self._file.read(place.length).decode())
+        self._file.seek(position.offset)  # Writes still go to the end of the file.
+        entry: dict[str, Json] = json.loads(self._file.read(position.length).decode())
         return entry
 
-    def _read(self, file: io.FileIO, take: Taker) -> None:
+    def _read(self, file: io.FileIO, handle: EntryHandler) -> None:
         file.seek(0)
         lines = io.BufferedReader(file)
         for number, line in enumerate(lines, 1):
             if not line.endswith(b"\n") and self._is_torn(line):
                 break
-            # Entries hold no zero bytes: those are what a power failure has left of torn ones.
+            # Entries contain no zero bytes: a power failure has left these in place of an incomplete entry.
             entry = line.rpartition(b"\0")[2]
             if entry.strip() or not line.endswith(b"\n"):
-                place = Place(self._size + len(line) - len(entry), len(entry))
-                self._take(take, entry, place, number)
+                position = EntryPosition(self._size + len(line) - len(entry), len(entry))
+                self._decode(handle, entry, position, number)
             self._size += len(line)
         lines.detach()
         file.truncate(self._size)
 
-    def _take(self, take: Taker, line: bytes, place: Place, number: int) -> None:
+    def _decode(self, handle: EntryHandler, line: bytes, position: EntryPosition, number: int) -> None:
         try:
-            take(json.loads(line.decode()), place)
+            handle(json.loads(line.decode()), position)
         except ConfigurationError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -139,22 +140,22 @@ class JournalFile:
             ) from None
 
     def _is_torn(self, end: bytes) -> bool:
-        """Return True if the end of the file, which has no line break, is an entry that was not completed."""
+        """Return True if the end of the file, which has no line break, is an incomplete entry."""
         written = end.rstrip(b"\0")
         if not written:
-            return self._size > 0  # A file of zero bytes alone is not known to be a journal.
+            return self._size > 0  # A file that contains only zero bytes may not be a journal.
         return written.startswith(self._begin) or self._begin.startswith(written)
 
     def _lock(self, file: io.FileIO) -> None:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ConfigurationError(
-                f"the journal {str(self.path)!r} is not a regular file: use another path"
+                f"the journal {str(self.path)!r} must be a regular file: use another path"
             )
         try:
             _lock_file(file)
         except (BlockingIOError, PermissionError):
             raise ConfigurationError(
-                f"the journal {str(self.path)!r} is in use by another {self._used_by}: wait for its end, "
+                f"the journal {str(self.path)!r} is in use by another {self._used_by}: wait until it ends, "
                 "or use another file"
             ) from None
         except OSError as exc:
@@ -192,7 +193,7 @@ _open_files: Final[weakref.WeakSet[JournalFile]] = weakref.WeakSet()
 
 
 def _close_in_child() -> None:
-    # A forked child shares the lock, and would hold it for as long as it lives.
+    # A forked child shares the lock, and would hold it until it exits.
     for file in list(_open_files):
         file.close()
 

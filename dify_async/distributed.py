@@ -1,4 +1,4 @@
-"""Run many workflows on a Dask cluster, from several processes or machines. Needs the extra `dask`.
+"""Run many workflows on a Dask cluster, on several processes or machines. Requires the extra `dask`.
 
 ```python
 from dify_async import AppClient
@@ -9,8 +9,8 @@ async with map_runs(rows, client=AppClient("app-..."), dask="tcp://scheduler:878
         ...
 ```
 
-Each row is a task of its own, so Dask distributes the rows over its workers, and reassigns those of a lost
-worker. A worker has one client, and follows all its runs in its own event loop.
+Each row is a separate task, so Dask distributes the rows over its workers, and reassigns the rows of a lost
+worker. A worker has one client, and follows all its runs in its event loop.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ try:
         secede,
     )
 except ImportError as exc:
-    raise ImportError("dify_async.distributed needs Dask: pip install 'dify-async[dask]'") from exc
+    raise ImportError("dify_async.distributed requires Dask: pip install 'dify-async[dask]'") from exc
 
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
 from dify_async.batch import Batch, Rows
-from dify_async.batch.executor import Answer, answer_of
+from dify_async.batch.executor import RowResult, run_call
 from dify_async.clients.app import AppClient
 from dify_async.errors import (
     ConfigurationError,
@@ -59,9 +59,9 @@ from dify_async.resources.run_bodies import read_handle
 from dify_async.settings import Timeouts
 
 _PREFIX: Final = "dify_run"
-"""Name of these tasks on Dask's dashboard."""
+"""Name of the tasks on Dask's dashboard."""
 
-_UNWANTED: Final = "the batch no longer waits for this row"
+_NOT_AWAITED: Final = "the batch no longer waits for this row"
 
 
 def map_runs(
@@ -79,33 +79,33 @@ def map_runs(
 ) -> Batch[Inputs, WorkflowResult]:
     """Run the app's workflow for many inputs, on the workers of a Dask cluster. See `Batch`.
 
-    The runs of a lost worker are continued by another: runs whose ids are known are followed, and not started
-    again. If the workers of a row are lost repeatedly, Dask gives up (its setting
+    If a worker is lost, other workers continue with its rows: runs whose ids are known are followed, and not
+    started again. If the workers of a row are lost repeatedly, Dask gives up on the row (setting
     `distributed.scheduler.allowed-failures`), and the outcome is a `StreamInterrupted` with the run's handle.
 
-    The workers receive the pickled client, which contains its key: use a cluster that you trust with it.
+    The workers receive the pickled client, which contains the key: use only a cluster that you trust with it.
 
     Args:
         rows: Inputs, as for `run`: any iterable or async iterable, read as needed, by this process. A path in
             an `InputFile` is a path on the workers.
-        client: The client that the workers use; each has a copy. This process sends nothing to Dify.
+        client: The client that the workers use; each worker has a copy. This process sends nothing to Dify.
         dask: The address of a scheduler, or a client connected to it, which is not closed.
         concurrency_total: Maximum number of runs on all workers together, and of rows in flight or waiting to
             be read. A default Dify server handles 10 connections.
         ordered: Yield outcomes in the order of the rows, instead of as they complete.
-        adaptive: Start with one run and raise concurrency until the server pushes back.
-        check_inputs: Validate rows against the app's form on the workers; rows that do not fit are not run.
-        timeout: Seconds for each row, or `Timeouts` of its own.
-        extra_headers: Additional headers.
+        adaptive: Start with one run at a time and increase until the server pushes back.
+        check_inputs: Validate rows against the app's input form on the workers; invalid rows are not run.
+        timeout: Seconds for each row, or `Timeouts`.
+        extra_headers: Headers in addition to the client's.
         extra_body: Additional fields of each request body.
 
     Raises:
-        ConfigurationError: An argument is not valid, or the client cannot be pickled.
-        ConnectionFailed: On entering, the scheduler does not answer; later, the connection to it was lost.
+        ConfigurationError: An argument is invalid, or the client cannot be pickled.
+        ConnectionFailed: The scheduler cannot be reached when the batch is entered, or was lost later.
     """
     if not isinstance(client, AppClient):
         raise ConfigurationError(f"`client` must be an AppClient of dify_async, got {type(client).__name__}")
-    pickle.dumps(client)  # Raises if it holds objects that belong to this process.
+    pickle.dumps(client)  # Raises if the client has objects that belong to this process.
     follower = _Follower(
         client=client,
         concurrency=concurrency_total,
@@ -123,15 +123,15 @@ def map_runs(
     )
 
 
-_Answer: TypeAlias = Answer[WorkflowResult]
+_Result: TypeAlias = RowResult[WorkflowResult]
 
 
-def _unwanted() -> _Answer:
-    return Answer(None, DifyError(_UNWANTED), attempts=0)
+def _not_awaited() -> _Result:
+    return RowResult(None, DifyError(_NOT_AWAITED), attempts=0)
 
 
 class _Cluster:
-    """Runs rows on the workers of a cluster, as seen by the process that reads the outcomes."""
+    """The executor in the process that reads the outcomes: sends rows to the workers of a cluster."""
 
     def __init__(self, dask: Client | str, follower: _Follower) -> None:
         self._given = dask
@@ -145,71 +145,70 @@ class _Cluster:
         address, security = given, None
         if not isinstance(given, str):
             if given.scheduler is None:
-                raise ConfigurationError("`dask` must be a connected client: this one is not connected")
+                raise ConfigurationError("`dask` must be a connected client, got one that is not connected")
             address, security = given.scheduler.address, given.security
         try:
-            # Our own client: the caller's may be blocking, or belong to another event loop.
+            # A new client, because the caller's may be blocking, or belong to another event loop.
             self._dask = await Client(address, security=security, asynchronous=True, set_as_default=False)
             await self._dask.register_plugin(self._follower)
         except OSError as exc:
             await self.close()
-            raise ConnectionFailed(f"the Dask scheduler at {address} does not answer: {exc}") from exc
+            raise ConnectionFailed(f"the Dask scheduler at {address} cannot be reached: {exc}") from exc
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
-        """Cancel the rows in flight, and remove everything from the cluster."""
+        """Cancel the rows in flight, and remove the plugin and the semaphore from the cluster."""
         dask = self._dask
         if dask is None:
             return
         try:
             if dask.status == "running":
-                # A worker that was just lost does not answer, and a new scheduler does not know the plugin.
+                # A worker that was just lost does not respond, and a new scheduler does not have the plugin.
                 with suppress(OSError, ValueError):
                     await dask.unregister_worker_plugin(self._follower.name)
                 await self._follower.slots(dask.scheduler, dask.loop).close()
         finally:
             await dask.close()
 
-    async def run(self, row: Inputs, key: str) -> _Answer:
+    async def run(self, row: Inputs, key: str) -> _Result:
         """Run a row on one of the workers."""
         try:
-            # Dask would look for its own objects inside of a row, and show it in its logs.
+            # Pickled here, because Dask would search the row for its own objects, and log it.
             data = pickle.dumps(row)
-        except Exception as exc:  # noqa: BLE001 - what the row is made of may raise anything
+        except Exception as exc:  # noqa: BLE001 - objects in the row may raise anything
             error = ConfigurationError(f"the row cannot be sent to a worker: {exc}")
             error.__cause__ = exc
-            return Answer(None, error, attempts=0)
+            return RowResult(None, error, attempts=0)
         name = self._follower.name
-        future = self._dask.submit(_followed, name, data, key=f"{_PREFIX}-{name}-{key}", pure=False)
-        # Dask forgets a task without references. If the batch is left, not before its worker is done with it.
+        future = self._dask.submit(_run_on_worker, name, data, key=f"{_PREFIX}-{name}-{key}", pure=False)
+        # Dask drops a task without references. The reference is kept if the batch is left early, so that the
+        # worker can finish its clean-up.
         self._futures.add(future)
-        answer = await self._answer(future)
+        result = await self._wait_for(future)
         self._futures.discard(future)
         future.release()
-        return answer
+        return result
 
-    async def _answer(self, future: Any) -> _Answer:
+    async def _wait_for(self, future: Any) -> _Result:
         try:
             return await future  # type: ignore[no-any-return]
         except KilledWorker as exc:
-            error = await self._given_up(future, exc)
+            error = await self._error_of_lost_row(future, exc)
             error.__cause__ = exc
-            return Answer(None, error, attempts=1)
+            return RowResult(None, error, attempts=1)
         except concurrent.futures.CancelledError as exc:
             lost = ConnectionFailed(
-                f"Dask dropped the row, as it does when its scheduler ends or restarts: {exc}",
+                f"Dask dropped the row, probably because its scheduler stopped or restarted: {exc}",
                 may_have_started=True,
             )
-            return Answer(None, lost, attempts=1, executor_lost=True)
+            return RowResult(None, lost, attempts=1, executor_lost=True)
 
-    async def _given_up(self, future: Any, exc: KilledWorker) -> DifyError:
-        """Return the error of a row that Dask has given up."""
+    async def _error_of_lost_row(self, future: Any, exc: KilledWorker) -> DifyError:
+        """Return the error of a row that Dask gave up on."""
         known = await self._dask.get_metadata([future.key], None)
-        lost = (
-            f"Dask gave up on the row; workers that were lost while they had it: {exc.allowed_failures + 1}"
-        )
+        lost = f"Dask gave up on the row after {exc.allowed_failures + 1} of its workers were lost"
         if known is None:
             return OutcomeUnknown(f"{lost}; its run may have started", may_have_started=True)
         return StreamInterrupted(
@@ -219,7 +218,7 @@ class _Cluster:
 
 @attrs.define(kw_only=True, eq=False, slots=False)
 class _Follower(WorkerPlugin):
-    """What each worker has for a batch: a client, and the runs it follows."""
+    """The state of a batch on each worker: a client, and the runs that the worker follows."""
 
     client: AppClient
     concurrency: int
@@ -245,7 +244,7 @@ class _Follower(WorkerPlugin):
         self._is_moving = False
 
     async def teardown(self, worker: Worker) -> None:
-        """Cancel the rows: the batch was left, or the worker closes and others run its rows."""
+        """Cancel the rows: the batch was left, or the worker closes and its rows move to other workers."""
         self._is_over = True
         self._is_moving = worker.status is Status.closing
         for task in self._tasks:
@@ -255,27 +254,27 @@ class _Follower(WorkerPlugin):
         self._slots.refresh_callback.stop()
         await self.client.close()
 
-    def answer(self, key: str, data: bytes) -> _Answer:
-        """Run a row, from a thread that only waits."""
+    def run_row(self, key: str, data: bytes) -> _Result:
+        """Run a row in the worker's event loop, and wait for it in this thread."""
         try:
-            return asyncio.run_coroutine_threadsafe(self._answer(key, data), self._loop).result()
+            return asyncio.run_coroutine_threadsafe(self._run_row(key, data), self._loop).result()
         except concurrent.futures.CancelledError:
             raise Reschedule from None
 
-    async def _answer(self, key: str, data: bytes) -> _Answer:
+    async def _run_row(self, key: str, data: bytes) -> _Result:
         if self._is_over:
-            return _unwanted()
+            return _not_awaited()
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            # Dask keeps the metadata of a task for as long as it has the task, on whichever worker that is.
+            # Dask keeps the metadata of a task as long as the task exists, on any worker.
             known = await self._scheduler.get_metadata(keys=[key], default=None)
             if known is None:
-                return await answer_of(self._run, key, pickle.loads(data))  # noqa: S301 - by `_Cluster.run`
-            # Its slot is still that of the lost worker, until Dask takes it back.
-            answer = await answer_of(self._wait, RunHandle.from_json(known))
-            return attrs.evolve(answer, attempts=1)  # At least, by that worker.
+                return await run_call(self._run, key, pickle.loads(data))  # noqa: S301 - by `_Cluster.run`
+            # Without a slot: the lost worker still holds one for this run, until its lease expires.
+            result = await run_call(self._wait, RunHandle.from_json(known))
+            return attrs.evolve(result, attempts=1)  # At least one, sent by the lost worker.
         finally:
             self._tasks.discard(task)
 
@@ -291,9 +290,9 @@ class _Follower(WorkerPlugin):
             await self._check(row)
         async with self._slots:
             states = await self._scheduler.get_task_status(keys=[key])
-            if states[key] is None:  # The answer of a worker that is now lost has arrived after all.
-                raise DifyError(_UNWANTED)
-            async with _counted(stream, attempts) as run:
+            if states[key] is None:  # The result has arrived from a worker that was considered lost.
+                raise DifyError(_NOT_AWAITED)
+            async with _counting(stream, attempts) as run:
                 try:
                     if (handle := await read_handle(run)) is not None:
                         await self._scheduler.set_metadata(keys=[key], value=handle.to_json())
@@ -304,20 +303,20 @@ class _Follower(WorkerPlugin):
                     raise
 
     async def _check(self, row: Inputs) -> None:
-        """Reject a row that the server would reject."""
+        """Raise `ConfigurationError` for a row that the server would reject."""
         async with self._fetching:
             if self._parameters is None:
                 self._parameters = await self.client.app.parameters(extra_headers=self.extra_headers)
         problems = self._parameters.check(row)
         if problems:
-            raise ConfigurationError(f"the inputs do not fit the app's form: {'; '.join(problems)}")
+            raise ConfigurationError(f"the inputs do not match the app's form: {'; '.join(problems)}")
 
 
 @asynccontextmanager
-async def _counted(
+async def _counting(
     stream: EventStream[WorkflowEvent, WorkflowResult], attempts: AttemptCounter
 ) -> AsyncGenerator[EventStream[WorkflowEvent, WorkflowResult], None]:
-    """Enter a stream, and count how often its run was sent."""
+    """Enter a stream, and store the number of its attempts in `attempts`."""
     try:
         async with stream as run:
             yield run
@@ -325,12 +324,12 @@ async def _counted(
         attempts.count = stream.attempts
 
 
-def _followed(name: str, data: bytes) -> _Answer:
-    """Run a row: the task that Dask knows."""
+def _run_on_worker(name: str, data: bytes) -> _Result:
+    """Run a row on a worker. This is the function of the Dask task."""
     worker = get_worker()
     follower: Any = worker.plugins.get(name)
     if follower is None:
-        return _unwanted()
+        return _not_awaited()
     key = worker.get_current_task()
-    secede()  # A worker can follow more runs than it has threads.
-    return follower.answer(key, data)  # type: ignore[no-any-return]
+    secede()  # Frees the thread of the worker, so that it can follow more runs than it has threads.
+    return follower.run_row(key, data)  # type: ignore[no-any-return]

@@ -10,8 +10,8 @@ from dify_async.models import Page
 ItemT = TypeVar("ItemT")
 
 _STALE_PAGES: Final = 3
-"""Number of consecutive pages without a new entry that end a list. A server that ignores the cursor would
-never end it; a single such page may be due to entries that were added in the meantime."""
+"""Number of consecutive pages without a new entry after which a list ends. Otherwise a list would never end if
+the server ignores the cursor. A single such page may be caused by entries that were added in the meantime."""
 
 
 class Pager(Generic[ItemT]):
@@ -22,9 +22,9 @@ class Pager(Generic[ItemT]):
         ...
     ```
 
-    Each iteration starts at the first page. An entry that new entries have pushed onto the next page in the
-    meantime is yielded once. A list that repeats its pages ends, whatever
-    the server says.
+    Each iteration starts at the first page. An entry that moves to the next page during the iteration, because
+    new entries were added, is yielded once. Iteration ends after three pages without a new entry, even if the
+    server reports that more pages follow.
     """
 
     def __init__(
@@ -32,12 +32,11 @@ class Pager(Generic[ItemT]):
     ) -> None:
         self.name = name
         """The operation that lists the entries: `GET /messages`."""
-        self._fetch = (
-            fetch  # Returns the page after the given one, the first for None, and None after the last.
-        )
+        # Returns the page after the given one, the first page for None, and None after the last page.
+        self._fetch = fetch
 
     async def pages(self) -> AsyncIterator[Page[ItemT]]:
-        """Iterate over whole pages, which contain what the server says besides their entries."""
+        """Iterate over whole pages, which also have `total` and the other fields of the response."""
         seen: set[Any] = set()
         last: Page[ItemT] | None = None
         stale = 0
@@ -81,7 +80,7 @@ class Pager(Generic[ItemT]):
 
 
 def unseen(page: Page[ItemT], seen: set[Any]) -> Iterator[ItemT]:
-    """Yield the entries of a page that no earlier page had, and remember them."""
+    """Yield the entries of a page that are not in `seen`, and add them."""
     for item in page.data:
         key = getattr(item, "id", None)
         if key is None or key not in seen:
@@ -90,6 +89,6 @@ def unseen(page: Page[ItemT], seen: set[Any]) -> Iterator[ItemT]:
 
 
 def _has_news(page: Page[Any], last: Page[Any], seen: set[Any]) -> bool:
-    """Return False for a page that repeats earlier ones, as a server does that ignores the cursor."""
+    """Return False for a page that repeats earlier ones, for example because the server ignores the cursor."""
     keys = {getattr(item, "id", None) for item in page.data}
     return page.data != last.data if keys == {None} else not keys <= seen

@@ -44,12 +44,12 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     ```
 
     The stream ends at the run's terminal event, not when the server closes the connection. Leaving the block
-    before that (`break`, an exception, a cancellation, a timeout) asks the server to stop the run, within two
-    seconds, unless the client was created with `on_abandon="detach"` or `detach()` was called: closing a
-    connection alone does not stop a run of Dify.
+    before that (`break`, an exception, a cancellation, a timeout) asks the server to stop the run, which takes
+    at most two seconds. To let the run continue, call `detach()`, or create the client with
+    `on_abandon="detach"`. Closing the connection alone does not stop a run of Dify.
 
-    When the stream of a workflow or chatflow is interrupted, it reconnects: no event is delivered twice, and
-    `result.gap` tells that pieces of text may be missing.
+    When the stream of a workflow or chatflow is interrupted, it reconnects. No event is delivered twice;
+    `result.gap` is True if pieces of text may be missing.
 
     A stream has one reader at a time.
     """
@@ -84,17 +84,17 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def starts_run(self) -> bool:
-        """True if entering the stream starts a run, False if it follows one, as a stream of `attach` does."""
+        """True if entering the stream starts a run; False if it follows an existing one, as with `attach`."""
         return self._events.spec.is_ours
 
     @property
     def run_id(self) -> str | None:
-        """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
+        """The run's id, for `wait` and `attach`. None before the run starts, and for apps without runs."""
         return self._progress.run_id
 
     @property
     def task_id(self) -> str | None:
-        """The id that stops the run. None before the first event that contains it."""
+        """The task id, for `stop`. None before the first event that contains it."""
         return self._progress.task_id
 
     @property
@@ -104,16 +104,16 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def handle(self) -> RunHandle | None:
-        """Finds the run again, at another time or in another process. None while `run_id` is."""
+        """The run's handle, for `wait` and `attach` in any process. None while `run_id` is None."""
         return self._errors.handle
 
     @property
     def partial_result(self) -> ResultT_co:
-        """The result of what has been read so far. Available at any time, never raises."""
+        """The result of the events read so far. Available at any time."""
         return self._errors.partial_result
 
     def detach(self) -> None:
-        """Keep the run going when the stream is left early."""
+        """Let the run continue when the stream is left early."""
         self._events.stops_run = False
 
     # Reading
@@ -131,7 +131,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def text(self) -> AsyncIterator[str]:
-        """Iterate over the text only, piece by piece, as it was sent. `result()` has the final text."""
+        """Iterate over the pieces of text, as they were sent. `result()` has the final text."""
         if self._events.state is State.NEW:
             raise not_entered()
         return Texts(self)

@@ -38,7 +38,7 @@ class Batch(Generic[RowT, ResultT_co]):
     rows in flight and stops their runs, according to the client's `on_abandon`.
 
     The batch stops when further rows would fail for the same reason: an exhausted quota, a wrong API key, an
-    app of another mode, a server that cannot be reached at the start. So it does after three consecutive
+    app of another mode, a server that cannot be reached at the start. It also stops after three consecutive
     runs rejected by a server before 1.15, which keeps a slot for each of them for five minutes. No further
     rows start, rows in flight are delivered, then the error is raised. Exceptions of your own `rows` are
     raised in the same way.
@@ -63,15 +63,14 @@ class Batch(Generic[RowT, ResultT_co]):
         self._ordered = ordered
         self._window = Window(concurrency, adaptive=adaptive)
         self._stop_rule = StopRule()
-        self._ready: OrderedDict[int, Outcome[ResultT_co]] = (
-            OrderedDict()
-        )  # By index, in order of completion.
+        # By index, in order of completion.
+        self._ready: OrderedDict[int, Outcome[ResultT_co]] = OrderedDict()
         self._next = 0  # If ordered: the index to deliver next.
-        self._news = asyncio.Event()  # For readers: there is an outcome, or no task is left.
+        self._news = asyncio.Event()  # Set when there is an outcome, or no task is left.
         self._feeder: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()  # The feeder, and one for each row in flight.
+        self._tasks: set[asyncio.Task[None]] = set()  # The feeder, and one task for each row in flight.
         self._opened = AsyncExitStack()
-        self._error: BaseException | None = None  # Raised once all outcomes have been read.
+        self._error: BaseException | None = None  # Raised after all outcomes have been read.
         self._is_closing = False
 
     # Reading
@@ -84,7 +83,7 @@ class Batch(Generic[RowT, ResultT_co]):
     @property
     def in_flight(self) -> int:
         """Number of rows in flight."""
-        return self._window.in_flight if self._tasks else 0  # Some may be cancelled before they begin.
+        return self._window.in_flight if self._tasks else 0  # Cancelled tasks may never have started.
 
     def __aiter__(self) -> AsyncIterator[Outcome[ResultT_co]]:
         if self._feeder is None:
@@ -104,7 +103,7 @@ class Batch(Generic[RowT, ResultT_co]):
         return outcome
 
     async def all(self) -> list[Outcome[ResultT_co]]:
-        """Read all remaining outcomes."""
+        """Return all remaining outcomes."""
         return [outcome async for outcome in self]
 
     def _take(self) -> Outcome[ResultT_co] | None:
@@ -130,7 +129,7 @@ class Batch(Generic[RowT, ResultT_co]):
                 await self._window.wait_for_slot()
                 row = await anext(self._rows)
                 if self._error is not None or self._is_closing:
-                    return  # The iterable suppressed the cancellation.
+                    return  # The caller's iterable suppressed the cancellation.
                 key = str(index) if self._journal is None else self._journal.key_of(row)
                 self._window.started()
                 self._start(self._run(index, key, row))
@@ -140,10 +139,10 @@ class Batch(Generic[RowT, ResultT_co]):
         except asyncio.CancelledError as exc:
             self._stop_unless_closing("reading the rows", exc)
             raise
-        except BaseException as exc:  # Of the caller's rows: raised after the rows in flight.
+        except BaseException as exc:  # From the caller's iterable: raised after the rows in flight.
             self._stop(exc)
             if not isinstance(exc, Exception):
-                raise  # It may be meant for the event loop too, as KeyboardInterrupt is.
+                raise  # The event loop may need it too, for example KeyboardInterrupt.
 
     async def _run(self, index: int, key: str, row: RowT) -> None:
         """Run one row to its outcome."""
@@ -153,7 +152,7 @@ class Batch(Generic[RowT, ResultT_co]):
             if self._stop_rule.stops(outcome):
                 self._stop(outcome.error)
             if self._journal is not None:
-                self._journal.note_ended(outcome)
+                self._journal.record_outcome(outcome)
         except asyncio.CancelledError as exc:
             self._stop_unless_closing(f"row {index}", exc)
             raise
@@ -170,37 +169,35 @@ class Batch(Generic[RowT, ResultT_co]):
             return done
         loop = asyncio.get_running_loop()
         started = loop.time()
-        answer = await self._executor.run(row, key)
-        if answer.executor_lost:
-            self._stop(answer.error)
+        run = await self._executor.run(row, key)
+        if run.executor_lost:
+            self._stop(run.error)
         resumed = journal is not None and key in journal.in_flight
-        known: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "index": index,
             "key": key,
             "row": row,
-            "result": answer.result,
-            "attempts": 1 if resumed else answer.attempts,  # At least one, sent by an earlier batch.
+            "result": run.result,
+            "attempts": 1 if resumed else run.attempts,  # At least one, sent by an earlier batch.
             "elapsed": loop.time() - started,
             "resumed": resumed,
         }
-        return Success(**known) if answer.error is None else Failure(**known, error=answer.error)
+        return Success(**fields) if run.error is None else Failure(**fields, error=run.error)
 
     def _stop(self, reason: BaseException | None) -> None:
-        """Start no further rows, and raise the reason after the rows in flight have been read."""
+        """Start no further rows; raise `reason` after the outcomes of the rows in flight have been read."""
         self._error = self._error or reason
         if self._feeder is not None:
             self._feeder.cancel()
 
     def _stop_unless_closing(self, what: str, cancelled: asyncio.CancelledError) -> None:
-        """Stop with an error if something else than this batch cancelled one of its tasks.
+        """Stop with an error if other code than this batch cancelled one of its tasks.
 
-        `rows` or a limiter may raise `CancelledError` too, after awaiting something that was cancelled.
-        Rows must not be lost without an error.
+        `rows` or a limiter may also raise `CancelledError`, after awaiting a cancelled task. Rows must not be
+        lost without an error.
         """
         if not self._is_closing:
-            error = DifyError(
-                f"{what} was cancelled by code outside of the batch, so the batch is incomplete"
-            )
+            error = DifyError(f"{what} was cancelled by code outside the batch, so the batch is incomplete")
             error.__cause__ = cancelled
             self._stop(error)
 
@@ -213,14 +210,14 @@ class Batch(Generic[RowT, ResultT_co]):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # Otherwise asyncio would log what the batch raises.
+            task.exception()  # Otherwise asyncio would log an exception that the batch raises.
         self._news.set()
 
     # Entering and leaving
 
     async def __aenter__(self) -> Self:
         if self._feeder is not None:
-            raise TypeError("a batch can be entered once: create another one")
+            raise TypeError("a batch can be entered only once: create another one")
         async with AsyncExitStack() as opened:
             await self._executor.open()
             opened.push_async_callback(self._executor.close)

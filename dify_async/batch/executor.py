@@ -1,4 +1,4 @@
-"""Where the rows of a batch are run: in this process, or wherever an executor sends them."""
+"""Executors run the rows of a batch: in this process, or elsewhere, such as on a cluster."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dify_async.errors import DifyError
 RowT_contra = TypeVar("RowT_contra", contravariant=True)
 
 RowCall: TypeAlias = Callable[[RowT, str, AttemptCounter], Awaitable[ResultT_co]]
-"""Runs a row, given its key in the journal, and counts the requests it takes."""
+"""Runs a row, given its key in the journal, and counts its requests."""
 
 
 @attrs.frozen
-class Answer(Generic[ResultT_co]):
-    """What came of running one row."""
+class RowResult(Generic[ResultT_co]):
+    """The result or error of one row, as an executor returns it."""
 
     result: ResultT_co | None
     """The result. Also set for a failed run, and partially for an interrupted one."""
@@ -29,7 +29,7 @@ class Answer(Generic[ResultT_co]):
     attempts: int
     """Number of requests sent to run the row."""
     executor_lost: bool = False
-    """True if the executor can run no further rows."""
+    """True if the executor cannot run further rows."""
 
 
 class Executor(Protocol[RowT_contra, ResultT_co]):
@@ -39,12 +39,12 @@ class Executor(Protocol[RowT_contra, ResultT_co]):
         """Prepare to run rows. Called once, when the batch is entered."""
         ...
 
-    async def run(self, row: RowT_contra, key: str) -> Answer[ResultT_co]:
-        """Run one row. Errors of the row are in the answer; anything raised ends the batch."""
+    async def run(self, row: RowT_contra, key: str) -> RowResult[ResultT_co]:
+        """Run one row. Errors of the row are returned; an exception ends the batch."""
         ...
 
     async def close(self) -> None:
-        """Release everything. Called once if `open` succeeded, when no row is in flight any more."""
+        """Release all resources. Called once if `open` succeeded, when no row is in flight."""
         ...
 
 
@@ -57,23 +57,23 @@ class LocalExecutor(Generic[RowT, ResultT_co]):
     async def open(self) -> None:
         """Do nothing: the client is open."""
 
-    async def run(self, row: RowT, key: str) -> Answer[ResultT_co]:
+    async def run(self, row: RowT, key: str) -> RowResult[ResultT_co]:
         """Run one row."""
-        return await answer_of(self.call, row, key)
+        return await run_call(self.call, row, key)
 
     async def close(self) -> None:
         """Do nothing: the client stays open."""
 
 
-async def answer_of(call: Callable[..., Awaitable[ResultT_co]], *arguments: Any) -> Answer[ResultT_co]:
+async def run_call(call: Callable[..., Awaitable[ResultT_co]], *arguments: Any) -> RowResult[ResultT_co]:
     """Call a function that starts a run, and return its result or error with the number of attempts.
 
-    Its last argument is the `AttemptCounter`.
+    An `AttemptCounter` is passed as the last argument.
     """
     attempts = AttemptCounter()
     try:
         result = await call(*arguments, attempts)
     except DifyError as error:
         partial = getattr(error, "result", None) or getattr(error, "partial", None)
-        return Answer(partial, error, attempts.count)
-    return Answer(result, None, attempts.count)
+        return RowResult(partial, error, attempts.count)
+    return RowResult(result, None, attempts.count)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from dify_async._journal_file import JournalFile, Place
+from dify_async._journal_file import EntryPosition, JournalFile
 from dify_async._types import Json
 from dify_async.batch.outcome import Outcome, Success
 from dify_async.batch.recorded_results import fields_of, result_from, seconds_in
@@ -29,18 +29,18 @@ _SUCCEEDED: Final = {str(RunStatus.SUCCEEDED), str(RunStatus.PARTIAL_SUCCEEDED)}
 
 
 def app_fingerprint(base_url: str, secrets: Sequence[str]) -> str:
-    """Return what identifies an app in a journal: a hash of its server and key, which reveals neither."""
+    """Return an identifier of an app for its journal: a hash of server and key, which reveals neither."""
     return hashlib.sha256("\n".join([base_url, *secrets]).encode()).hexdigest()[:16]
 
 
 class Journal:
-    """A file of JSON lines: one when a run has started, and one when its row has finished.
+    """A file of JSON Lines: one line when a run has started, and one when its row has finished.
 
-    It outlives the process that writes it, see `JournalFile`.
+    It survives a kill of the process, see `JournalFile`.
 
     Args:
-        path: The file; created if it does not exist, readable by its owner only.
-        user: The end user of the runs: the same row is a different one for each end user.
+        path: The file. It is created if it does not exist; only its owner can read it.
+        user: The end user of the runs. Equal rows of different end users are different rows.
         app: Identifies the app, see `app_fingerprint`. A journal of another app is rejected.
 
     Raises:
@@ -53,8 +53,8 @@ class Journal:
         self._app = app
         self._keys = RowKeys(user)
         self.in_flight: dict[str, RunHandle] = {}
-        """Runs that were started, and whose end is not recorded, by key."""
-        self._done: dict[str, Place] = {}  # Rows that succeeded, by key.
+        """Runs that were started and whose end is not recorded, by key."""
+        self._done: dict[str, EntryPosition] = {}  # Rows that succeeded, by key.
 
     @property
     def path(self) -> Path:
@@ -63,7 +63,7 @@ class Journal:
 
     def open(self) -> None:
         """Lock the file and read it."""
-        self._file.open(self._take)
+        self._file.open(self._load)
 
     def close(self) -> None:
         """Close the file, which unlocks it."""
@@ -77,11 +77,11 @@ class Journal:
         """
         return self._keys.next_key(row)
 
-    def note_started(self, key: str, handle: RunHandle) -> None:
+    def record_start(self, key: str, handle: RunHandle) -> None:
         """Record that the run of a row has started."""
         self._file.append({"key": key, "app": self._app, "status": "started", "handle": attrs.asdict(handle)})
 
-    def note_ended(self, outcome: Outcome[Any]) -> None:
+    def record_outcome(self, outcome: Outcome[Any]) -> None:
         """Record the outcome of a row, unless it is recorded already or its run may still be in progress."""
         key, error = outcome.key, outcome.error
         if key in self._done or _may_be_in_progress(error):
@@ -99,10 +99,10 @@ class Journal:
 
     def outcome_of(self, key: str, index: int, row: Any) -> Outcome[Any] | None:
         """Return the outcome of a row that succeeded in an earlier batch, or None."""
-        place = self._done.get(key)
-        if place is None:
+        position = self._done.get(key)
+        if position is None:
             return None
-        entry = self._file.entry_at(place)
+        entry = self._file.entry_at(position)
         return Success(
             index=index,
             key=key,
@@ -113,7 +113,7 @@ class Journal:
             resumed=True,
         )
 
-    def _take(self, entry: dict[str, Json], place: Place) -> None:
+    def _load(self, entry: dict[str, Json], position: EntryPosition) -> None:
         key, status = str(entry["key"]), str(entry["status"])
         handle = RunHandle(**entry["handle"]) if status == "started" else None
         app = entry.get("app", self._app)
@@ -126,16 +126,16 @@ class Journal:
             return
         self.in_flight.pop(key, None)
         if status in _SUCCEEDED:
-            self._done[key] = place
+            self._done[key] = position
 
 
 def _has_ended(result: WorkflowResult | ChatResult | CompletionResult) -> bool:
-    """Return True for the result of a run that is over, and False for answers that were interrupted."""
+    """Return True for the result of a run that has ended, False for interrupted answers."""
     return isinstance(result, WorkflowResult) and result.status != RunStatus.RUNNING
 
 
 def _may_be_in_progress(error: Exception | None) -> bool:
-    """Return True if the run may still be in progress, waits for a person, or its end could not be read."""
+    """Return True if the run may be in progress, waits for a person, or its end could not be decoded."""
     if isinstance(error, TransportError):
         return error.handle is not None
     return isinstance(error, StreamInterrupted | RunPaused | DecodeError | TooLarge)

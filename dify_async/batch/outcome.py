@@ -1,4 +1,4 @@
-"""The outcome of one row of a batch, and the totals over all of them."""
+"""The outcome of one row of a batch, and the totals of all outcomes."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class _Row(Model, Generic[ResultT_co]):
     key: str
     """Identifies the row in a journal; without a journal, the position as a string."""
     row: Any
-    """The row itself."""
+    """The row."""
     result: ResultT_co = attrs.field(default=None)
     """The result."""
     error: DifyError | None = None
-    """Why the row failed, or None."""
+    """Why the row failed. None if it succeeded."""
     attempts: int = 1
     """Number of requests sent to run this row, including rejected ones.
 
-    For a row that is `resumed`, those of the batch that started its run."""
+    If `resumed` is True, the number sent by the batch that started the run."""
     elapsed: float = 0.0
-    """Seconds, including the delay between attempts. For a finished row of a journal, those of the batch
-    that ran it."""
+    """Duration in seconds, including delays between attempts. For a row from a journal, the duration in the
+    batch that ran it."""
     resumed: bool = False
-    """True if the journal had the result or the id of the run, so no run was started for this row."""
+    """True if the journal had the result or the id of the run, so that no run was started for this row."""
 
     @property
     def status(self) -> str:
-        """Status of the run (`succeeded`, `partial-succeeded`, `failed`, ...), or the class of the error."""
+        """Status of the run (`succeeded`, `partial-succeeded`, `failed`, ...), or the error's class name."""
         run = self.result.run if isinstance(self.result, ChatResult) else self.result
         if isinstance(run, WorkflowResult) and run.status != RunStatus.RUNNING:
             return str(run.status)
@@ -56,7 +56,7 @@ class _Row(Model, Generic[ResultT_co]):
 
     @property
     def usage(self) -> Usage | None:
-        """Tokens and price, if the server reports them. For a workflow, the sum over its nodes."""
+        """Tokens and price; for a workflow, the sum of its nodes. None if the server does not report them."""
         match self.result:
             case WorkflowResult() as run:
                 return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
@@ -145,16 +145,16 @@ Outcome: TypeAlias = Success[ResultT_co] | Failure[ResultT_co]
 
 @attrs.define
 class Totals(Data):
-    """The totals over the outcomes read so far."""
+    """The totals of the outcomes read so far."""
 
     rows: int = 0
-    """Outcomes read."""
+    """Number of outcomes."""
     ok: int = 0
-    """Outcomes of rows that succeeded, fully or partially."""
+    """Number of rows that succeeded, fully or partially."""
     tokens: int = 0
     """Sum of all tokens that the server reported."""
     price: Decimal = Decimal(0)
-    """Sum of all prices that the server reported, whatever their currency."""
+    """Sum of all prices that the server reported; currencies are not converted."""
     statuses: Counter[str] = attrs.Factory(Counter[str])
     """Number of outcomes by `Outcome.status`."""
 
@@ -177,8 +177,8 @@ class Totals(Data):
 
 
 def tokens_of(usage: Usage) -> int:
-    """Return the number of tokens, or 0 if the server sent something that is not a number."""
-    # Models let values of another type through, such as a string.
+    """Return the number of tokens; 0 if the value from the server is not a number."""
+    # A journal or your own code may contain a value of another type.
     tokens: object = usage.total_tokens
     return tokens if isinstance(tokens, int) and tokens > 0 else 0
 
@@ -188,6 +188,6 @@ def _sum(total: Decimal, price: object) -> Decimal:
         return total
     try:
         added = total + price
-    except DecimalException:  # Beyond what decimals can hold.
+    except DecimalException:  # The sum is out of range.
         return total
     return added if added.is_finite() else total

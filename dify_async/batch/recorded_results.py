@@ -1,4 +1,4 @@
-"""Results as entries of a journal, and back."""
+"""Convert results to entries of a journal, and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dify_async.models import (
 
 
 def fields_of(result: WorkflowResult | ChatResult | CompletionResult) -> dict[str, Json]:
-    """Return what a journal keeps of a result."""
+    """Return the fields of a result that a journal records."""
     if isinstance(result, WorkflowResult):
         return {
             "run_id": result.workflow_run_id,
@@ -39,7 +39,7 @@ def fields_of(result: WorkflowResult | ChatResult | CompletionResult) -> dict[st
 
 
 def result_from(entry: Mapping[str, Json]) -> WorkflowResult | ChatResult | CompletionResult:
-    """Return the result that an entry keeps."""
+    """Return the result that an entry records."""
     tokens, price = _int(entry, "total_tokens"), _price(entry.get("total_price"))
     if "answer" not in entry:
         return WorkflowResult(
@@ -65,7 +65,7 @@ def result_from(entry: Mapping[str, Json]) -> WorkflowResult | ChatResult | Comp
 
 
 def seconds_in(entry: Mapping[str, Json], name: str) -> float:
-    """Return a duration of an entry; 0.0 if it is not one."""
+    """Return a duration from an entry; 0.0 if it is missing or invalid."""
     value = entry.get(name)
     return value if isinstance(value, float) and math.isfinite(value) else 0.0
 

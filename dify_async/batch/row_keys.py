@@ -22,7 +22,7 @@ class RowKeys:
     """The keys of the rows of one batch, in order.
 
     Args:
-        user: The end user of the runs: the same row is a different one for each end user.
+        user: The end user of the runs. Equal rows of different end users have different keys.
     """
 
     def __init__(self, user: str | None) -> None:
@@ -30,7 +30,7 @@ class RowKeys:
         self._seen: Counter[str] = Counter()
 
     def next_key(self, row: Json) -> str:
-        """Return the key of the next row. The second of two equal rows gets a key of its own.
+        """Return the key of the next row. Equal rows have different keys.
 
         Raises:
             ConfigurationError: A file in the row cannot be recognized in a later batch.
@@ -40,14 +40,14 @@ class RowKeys:
         except ConfigurationError:
             raise
         except (TypeError, ValueError, RecursionError):
-            text = ""  # Such a row cannot be sent either, which its outcome will report.
+            text = ""  # Such a row cannot be sent either, so its outcome will be an error.
         key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]
         self._seen[key] += 1
         return key if self._seen[key] == 1 else f"{key}-{self._seen[key]}"
 
 
 def _in_key(value: object) -> Json:
-    """Return the JSON that represents a value which is not JSON itself."""
+    """Return JSON for a value that is not JSON."""
     if isinstance(value, UploadedFile):
         return value.id
     if isinstance(value, InputFile):

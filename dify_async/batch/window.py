@@ -1,7 +1,7 @@
-"""How many rows of a batch may run at the same time.
+"""Limit how many rows of a batch run at the same time.
 
-Additive increase, multiplicative decrease, as in TCP: the window grows by one per round of good answers, and
-is halved when the server shows that it has too much to do.
+Additive increase, multiplicative decrease, as in TCP: the window grows by one per round of successful rows,
+and is halved when the server is overloaded.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from dify_async.batch.outcome import Outcome
 from dify_async.errors import RateLimited, ServerError
 
 _START: Final = 1.0
-"""Rows that an adaptive batch runs at the same time at first."""
+"""Initial window of an adaptive batch."""
 _DECREASE: Final = 0.5
 """The window is multiplied by this when the server is overloaded."""
-_CALM_ROUNDS: Final = 2
-"""Rounds of answers to wait for after a decrease: the rows in flight share its cause."""
+_COOLDOWN_ROUNDS: Final = 2
+"""Number of rounds without a further decrease after a decrease: the rows in flight have the same cause."""
 
 _FIRST_ROWS: Final = 10
-"""Rows that show how long one takes while the server has little to do. About four run together by then."""
+"""Number of rows that measure the duration of a row without load. About four of them run at the same time."""
 _SLOW: Final = 2.0
-"""Rows are slow if they take this many times as long as the usual time."""
+"""Rows are slow if they take this many times as long as usual."""
 _USUAL_SPAN: Final = 2000
-"""Rows over which the usual time is averaged. It follows other kinds of rows, and hardly a server that slows
-down under our load."""
+"""Number of rows over which the usual duration is averaged. Large, so that it adapts to other kinds of rows,
+but hardly to a server that slows down under our load."""
 _RECENT_SPAN: Final = 4.0
-"""Rows over which the recent time is averaged, at least; more if the window is larger: about one round."""
+"""Minimum number of rows over which the recent duration is averaged; with a larger window about one round."""
 _OUTLIER: Final = 4.0
-"""One row counts for at most this many times the usual time."""
+"""One row counts for at most this many times the usual duration."""
 
 
 class Window:
-    """Limits the rows that are in flight or unread, and, if adaptive, the rows in flight below that."""
+    """Limits the rows that are in flight or unread; if adaptive, also the rows in flight."""
 
     def __init__(self, limit: int, *, adaptive: bool) -> None:
         self._limit = limit
@@ -42,7 +42,7 @@ class Window:
         self._unread = 0
         self._changed = asyncio.Event()
         self._pace = _Pace()
-        self._calm = 0  # Answers to wait for until the next decrease.
+        self._cooldown = 0  # Number of rows until the next decrease is allowed.
         self.in_flight = 0
         """Number of rows in flight."""
 
@@ -74,16 +74,16 @@ class Window:
         overloaded = outcome.attempts > 1 or isinstance(outcome.error, RateLimited | ServerError)
         if outcome.ok and not overloaded:
             self._pace.add(outcome.elapsed, self._size)
-        self._calm -= 1
+        self._cooldown -= 1
         if not overloaded and not self._pace.is_slow:
             self._size = min(float(self._limit), self._size + 1 / self._size)
-        elif self._calm <= 0:
-            self._calm = _CALM_ROUNDS * int(self._size)
+        elif self._cooldown <= 0:
+            self._cooldown = _COOLDOWN_ROUNDS * int(self._size)
             self._size = max(1.0, self._size * _DECREASE)
 
 
 class _Pace:
-    """How long a row takes at present, and how long it took when the server had little to do."""
+    """The recent and the usual duration of a row."""
 
     def __init__(self) -> None:
         self._rows = 0
@@ -96,7 +96,7 @@ class _Pace:
         return self._recent > _SLOW * self._usual
 
     def add(self, seconds: float, window: float) -> None:
-        """Take the time of one row into account, of which `window` are in flight together."""
+        """Add the duration of one row; `window` is the number of rows in flight at the same time."""
         self._rows += 1
         if self._rows <= _FIRST_ROWS:
             self._usual += (seconds - self._usual) / self._rows

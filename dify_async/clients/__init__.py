@@ -1,1 +1,1 @@
-"""The async clients: which resources, with which credentials."""
+"""The async clients: their resources, settings and credentials."""

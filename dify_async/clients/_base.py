@@ -1,4 +1,4 @@
-"""What all clients have in common: settings, views, requests, and the life of their connections."""
+"""The base class of all clients: settings, views, custom requests, and closing connections."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 class resource(Generic[ResourceT]):  # noqa: N801 - reads as a declaration
-    """An attribute of clients: the resource's class on the client's class, a resource on a client."""
+    """A descriptor: returns the resource's class on a client class, and a resource on a client."""
 
     def __init__(self, kind: type[ResourceT]) -> None:
         self._kind = kind
@@ -49,7 +49,7 @@ class resource(Generic[ResourceT]):  # noqa: N801 - reads as a declaration
     def __get__(self, client: Client | None, owner: type[Client]) -> ResourceT | type[ResourceT]:
         if client is None:
             return self._kind
-        # Kept in the instance, where it is found before this descriptor.
+        # Stored in the instance, where it is found before this descriptor.
         found: ResourceT = client.__dict__.setdefault(self._name, self._kind(client._api))  # pyright: ignore[reportPrivateUsage]
         return found
 
@@ -101,11 +101,11 @@ class Client:
 
     _api: Api
     _owns_connections = True
-    """False for views, which close nothing."""
+    """False for views, which do not close the connections."""
 
     @property
     def base_url(self) -> str:
-        """The server's address, as it is used."""
+        """The server's URL, in the form that is used for requests."""
         return self._api.transport.settings.base_url
 
     @property
@@ -126,7 +126,7 @@ class Client:
     ) -> Response:
         """Send a request to an endpoint this SDK has no method for.
 
-        It has the errors, timeouts and retries of all others. POST and PATCH are retried only if they
+        Errors, timeouts and retries work as for all other requests. POST and PATCH are retried only if they
         certainly had no effect. No end user is added.
 
         Args:
@@ -140,7 +140,7 @@ class Client:
 
         Raises:
             ApiError: the response is not 2xx.
-            TransportError: no response arrived.
+            TransportError: no connection, or a timeout expired.
         """
         operation, checked_path = custom_request(method, path)
         request = self._api.build(
@@ -156,7 +156,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         on_abandon: Literal["stop", "detach"] | None = None,
     ) -> Self:
-        """Return a view with other settings: it shares connections and limits, and closes nothing.
+        """Return a view with other settings. It shares the connections and limits of this client.
 
         Args:
             timeouts: Replaces the client's timeouts; a number limits the whole call, in seconds.
@@ -165,7 +165,7 @@ class Client:
             on_abandon: What happens to runs whose stream is left early: "stop" or "detach".
 
         Raises:
-            ConfigurationError: an argument is not valid.
+            ConfigurationError: an argument is invalid.
         """
         headers = hidden(headers)
         old = self._api.defaults
@@ -186,7 +186,7 @@ class Client:
     async def close(self) -> None:
         """Close open streams, stop their runs, and close the connections. Idempotent.
 
-        A `session` that was passed stays open, and so does the client behind a view.
+        A `session` that you passed stays open. Closing a view has no effect.
         """
         if self._owns_connections:
             await self._api.transport.close()
@@ -204,7 +204,7 @@ class Client:
     def __enter__(self) -> None:
         raise TypeError("this client is asynchronous: use `async with`, or a client of dify_async.sync")
 
-    def __exit__(self, *_: object) -> None: ...  # `with` looks for it before it enters.
+    def __exit__(self, *_: object) -> None: ...  # Without it, `with` would not call `__enter__`.
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -222,7 +222,7 @@ class Client:
         return {**self._state(), "_owns_connections": True}
 
     def _state(self) -> dict[str, Any]:
-        """Return the attributes without the resources, which belong to this client alone."""
+        """Return the attributes without the resources, which belong to this instance."""
         return {name: value for name, value in self.__dict__.items() if not isinstance(value, Resource)}
 
 
@@ -235,7 +235,7 @@ class ClientWithUsers(Client):
         return self._api.auth.user
 
     def for_user(self, user: str) -> Self:
-        """Return a view for another end user: it shares connections and limits, and closes nothing.
+        """Return a view for another end user. It shares the connections and limits of this client.
 
         Raises:
             ConfigurationError: `user` is not a non-empty str.

@@ -28,39 +28,40 @@ if TYPE_CHECKING:
 
 
 class AppClient(ClientWithUsers):
-    """One app of Dify, by its API key.
+    """A client of the Service API for one Dify app, with an API key.
 
     ```python
     async with AppClient("app-...", user="ada") as client:
         result = await client.workflows.run({"city": "Lisbon"})
     ```
 
-    Create a client once and keep it: it holds one connection pool per event loop, created with the first call
-    there, so it can be created at import time and used in one `asyncio.run` after another. It pickles as its
-    settings; the pickle contains the key.
+    Create a client once and reuse it: it has one connection pool per event loop, which is created by the
+    first call in that loop. So a client can be created at import time and used in several `asyncio.run`
+    calls. A client can be pickled: the pickle contains its settings, including the key.
 
     Args:
         api_key: The app's key, `app-...`. Default: `DIFY_API_KEY`.
-        user: The end user that calls are made for, any non-empty str. Default: `DIFY_USER`. Required by the
-            first call that needs it.
-        base_url: The server. Default: `DIFY_BASE_URL`, or Dify's cloud. `/v1` is appended if missing.
+        user: The end user of the calls, any non-empty str. Default: `DIFY_USER`. Calls that need an end user
+            raise `ConfigurationError` without one.
+        base_url: The server. Default: `DIFY_BASE_URL`, or Dify Cloud. `/v1` is appended if missing.
         timeouts: `Timeouts`, or a number of seconds for each whole call.
         retry: `Retry`, or a number of retries.
-        max_concurrent: Maximum number of runs that are open at the same time, per key; others wait. A default
-            Dify server handles 10 connections. Other calls are never held back.
-        on_abandon: What happens to a run whose stream is left early: "stop" or "detach".
-        headers: Headers of every request, for example for a proxy that asks for them.
-        session: An `aiohttp.ClientSession` of your own; it is never closed.
+        max_concurrent: Maximum number of runs in flight at the same time, per key; further runs wait. A
+            default Dify server handles 10 connections. Other calls are not limited.
+        on_abandon: What happens to a run whose stream is left early: "stop" stops the run, "detach" lets it
+            continue.
+        headers: Headers of every request, for example headers that a proxy requires.
+        session: Your own `aiohttp.ClientSession`; the client does not close it.
         proxy: The URL of an HTTP proxy. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, except for hosts
             in `NO_PROXY`.
-        ssl: An `ssl.SSLContext` with a CA of your own, or False to verify nothing.
-        trace_configs: For aiohttp's tracing.
-        limiter: Returns an async context manager that is held during each run, for a limit across processes
-            or machines.
+        ssl: An `ssl.SSLContext`, for example with your own CA, or False to turn verification off.
+        trace_configs: `aiohttp.TraceConfig`s, for aiohttp's tracing.
+        limiter: A function that returns an async context manager, which is held during each run. For a limit
+            across processes or machines.
         max_event_bytes: Maximum size of one event and of one response body, in bytes.
 
     Raises:
-        ConfigurationError: an argument is not valid.
+        ConfigurationError: an argument is invalid.
     """
 
     workflows = resource(Workflows)
@@ -110,14 +111,14 @@ class AppClient(ClientWithUsers):
         )
 
     def for_key(self, api_key: str, *, user: str | None = None) -> Self:
-        """Return a view for another app of the same server: it shares connections, and closes nothing.
+        """Return a view for another app of the same server. It shares the connections of this client.
 
         Args:
             api_key: The other app's key.
             user: The end user. Default: the client's.
 
         Raises:
-            ConfigurationError: the key or the user is not valid.
+            ConfigurationError: the key or the user is invalid.
         """
         api_key = hidden(api_key)
         auth = KeyAuth.for_app(api_key, user if user is not None else self.user)

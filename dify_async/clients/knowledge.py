@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class KnowledgeClient(Client):
-    """The knowledge bases of a workspace, by its API key.
+    """A client of the Knowledge API for one workspace, with an API key.
 
     ```python
     async with KnowledgeClient("dataset-...") as client:
@@ -35,29 +35,30 @@ class KnowledgeClient(Client):
             ...
     ```
 
-    Create a client once and keep it: it holds one connection pool per event loop, created with the first call
-    there. It pickles as its settings; the pickle contains the key. Calls have no end user.
+    Create a client once and reuse it: it has one connection pool per event loop, which is created by the
+    first call in that loop. A client can be pickled: the pickle contains its settings, including the key.
+    Calls have no end user.
 
     Args:
         api_key: The workspace's key, `dataset-...`. Default: `DIFY_KNOWLEDGE_API_KEY`.
-        base_url: The server. Default: `DIFY_BASE_URL`, or Dify's cloud. `/v1` is appended if missing.
+        base_url: The server. Default: `DIFY_BASE_URL`, or Dify Cloud. `/v1` is appended if missing.
         timeouts: `Timeouts`, or a number of seconds for each whole call.
         retry: `Retry`, or a number of retries.
-        max_concurrent: Maximum number of data source streams that are open at the same time; others wait.
-            Other calls are never held back.
-        on_abandon: As in other clients; data sources cannot be stopped, so it has no effect here.
-        headers: Headers of every request, for example for a proxy that asks for them.
-        session: An `aiohttp.ClientSession` of your own; it is never closed.
+        max_concurrent: Maximum number of data source streams at the same time; further streams wait. Other
+            calls are not limited.
+        on_abandon: Accepted as by other clients, but without effect: data sources cannot be stopped.
+        headers: Headers of every request, for example headers that a proxy requires.
+        session: Your own `aiohttp.ClientSession`; the client does not close it.
         proxy: The URL of an HTTP proxy. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, except for hosts
             in `NO_PROXY`.
-        ssl: An `ssl.SSLContext` with a CA of your own, or False to verify nothing.
-        trace_configs: For aiohttp's tracing.
-        limiter: Returns an async context manager that is held during each data source stream, for a limit
-            across processes or machines.
+        ssl: An `ssl.SSLContext`, for example with your own CA, or False to turn verification off.
+        trace_configs: `aiohttp.TraceConfig`s, for aiohttp's tracing.
+        limiter: A function that returns an async context manager, which is held during each data source
+            stream. For a limit across processes or machines.
         max_event_bytes: Maximum size of one event and of one response body, in bytes.
 
     Raises:
-        ConfigurationError: an argument is not valid.
+        ConfigurationError: an argument is invalid.
     """
 
     datasets = resource(Datasets)
@@ -105,13 +106,13 @@ class KnowledgeClient(Client):
         )
 
     def for_key(self, api_key: str) -> Self:
-        """Return a view for another workspace of the same server: it shares connections, and closes nothing.
+        """Return a view for another workspace of the same server. It shares the connections of this client.
 
         Args:
             api_key: The other workspace's key.
 
         Raises:
-            ConfigurationError: the key is not valid.
+            ConfigurationError: the key is invalid.
         """
         api_key = hidden(api_key)
         return self._view(attrs.evolve(self._api, auth=KeyAuth.for_knowledge(api_key)))

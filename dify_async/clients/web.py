@@ -33,42 +33,45 @@ WEB_CLOUD: Final = "https://udify.app/api"
 
 
 class WebAppClient(ClientWithUsers):
-    """One web app of Dify, by the code in its address: what its public page can do, without a key.
+    """A client of the Web API for one Dify app, with the code in the app's URL instead of a key.
 
     ```python
     async with WebAppClient("kJ2hQ9xTz4Lm7PwR", user="visitor-81") as web:
-        talk = web.chat.conversation()
-        print((await talk.send("What is on tonight?")).answer)
+        conversation = web.chat.conversation()
+        print((await conversation.send("What is on tonight?")).answer)
     ```
 
-    The server identifies a visitor by a passport, which is fetched with the first call and kept. Whoever
-    knows the app's code and a `user` is that user to the server: choose names that nobody can guess. Apps
-    that are not public (enterprise servers) also require a login: `web.auth.login(...)`.
+    The server identifies a visitor by a passport, which the client fetches with its first call and then
+    reuses. Anyone who knows the app's code and a `user` can act as that user: choose names that nobody can
+    guess. Apps that are not public (enterprise servers) also require a login: `web.auth.login(...)`.
 
     Args:
-        app_code: The last part of the web app's address, or the whole address. Default: `DIFY_APP_CODE`.
-        user: The end user, any non-empty str; the same str is the same visitor. Default: `DIFY_USER`. None is
-            a new visitor, found again only by the passport. Private apps use the login instead.
-        base_url: The server. Default: `DIFY_WEB_BASE_URL`, the server in the web app's address, or Dify's
-            cloud. `/api` is appended if missing.
-        passport: A passport of an earlier session: `client.passport`.
-        login_token: A login of an earlier session, or of single sign-on: `client.login_token`.
+        app_code: The last part of the web app's URL, or the whole URL. Default: `DIFY_APP_CODE`.
+        user: The end user, any non-empty str; the same str is the same visitor. Default: `DIFY_USER`. None
+            means a new visitor, who can be identified later only by the passport. Private apps use the login
+            instead.
+        base_url: The server. Default: `DIFY_WEB_BASE_URL`, the server in the web app's URL, or Dify Cloud.
+            `/api` is appended if missing.
+        passport: The passport of an earlier session: `client.passport`.
+        login_token: The login of an earlier session, or of single sign-on: `client.login_token`.
         timeouts: `Timeouts`, or a number of seconds for each whole call.
         retry: `Retry`, or a number of retries.
-        max_concurrent: Maximum number of runs that are open at the same time; others wait.
-        on_abandon: What happens to a run whose stream is left early: "stop" or "detach".
-        headers: Headers of every request, for example for a proxy that asks for them.
-        session: An `aiohttp.ClientSession` of your own; it is never closed. Create it with an
-            `aiohttp.DummyCookieJar`: the server would prefer a passport in a cookie to that of the client.
+        max_concurrent: Maximum number of runs in flight at the same time; further runs wait.
+        on_abandon: What happens to a run whose stream is left early: "stop" stops the run, "detach" lets it
+            continue.
+        headers: Headers of every request, for example headers that a proxy requires.
+        session: Your own `aiohttp.ClientSession`; the client does not close it. Create it with an
+            `aiohttp.DummyCookieJar`: the server prefers a passport in a cookie to the client's passport.
         proxy: The URL of an HTTP proxy. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, except for hosts
             in `NO_PROXY`.
-        ssl: An `ssl.SSLContext` with a CA of your own, or False to verify nothing.
-        trace_configs: For aiohttp's tracing.
-        limiter: Returns an async context manager that is held during each run.
+        ssl: An `ssl.SSLContext`, for example with your own CA, or False to turn verification off.
+        trace_configs: `aiohttp.TraceConfig`s, for aiohttp's tracing.
+        limiter: A function that returns an async context manager, which is held during each run. For a limit
+            across processes or machines.
         max_event_bytes: Maximum size of one event and of one response body, in bytes.
 
     Raises:
-        ConfigurationError: an argument is not valid.
+        ConfigurationError: an argument is invalid.
     """
 
     auth = resource(Auth)
@@ -130,12 +133,12 @@ class WebAppClient(ClientWithUsers):
 
     @property
     def passport(self) -> str | None:
-        """The passport, a secret, to be passed again as `passport=`. None before the first call."""
+        """The passport, which is a secret; pass it as `passport=` later. None before the first call."""
         return _plain(self._passport_auth.passport)
 
     @property
     def login_token(self) -> str | None:
-        """The login, a secret, to be passed again as `login_token=`. None without a login."""
+        """The login, which is a secret; pass it as `login_token=` later. None without a login."""
         return _plain(self._passport_auth.login_token)
 
     @property
@@ -146,5 +149,5 @@ class WebAppClient(ClientWithUsers):
 
 
 def _plain(secret: str | None) -> str | None:
-    # Whatever stores it may not know subclasses of str.
+    # The code that stores it may not support subclasses of str.
     return None if secret is None else str(secret)

@@ -1,4 +1,4 @@
-"""What resources have in common: access to the server, and lists in pages."""
+"""The base class of resources, and lists in pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pages(
     query: Mapping[str, Any] | None = None,
     ids: Mapping[str, str] | None = None,
 ) -> Pager[ItemT]:
-    """Return a list in pages; `cursor` returns the query of the page after one, None after the last."""
+    """Return a list in pages; `cursor` returns the query for the page after a given one, None at the end."""
     if options:
         checked_options(options, operation, takes_user=api.auth.sends_user)
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 100:
@@ -53,7 +53,7 @@ def pages(
             operation, options, ids=ids, query={**(query or {}), "limit": limit, **position}
         )
         if page.page is None and cursor is next_number:
-            page.page = position.get("page", 1)  # The list of feedback does not say it.
+            page.page = position.get("page", 1)  # The list of feedback does not contain it.
         return page
 
     return Pager(operation.name, fetch)
@@ -67,7 +67,7 @@ def one_page(
     query: Mapping[str, Any] | None = None,
     ids: Mapping[str, str] | None = None,
 ) -> Pager[ItemT]:
-    """Return a list that the server sends as a whole."""
+    """Return a list that the server sends as a single page."""
     if options:
         checked_options(options, operation, takes_user=api.auth.sends_user)
 
@@ -80,7 +80,7 @@ def one_page(
 def next_number(last: Page[Any], limit: int) -> dict[str, Any] | None:
     """Return the cursor of lists whose pages are numbered.
 
-    Lists of child chunks have the number of pages in place of `has_more`; that of feedback has neither.
+    Lists of child chunks have the number of pages instead of `has_more`; the list of feedback has neither.
     """
     number = last.page or 1
     if last.total_pages is not None:
@@ -96,7 +96,7 @@ def after_last(last: Page[Any], _: int) -> dict[str, Any] | None:
 
 
 def before_first(last: Page[Any], _: int) -> dict[str, Any] | None:
-    """Return the cursor of lists that go back in time, before their first entry."""
+    """Return the cursor of lists that continue before their first entry, going back in time."""
     return {"first_id": last.data[0].id} if last.has_more else None
 
 
@@ -106,7 +106,11 @@ def given(**fields: Any) -> dict[str, Any]:
 
 
 def sendable_list(name: str, values: Sequence[Any]) -> list[Json]:
-    """Return a list of ids or settings as it is sent; raise `ConfigurationError` for anything else."""
+    """Return a list of ids or settings in the form that is sent.
+
+    Raises:
+        ConfigurationError: `values` is not a list.
+    """
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         raise ConfigurationError(f"`{name}` must be a list, got {type(values).__name__}")
     return [sendable(one) for one in values]

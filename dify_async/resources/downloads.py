@@ -24,9 +24,9 @@ async def fetch(api: Api, request: Request, path: str | os.PathLike[str] | None)
 async def fetch_link(
     api: Api, url: str, options: CallOptions, path: str | os.PathLike[str] | None
 ) -> bytes | Path:
-    """Return the file at an address that the server sent, or write it to `path` and return the path.
+    """Return the file at a URL that the server sent, or write it to `path` and return the path.
 
-    A relative address is one of the client's server. The API key and the client's headers are not sent.
+    A relative URL is resolved against the client's server. The API key and the client's headers are not sent.
     """
     anonymous = api.without_credentials()
     request = anonymous.build(operations.DOWNLOAD_FILE, options)

@@ -1,4 +1,4 @@
-"""Runs that exist already: follow, resume and stop them. The same on both APIs."""
+"""Follow, resume and stop existing runs, on both APIs."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ class FollowedRuns(Resource):
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[AppCallOptions],
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
-        """Follow the events of a run that was started elsewhere or earlier; runs of chatflows too.
+        """Follow the events of a run that was started earlier or by another process; also runs of chatflows.
 
-        Everything the server sends is delivered: a snapshot repeats events as they were, with the run's id in
-        place of the task id. Text that was streamed before is lost; the outputs at the end are complete. A
-        run that has ended yields its last event. Leaving the stream does not stop the run.
+        The first events are a snapshot: the events of nodes that have already started and finished, with the
+        run's id in place of the task id. Text that was streamed earlier is not repeated; the outputs at the
+        end are complete. For a run that has ended, only its last event is delivered. Leaving the stream does
+        not stop the run.
 
         Args:
-            run: The run's id, or its handle. A handle is followed as its own end user.
-            include_state_snapshot: First repeat the nodes that have started and finished so far.
-            continue_on_pause: Go on after a pause, instead of ending there.
+            run: The run's id, or its handle. With a handle, the run is followed as the handle's end user.
+            include_state_snapshot: False omits the snapshot.
+            continue_on_pause: Continue after a pause, instead of ending there.
             on_ping: Called at each ping, about every 10 seconds of silence.
             **options: See `AppCallOptions`.
 
@@ -65,23 +66,23 @@ class FollowedRuns(Resource):
     async def wait(
         self, run: str | RunHandle, *, continue_on_pause: bool = False, **options: Unpack[AppCallOptions]
     ) -> WorkflowResult:
-        """Wait for the end of a run that was started elsewhere or earlier; runs of chatflows too.
+        """Wait for the end of a run that was started earlier or by another process; also runs of chatflows.
 
-        The run is followed, and its record is read where it cannot be followed (the Web API has no records):
-        through broken connections, restarts of the server and deployments. Cancelling the call does not stop
-        the run.
+        Interrupted connections and restarts of the server do not end the wait: the SDK reconnects to the
+        run's stream or, on the Service API, polls the run's record. Cancelling the call does not stop the
+        run.
 
         Args:
-            run: The run's id, or its handle. A handle is followed as its own end user.
-            continue_on_pause: Keep waiting while the run waits for a person. Right after a form was submitted
-                elsewhere, the server may still report the pause.
+            run: The run's id, or its handle. With a handle, the run is followed as the handle's end user.
+            continue_on_pause: Keep waiting while the run waits for a person. Use it also right after a form
+                was submitted elsewhere, because the server may still report the pause.
             **options: See `AppCallOptions`.
 
         Raises:
             RunFailed: the run failed; `RunStopped` and `RunPaused` are subclasses.
             NotFound: this app has no such run.
             StreamInterrupted: the run made no progress for 21 minutes.
-            TotalTimeout: it took longer than `timeout`.
+            TotalTimeout: the call took longer than `timeout`.
         """
         stream = self._follow(
             run, options, snapshot=True, continue_on_pause=continue_on_pause, recovers=True, is_stored=True
@@ -99,15 +100,15 @@ class FollowedRuns(Resource):
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[AppCallOptions],
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
-        """Submit the form that a run waits for, and follow what happens next; runs of chatflows too.
+        """Submit the form that a run waits for, and follow the run; also runs of chatflows.
 
-        The stream is opened before the form is submitted, so that no event is lost. (A session that allows a
-        single connection submits first, and then repeats the nodes that have finished.) The run may pause
-        again. Leaving the stream does not stop the run. A run can be resumed days later and from another
-        process: its handle and the form's token are all it takes.
+        The stream is opened before the form is submitted, so that no event is lost. (With a `session` that
+        allows a single connection, the form is submitted first, and the stream starts with a snapshot.) The
+        run may pause again. Leaving the stream does not stop the run. A run can be resumed days later and by
+        another process, which needs only its handle and the form's token.
 
         Args:
-            run: The run's id, or its handle. A handle is followed as its own end user.
+            run: The run's id, or its handle. With a handle, the run is followed as the handle's end user.
             form_token: The form's token: `result.paused.forms[...].form_token`.
             inputs: A value for each input of the form, by `output_variable_name`. A file input takes an
                 `InputFile`, uploaded as the run's end user, or a file from the Web API's `forms.upload`.
@@ -119,7 +120,7 @@ class FollowedRuns(Resource):
             InvalidFormData: an input is missing, or there is no such action.
             FormClosed: the form was submitted already, or has expired (412).
             NotFound: there is no such run, or no such form.
-            RateLimited: too many submissions within a minute (Web API, by address).
+            RateLimited: too many submissions within a minute (Web API, per IP address).
         """
         form_token = hidden(form_token)
         api = self._api_of(run)
@@ -139,13 +140,13 @@ class FollowedRuns(Resource):
         )
 
     async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
-        """Ask the server to stop a run; it ends within a second or two as stopped.
+        """Ask the server to stop a run, which usually takes one or two seconds.
 
-        Dify answers "success" for every task id, including unknown ones and those of runs that have ended, so
-        the answer tells nothing. Never held back by `max_concurrent`.
+        Dify responds with "success" for every task id, including unknown ones and those of runs that have
+        ended. `max_concurrent` does not apply to this call.
 
         Args:
-            task_id: From `EventStream.task_id`, a `RunHandle` or any event: not the run's id.
+            task_id: The task id, from `EventStream.task_id`, a `RunHandle` or any event. Not the run's id.
             **options: See `AppCallOptions`.
         """
         await self._api.call(operations.STOP_WORKFLOW, options, ids={"task_id": task_id})
@@ -178,7 +179,7 @@ class FollowedRuns(Resource):
             submit=submit,
         )
         progress = Progress(run_id=run_id)
-        # Until the worker has received the form, a snapshot still says that the run waits for it.
+        # Until the worker has received the form, a snapshot still reports that the run waits for it.
         progress.note_form(submitted_form)
         accumulator = WorkflowAccumulator(progress, continue_on_pause=continue_on_pause)
         return EventStream(api, spec, accumulator, on_ping=on_ping)

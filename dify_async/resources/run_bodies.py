@@ -1,4 +1,4 @@
-"""What the methods that start a run have in common: inputs, files, traces, the form check."""
+"""Helpers for methods that start a run: inputs, files, traces, validation against the input form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log: Final = logging.getLogger("dify_async")
 def run_body(inputs: Inputs, files: FileInputs | None, **fields: Json) -> dict[str, Json]:
     """Return the body of a request that starts a run.
 
-    None is omitted, also among inputs and in lists of files: the server takes it for missing.
+    None is omitted, also in inputs and in lists of files: the server treats it as missing.
     """
     kind: type[object] = type(inputs)
     values: Any = inputs if issubclass(kind, Mapping) else fields_of(inputs)
@@ -67,28 +67,28 @@ def _checked_file(file: Any) -> Any:
         return dict(cast(Mapping[str, Json], file))
     if not isinstance(file, _FILES):
         raise ConfigurationError(
-            f"`files` must contain InputFiles, uploaded files or objects in Dify's form, got "
+            f"`files` must contain InputFiles, uploaded files or objects in Dify's format, got "
             f"{type(file).__name__}: pass a path as InputFile(...)"
         )
     return file
 
 
 def with_trace(options: AppRunOptions, trace_id: str | None, trace_session_id: str | None) -> AppRunOptions:
-    """Return the options of a call with its trace headers."""
+    """Return options with the headers for the trace ids."""
     headers = {"X-Trace-Id": trace_id, "X-Trace-Session-Id": trace_session_id}
     given = {name: value for name, value in headers.items() if value is not None}
     return {**options, "extra_headers": {**given, **(options.get("extra_headers") or {})}}
 
 
 def wrong_mode(response_mode: object) -> ConfigurationError:
-    """Return the error of a response mode that does not exist."""
+    """Return the error for an invalid response mode."""
     return ConfigurationError(
         f'`response_mode` must be "streaming" or "blocking", got {response_mode!r:.100}'
     )
 
 
 def call_options(options: AppRunOptions) -> AppCallOptions:
-    """Return the options of a run without those that belong to its body."""
+    """Return the options of a run without `extra_body`."""
     return {name: value for name, value in options.items() if name != "extra_body"}  # type: ignore[return-value]
 
 
@@ -101,19 +101,19 @@ async def run_in_blocking_mode(
     query: Mapping[str, Any] | None = None,
     json: Mapping[str, Json] | None = None,
 ) -> AnswerT:
-    """Start a run and return its answer in one piece."""
+    """Start a run and wait for its response in blocking mode."""
     async with api.slot():
         try:
             return await api.call(operation, options, ids=ids, query=query, json=json)
         except asyncio.CancelledError:
-            _log.warning("%s: cancelled in blocking mode, so the run continues", operation.name)
+            _log.warning("%s: cancelled in blocking mode; the run continues on the server", operation.name)
             raise
 
 
 async def read_handle(run: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle | None:
     """Read a stream until its run has started, and return the handle; None if the run ended before that.
 
-    A run that the server rejects has an id from 1.15 on, but no task id of its own.
+    The task id is checked too: from Dify 1.15 on, a rejected run has a run id, but no task id.
     """
     async for _ in run:
         if run.task_id is not None and run.handle is not None:
@@ -122,21 +122,21 @@ async def read_handle(run: EventStream[WorkflowEvent, WorkflowResult]) -> RunHan
 
 
 async def start(stream: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle:
-    """Start a run, and detach from it as soon as its id is known."""
+    """Start a run, and detach as soon as its id is known."""
     async with stream as run:
         handle = await read_handle(run)
         if handle is None:
             await run.result()  # Raises for a run that was rejected, or failed before it started.
             handle = run.handle
         if handle is None:
-            raise DecodeError("the run ended without an id")
+            raise DecodeError("the stream of the run ended without a run id")
         run.detach()
         return handle
 
 
 @attrs.define
 class FormCheck:
-    """The app's input form, requested once, to validate many inputs against."""
+    """Validates many inputs against the app's input form, which is requested once."""
 
     _api: Api
     _options: AppCallOptions
@@ -174,7 +174,7 @@ def row_arguments(
     """Return a row as keyword arguments of a method that starts a run.
 
     Raises:
-        ConfigurationError: the row is not a mapping, or the method does not take it.
+        ConfigurationError: the row is not a mapping, or does not match the arguments of the method.
     """
     if not isinstance(row, Mapping):
         raise ConfigurationError(f"a row must be a str or a mapping of arguments, got {type(row).__name__}")
@@ -183,5 +183,5 @@ def row_arguments(
         options = bound.arguments.get("options", {})
         checked_options(options, operation, takes_user=True, method=method.__qualname__)
     except TypeError as exc:
-        raise ConfigurationError(f"the row does not match the arguments of the call: {exc}") from None
+        raise ConfigurationError(f"a row must contain arguments of the call: {exc}") from None
     return dict(row)

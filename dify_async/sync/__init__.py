@@ -1,4 +1,4 @@
-"""Blocking clients: the same names without `await`, for scripts, notebooks, threads and tasks.
+"""Blocking clients with the same methods, for scripts, notebooks, threads and task queues.
 
 ```python
 from dify_async.sync import AppClient
@@ -7,10 +7,11 @@ with AppClient("app-...", user="ada") as client:
     result = client.workflows.run({"city": "Lisbon"})
 ```
 
-Names, arguments, results and errors are those of `dify_async`. All clients of a process share one thread with
-one event loop, started by the first call; any number of threads may use them. They also work where an event
-loop is running, as in a notebook, but a call then blocks that loop: `async def` code uses the clients of
-`dify_async`. Processes may fork before and after using them. Not for processes that gevent has patched.
+Names, arguments, results and errors are the same as in `dify_async`. All clients of a process share one
+thread with one event loop, which the first call starts; any number of threads may use them. They also work
+where an event loop is running, as in a notebook, but a call blocks that loop: in async code, use the clients
+of `dify_async`. A process may fork before and after using them. Processes that gevent has patched are not
+supported.
 """
 
 from importlib import import_module
@@ -35,6 +36,6 @@ probe = blocking_function(_probe.probe)
 def __getattr__(name: str) -> object:
     if name != "KnowledgeClient":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Not with the others, which need none of its models.
+    # Imported at first use, because the other clients do not need its models.
     value = globals()[name] = import_module(f"{__name__}.knowledge").KnowledgeClient
     return value

@@ -1,4 +1,4 @@
-"""What all blocking clients have in common."""
+"""The base class of all blocking clients."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ClientT = TypeVar("ClientT", bound="Client")
 def client_view(
     method: Callable[Concatenate[Any, P], Any],
 ) -> Callable[Concatenate[ClientT, P], ClientT]:
-    """Return a method that returns a view of the class of its client."""
+    """Return a method that returns a view of the same class as its client."""
 
     @functools.wraps(method)
     def view(self: ClientT, /, *args: P.args, **kwargs: P.kwargs) -> ClientT:
-        return self._made_of(method(self.async_client, *args, **kwargs))  # pyright: ignore[reportPrivateUsage]
+        return self._view_of(method(self.async_client, *args, **kwargs))  # pyright: ignore[reportPrivateUsage]
 
     return view
 
@@ -35,18 +35,19 @@ class Client(Blocking):
     def __init__(self, kind: type[AsyncClient], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if kwargs.get("session") is not None:
             raise ConfigurationError(
-                "`session` is for the clients of dify_async: it belongs to another event loop"
+                "`session` must be None in blocking clients, because a session belongs to an event loop: use "
+                "the clients of dify_async"
             )
         super().__init__(kind(*args, **kwargs))
 
     @property
     def async_client(self) -> Any:
-        """The async client that does the work, in the event loop of the blocking clients."""
+        """The async client that this client uses, in the event loop of the blocking clients."""
         return self._wrapped
 
     @property
     def base_url(self) -> str:
-        """The server's address, as it is used."""
+        """The server's URL, in the form that is used for requests."""
         return self.async_client.base_url  # type: ignore[no-any-return]
 
     @property
@@ -58,8 +59,8 @@ class Client(Blocking):
     close = blocking(AsyncClient.close)
     with_options = client_view(AsyncClient.with_options)
 
-    def _made_of(self, async_client: AsyncClient) -> Self:
-        """Return a client like this one for another async client."""
+    def _view_of(self, async_client: AsyncClient) -> Self:
+        """Return a client of the same class for another async client."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self._state())
         other._wrapped = async_client
@@ -83,7 +84,7 @@ class Client(Blocking):
         return self._state()
 
     def _state(self) -> dict[str, Any]:
-        """Return the attributes without the resources, which belong to this client alone."""
+        """Return the attributes without the resources, which belong to this instance."""
         return {
             name: value
             for name, value in self.__dict__.items()

@@ -40,7 +40,7 @@ class FollowedRuns(Blocking):
 
 
 class Workflows(FollowedRuns):
-    """Run workflows, and find their runs again. For keys of workflow apps."""
+    """Run workflows, and wait for, follow, stop and inspect runs. For keys of workflow apps."""
 
     run = blocking(workflows.Workflows.run)
     stream = blocking_stream(workflows.Workflows.stream)
@@ -60,7 +60,7 @@ class Chat(Blocking):
 
 
 class Completions(Blocking):
-    """Completion apps: one text for the values of a form."""
+    """Generate text with completion apps."""
 
     create = blocking(completions.Completions.create)
     create_many = blocking_batch(completions.Completions.create_many)
@@ -102,14 +102,14 @@ class Audio(Blocking):
 
 
 class Forms(Blocking):
-    """The forms of paused runs, by their tokens."""
+    """Forms that paused runs wait for."""
 
     get = blocking(forms.Forms.get)
     submit = blocking(forms.Forms.submit)
 
 
 class App(Blocking):
-    """The app that the key belongs to. None of these calls needs an end user."""
+    """Information about the app that the key belongs to. These calls need no end user."""
 
     info = blocking(app.App.info)
     parameters = blocking(app.App.parameters)
@@ -119,17 +119,17 @@ class App(Blocking):
 
 
 class AppClient(ClientWithUsers):
-    """One app of Dify, by its API key. Blocking.
+    """A blocking client of the Service API for one Dify app, with an API key.
 
     ```python
     with AppClient("app-...", user="ada") as client:
         result = client.workflows.run({"city": "Lisbon"})
     ```
 
-    Takes the arguments of `dify_async.AppClient`, except that `session` is rejected, because a session
-    belongs to an event loop. A `limiter` is used in the event loop of the blocking clients. Any number of
-    threads may share a client. It continues to work in a forked child, with connections of its own, and
-    pickles as its settings; the pickle contains the key.
+    It takes the same arguments as `dify_async.AppClient`, except `session`: a session belongs to an event
+    loop. A `limiter` is entered in the event loop of the blocking clients. Any number of threads may share a
+    client. A forked child may use it too, and opens its own connections. A client can be pickled: the pickle
+    contains its settings, including the key.
     """
 
     workflows = resource(Workflows)

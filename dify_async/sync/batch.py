@@ -30,12 +30,19 @@ class Batch(Generic[RowT, ResultT_co]):
     print(batch.totals)
     ```
 
-    Behaves like the async `Batch`. Rows are read in a thread of their own, unless they are a sequence: create
-    objects that belong to one thread, such as a cursor of sqlite3, inside the iterable.
+    Rows are read no faster than their outcomes are consumed: at most `concurrency` rows are in flight or
+    waiting to be read. A failed row yields an outcome like any other. Leaving the block early cancels the
+    rows in flight and stops their runs, according to the client's `on_abandon`.
+
+    The batch stops when further rows would fail for the same reason, such as an exhausted quota or a wrong
+    API key. No further rows start, rows in flight are delivered, then the error is raised.
+
+    Rows that are not a sequence are read in a separate thread: create objects that belong to one thread, such
+    as a cursor of sqlite3, inside the iterable.
     """
 
-    def __init__(self, twin: AsyncBatch[RowT, ResultT_co]) -> None:
-        self._batch = twin
+    def __init__(self, wrapped: AsyncBatch[RowT, ResultT_co]) -> None:
+        self._batch = wrapped
         self._bridge: Bridge | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
 
@@ -51,7 +58,9 @@ class Batch(Generic[RowT, ResultT_co]):
 
     def __iter__(self) -> Iterator[Outcome[ResultT_co]]:
         if self._bridge is None:
-            raise TypeError("a batch must be entered in a block first: with ...run_many(...) as batch: ...")
+            raise TypeError(
+                "a batch must be entered first: with client.workflows.run_many(...) as batch: ..."
+            )
         return self
 
     def __next__(self) -> Outcome[ResultT_co]:
@@ -61,13 +70,13 @@ class Batch(Generic[RowT, ResultT_co]):
             raise StopIteration from None
 
     def all(self) -> list[Outcome[ResultT_co]]:
-        """Read all remaining outcomes."""
+        """Return all remaining outcomes."""
         return list(self)
 
     def close(self) -> None:
         """Cancel the rows in flight, like leaving the `with` block."""
         bridge = current()
-        if self._bridge is bridge:  # Otherwise it was never entered, or belongs to the parent of a fork.
+        if self._bridge is bridge:  # Otherwise it was not entered, or belongs to the parent process.
             bridge.call(self._batch.aclose)
             bridge.open.discard(self._batch)
             assert self._finalizer is not None
@@ -88,10 +97,10 @@ class Batch(Generic[RowT, ResultT_co]):
         self.close()
 
 
-def unblocking(rows: Rows[RowT]) -> Rows[RowT]:
+def non_blocking(rows: Rows[RowT]) -> Rows[RowT]:
     """Return rows that can be read without blocking the event loop."""
     rows = iterable_of(rows)
-    # Anything but a sequence may block while it is read, as a file does.
+    # Reading an iterable may block, for example a file; reading a sequence does not.
     if isinstance(rows, Iterable) and not isinstance(rows, Sequence | AsyncIterable):
         return _read_in_thread(rows)
     return rows
@@ -99,7 +108,7 @@ def unblocking(rows: Rows[RowT]) -> Rows[RowT]:
 
 @attrs.frozen
 class _Raised:
-    """What the iterable raised. A future would take a `concurrent.futures.CancelledError` for its own."""
+    """An exception of the iterable. On the future itself, a `CancelledError` would cancel the future."""
 
     error: Exception
 
@@ -118,10 +127,11 @@ async def _read_in_thread(rows: Iterable[RowT]) -> AsyncIterator[RowT]:
                 row.set_result(next(iterator, end))
             except Exception as exc:  # noqa: BLE001 - raised by the batch
                 row.set_result(_Raised(exc))
-            except BaseException as exc:  # noqa: BLE001 - raised as it is, it would end the event loop
+            except BaseException as exc:  # noqa: BLE001 - raised unchanged, it would end the event loop
                 row.set_result(_Raised(RuntimeError(f"`rows` raised {exc!r}")))
 
-    # One thread for all rows, because some objects belong to one thread. The process does not wait for it.
+    # One thread for all rows, because some objects may be used in one thread only. It is a daemon, so the
+    # process does not wait for it.
     threading.Thread(target=read, name="dify-async-rows", daemon=True).start()
     try:
         while True:

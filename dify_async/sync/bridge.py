@@ -1,4 +1,4 @@
-"""The one event loop that all blocking clients of a process share, in a thread of its own."""
+"""The event loop that all blocking clients of a process share, in a separate thread."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CLEAN_UP: Final = 2.5
-"""Seconds for the clean-up of an interrupted call: the server is asked to stop its run, which takes 2 at
-most.
-"""
+"""Seconds for the clean-up of an interrupted call: asking the server to stop the run takes at most 2
+seconds."""
 
 
 class _Closable(Protocol):
@@ -35,9 +34,8 @@ class Bridge:
     def __init__(self) -> None:
         self.open: weakref.WeakSet[_Closable] = weakref.WeakSet()
         """Streams and batches that are closed at the end of the process if they are still open."""
-        self._starting = (
-            threading.RLock()
-        )  # A signal handler may interrupt the first call with one of its own.
+        # Reentrant: a signal handler may interrupt the first call and make a call itself.
+        self._starting = threading.RLock()
         self._started: Future[asyncio.AbstractEventLoop] | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,19 +61,19 @@ class Bridge:
         tasks: list[asyncio.Task[T]] = []
 
         def start() -> None:
-            # In a copy of the caller's context, made by `call_soon_threadsafe`.
-            tasks.append(self._kept(coroutine))
+            # Runs in a copy of the caller's context, which `call_soon_threadsafe` makes.
+            tasks.append(self._start_task(coroutine))
             tasks[0].add_done_callback(finish)
 
         def finish(task: asyncio.Task[T]) -> None:
             if not task.cancelled():
-                task.exception()  # Otherwise asyncio complains if nobody waits any more.
+                task.exception()  # Otherwise asyncio logs an exception that nobody retrieved.
             done.set()
 
         def cancel() -> None:
             if tasks:
                 tasks[0].cancel()
-            else:  # The interrupt came before the start was scheduled.
+            else:  # The call was interrupted before the start was scheduled.
                 coroutine.close()
                 done.set()
 
@@ -91,7 +89,7 @@ class Bridge:
     def post(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine function in the event loop without waiting. For finalizers."""
         if self is current() and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: self._kept(function()))
+            self._loop.call_soon_threadsafe(lambda: self._start_task(function()))
 
     def end(self) -> None:
         """End the event loop, at the end of the process."""
@@ -104,8 +102,8 @@ class Bridge:
     def _loop_for_call(self) -> asyncio.AbstractEventLoop:
         if threading.current_thread() is self._thread:
             raise ConfigurationError(
-                "a blocking call in the event loop of the blocking clients would wait for itself: code that "
-                "runs there, such as a limiter, must use the clients of dify_async"
+                "a blocking call in the event loop of the blocking clients would wait for itself: use the "
+                "clients of dify_async in code that runs there, such as a limiter"
             )
         return self._running_loop()
 
@@ -113,7 +111,7 @@ class Bridge:
         if self._loop is None or self._is_ending:
             with self._starting:
                 if self._is_ending:
-                    raise ConfigurationError("the process is ending, so no more calls are possible")
+                    raise ConfigurationError("the process is exiting, so no further calls are possible")
                 if self._started is None:
                     started: Future[asyncio.AbstractEventLoop] = Future()
                     thread = threading.Thread(
@@ -126,41 +124,41 @@ class Bridge:
 
     def _run(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         try:
-            # anyio also ends the loop properly: tasks that still run are cancelled and awaited.
+            # anyio also cleans up at the end: tasks that are still running are cancelled and awaited.
             anyio.run(self._main, started)
         except BaseException as exc:
             if started.done():
                 raise
             self._thread = self._started = None
-            started.set_exception(exc)  # For example: no file descriptor for the loop.
+            started.set_exception(exc)  # For example, no file descriptor is left for the loop.
 
     async def _main(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         started.set_result(asyncio.get_running_loop())
         await self._end.wait()
-        # Before anyio cancels everything, including requests that stop runs, calls and streams are left
-        # properly.
+        # Calls and streams are closed here, because afterwards anyio cancels everything, including the
+        # requests that stop runs.
         ending = list(self._tasks)
         for task in ending:
             task.cancel()
-        ending += [self._kept(one.aclose()) for one in list(self.open)]
+        ending += [self._start_task(one.aclose()) for one in list(self.open)]
         if ending:
             await asyncio.wait(ending, timeout=_CLEAN_UP)
 
-    def _kept(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task and keep it until it ends: an event loop keeps only weak references to its tasks."""
+    def _start_task(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task, and keep a reference until it ends: the event loop keeps only weak references."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def _wait(self, done: threading.Event) -> None:
-        if sys.platform == "win32":  # A wait without a timeout ignores Ctrl-C there.
+        if sys.platform == "win32":  # On Windows, a wait without a timeout ignores Ctrl-C.
             while not done.wait(0.1):
                 pass
         else:
             done.wait()
         if self._is_ending:
-            # Only daemon threads get here. An error in them would be noise.
+            # Only daemon threads get here. Raising an error in them would only cause noise.
             threading.Event().wait()
 
 

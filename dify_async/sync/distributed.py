@@ -1,4 +1,4 @@
-"""Many runs on a Dask cluster, without `await`. By the extra `dask`.
+"""Run many rows on a Dask cluster, from blocking code. Requires the extra `dask`.
 
 ```python
 from dify_async.sync import AppClient
@@ -22,7 +22,7 @@ from dify_async.errors import ConfigurationError
 from dify_async.models import WorkflowResult
 from dify_async.settings import Timeouts
 from dify_async.sync.app import AppClient
-from dify_async.sync.batch import Batch, unblocking
+from dify_async.sync.batch import Batch, non_blocking
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -41,15 +41,17 @@ def map_runs(
     extra_headers: Mapping[str, str] | None = None,
     extra_body: Mapping[str, Json] | None = None,
 ) -> Batch[Inputs, WorkflowResult]:
-    """Run the app's workflow for many inputs, on the workers of a Dask cluster. See `Batch` for what follows.
+    """Run the app's workflow for many inputs, on the workers of a Dask cluster. See `Batch`.
 
-    Takes what `dify_async.distributed.map_runs` takes, and all that is said there holds.
+    Arguments and behavior are the same as for `dify_async.distributed.map_runs`.
     """
     if not isinstance(client, AppClient):
-        raise ConfigurationError(f"client is an AppClient of dify_async.sync, not {type(client).__name__}")
+        raise ConfigurationError(
+            f"`client` must be an AppClient of dify_async.sync, got {type(client).__name__}"
+        )
     return Batch(
         aio.map_runs(
-            unblocking(rows),
+            non_blocking(rows),
             client=client.async_client,
             dask=dask,
             concurrency_total=concurrency_total,

@@ -21,16 +21,16 @@ class Pager(Generic[ItemT]):
         ...
     ```
 
-    Each iteration starts at the first page. An entry that new entries have pushed onto the next page in the
-    meantime is yielded once. A list that repeats its pages ends, whatever
-    the server says.
+    Each iteration starts at the first page. An entry that moves to the next page during the iteration,
+    because new entries were added, is yielded once. Iteration ends after three pages without a new entry,
+    even if the server reports that more pages follow.
     """
 
     def __init__(self, wrapped: AsyncPager[ItemT]) -> None:
         self._wrapped = wrapped
 
     def pages(self) -> Iterator[Page[ItemT]]:
-        """Iterate over whole pages, which contain what the server says besides their entries."""
+        """Iterate over whole pages, which also have `total` and the other fields of the response."""
         pages = aiter(self._wrapped.pages())
         while (page := current().call(_next_or_none, pages)) is not None:
             yield page

@@ -25,7 +25,7 @@ ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | Completio
 
 
 class EventStream(Generic[EventT_co, ResultT_co]):
-    """The events of a run as they arrive, and its result at the end.
+    """The events of a run as they arrive, and the result of the run.
 
     ```python
     with client.workflows.stream({"city": "Lisbon"}) as run:
@@ -35,12 +35,12 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     ```
 
     The stream ends at the run's terminal event, not when the server closes the connection. Leaving the block
-    before that (`break`, an exception, Ctrl-C, a timeout) asks the server to stop the run, within two
-    seconds, unless the client was created with `on_abandon="detach"` or `detach()` was called: closing a
-    connection alone does not stop a run of Dify.
+    before that (`break`, an exception, Ctrl-C, a timeout) asks the server to stop the run, which takes at
+    most two seconds. To let the run continue, call `detach()`, or create the client with
+    `on_abandon="detach"`. Closing the connection alone does not stop a run of Dify.
 
-    When the stream of a workflow or chatflow is interrupted, it reconnects: no event is delivered twice, and
-    `result.gap` tells that pieces of text may be missing.
+    When the stream of a workflow or chatflow is interrupted, it reconnects. No event is delivered twice;
+    `result.gap` is True if pieces of text may be missing.
 
     A stream has one reader at a time.
     """
@@ -52,17 +52,17 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def starts_run(self) -> bool:
-        """True if entering the stream starts a run, False if it follows one, as a stream of `attach` does."""
+        """True if entering the stream starts a run; False if it follows an existing one, as with `attach`."""
         return self._wrapped.starts_run
 
     @property
     def run_id(self) -> str | None:
-        """The id for `wait`, `attach`, `get`. None before the run started, and for apps without runs."""
+        """The run's id, for `wait` and `attach`. None before the run starts, and for apps without runs."""
         return self._wrapped.run_id
 
     @property
     def task_id(self) -> str | None:
-        """The id that stops the run. None before the first event that contains it."""
+        """The task id, for `stop`. None before the first event that contains it."""
         return self._wrapped.task_id
 
     @property
@@ -72,16 +72,16 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def handle(self) -> RunHandle | None:
-        """Finds the run again, at another time or in another process. None while `run_id` is."""
+        """The run's handle, for `wait` and `attach` in any process. None while `run_id` is None."""
         return self._wrapped.handle
 
     @property
     def partial_result(self) -> ResultT_co:
-        """The result of what has been read so far. Available at any time, never raises."""
+        """The result of the events read so far. Available at any time."""
         return self._wrapped.partial_result
 
     def detach(self) -> None:
-        """Keep the run going when the stream is left early."""
+        """Let the run continue when the stream is left early."""
         self._wrapped.detach()
 
     def __iter__(self) -> Iterator[EventT_co]:
@@ -89,7 +89,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         return self
 
     def __next__(self) -> EventT_co:
-        # Many events arrive in one hand-over from the loop's thread, and are decoded in this one.
+        # One call to the loop's thread fetches many events, which are decoded in this thread.
         while (event := self._wrapped.take()) is None:
             if not self._entered().call(self._wrapped.fill):
                 raise StopIteration
@@ -97,7 +97,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     @property
     def text(self) -> Iterator[str]:
-        """Iterate over the text only, piece by piece, as it was sent. `result()` has the final text."""
+        """Iterate over the pieces of text, as they were sent. `result()` has the final text."""
         events: Iterator[Any] = iter(self)
         return filter(None, map(text_of, events))
 
@@ -125,13 +125,13 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         return self._wrapped.final_result()
 
     def close(self) -> None:
-        """Leave the stream: what leaving the `with` block does. Idempotent; any thread may call it."""
+        """Close the stream, like leaving the `with` block. Idempotent. Any thread may call it."""
         bridge = current()
-        if self._bridge is bridge:  # Otherwise it was never entered, or belongs to the process that forked.
+        if self._bridge is bridge:  # Otherwise it was not entered, or belongs to the parent process.
             try:
                 bridge.call(self._wrapped.aclose)
             except BaseException:
-                bridge.post(self._wrapped.aclose)  # It may have been interrupted before it began.
+                bridge.post(self._wrapped.aclose)  # The call may have been interrupted before it started.
                 raise
             bridge.open.discard(self._wrapped)
             assert self._dropped is not None
@@ -140,8 +140,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def __enter__(self) -> Self:
         bridge = current()
         bridge.open.add(self._wrapped)
-        # A stream that is dropped without being left is left in the background; so is one whose entering was
-        # interrupted too late.
+        # Closes the stream in the background if it is garbage-collected while open, or if `__enter__` is
+        # interrupted after the stream was opened.
         self._dropped = weakref.finalize(self, bridge.post, self._wrapped.aclose)
         self._dropped.atexit = False
         bridge.call(self._wrapped.__aenter__)
@@ -158,8 +158,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             raise TypeError("a stream must be entered first: with client.workflows.stream(...) as run: ...")
         if self._bridge is not current():
             raise ConfigurationError(
-                "the stream was opened before the process forked and belongs to the parent process; "
-                "client.workflows.attach(run.handle) follows the run from here"
+                "the stream was opened before the process forked and belongs to the parent process: follow "
+                "the run with client.workflows.attach(run.handle)"
             )
         return self._bridge
 

@@ -33,7 +33,7 @@ from dify_async.sync.wrap import (
 
 
 class Auth(Blocking):
-    """Log in to web apps that are not public. Community servers and the cloud have only public ones."""
+    """Log in to web apps that are not public. Community servers and Dify Cloud have only public apps."""
 
     passport = blocking(auth.Auth.passport)
     login = blocking(auth.Auth.login)
@@ -47,7 +47,7 @@ class Auth(Blocking):
 
 
 class WebWorkflows(FollowedRuns):
-    """Run workflows, and find their runs again."""
+    """Run workflows, and wait for, follow, stop and inspect runs."""
 
     run = blocking(workflows.WebWorkflows.run)
     stream = blocking_stream(workflows.WebWorkflows.stream)
@@ -58,10 +58,13 @@ class WebConversation(Blocking):
     """A conversation of the Web API: each message follows the last one, so that the model remembers.
 
     ```python
-    talk = web.chat.conversation()
-    talk.send("My name is Ada.")
-    print(talk.send("What is my name?").answer)
+    conversation = web.chat.conversation()
+    conversation.send("My name is Ada.")
+    print(conversation.send("What is my name?").answer)
     ```
+
+    Send one message at a time: a message that is sent before the last answer has begun follows the same
+    message as the last one.
     """
 
     @property
@@ -71,7 +74,7 @@ class WebConversation(Blocking):
 
     @property
     def last_message_id(self) -> str | None:
-        """The message that the next one will follow."""
+        """Id of the message that the next one will follow. None before the first answer has begun."""
         return self._wrapped.last_message_id  # type: ignore[no-any-return]
 
     send = blocking(chat.WebConversation.send)
@@ -125,14 +128,14 @@ class RemoteFiles(Blocking):
 
 
 class WebForms(Forms):
-    """The forms of paused runs, by their tokens, with files for them."""
+    """Forms that paused runs wait for, and files for their inputs."""
 
     upload_token = blocking(forms.WebForms.upload_token)
     upload = blocking(forms.WebForms.upload)
 
 
 class WebApp(Blocking):
-    """The web app: its page, its form, who may use it."""
+    """Information about the web app: its page, its input form, and who may use it."""
 
     site = blocking(app.WebApp.site)
     parameters = blocking(app.WebApp.parameters)
@@ -142,22 +145,22 @@ class WebApp(Blocking):
 
 
 class System(Blocking):
-    """The server."""
+    """Information about the server."""
 
     features = blocking(system.System.features)
 
 
 class WebAppClient(ClientWithUsers):
-    """One web app of Dify, by the code in its address. Blocking.
+    """A blocking client of the Web API for one Dify app, with the code in the app's URL instead of a key.
 
     ```python
     with WebAppClient("kJ2hQ9xTz4Lm7PwR", user="visitor-81") as web:
-        talk = web.chat.conversation()
-        print(talk.send("What is on tonight?").answer)
+        conversation = web.chat.conversation()
+        print(conversation.send("What is on tonight?").answer)
     ```
 
-    Takes the arguments of `dify_async.WebAppClient`. What is said of the blocking `AppClient` applies here
-    too.
+    It takes the same arguments as `dify_async.WebAppClient`, except `session`. Threads, forks and pickling
+    work as for the blocking `AppClient`.
     """
 
     auth = resource(Auth)
@@ -186,10 +189,10 @@ class WebAppClient(ClientWithUsers):
 
     @property
     def passport(self) -> str | None:
-        """The passport, a secret, to be passed again as `passport=`. None before the first call."""
+        """The passport, which is a secret; pass it as `passport=` later. None before the first call."""
         return self.async_client.passport  # type: ignore[no-any-return]
 
     @property
     def login_token(self) -> str | None:
-        """The login, a secret, to be passed again as `login_token=`. None without a login."""
+        """The login, which is a secret; pass it as `login_token=` later. None without a login."""
         return self.async_client.login_token  # type: ignore[no-any-return]

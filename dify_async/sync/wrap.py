@@ -1,4 +1,4 @@
-"""Make a blocking method from an async one: same arguments, same result, same docstring."""
+"""Create blocking methods from async ones, with the same arguments, result and docstring."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dify_async._streaming.stream import EventStream as AsyncEventStream
 from dify_async.batch import Batch as AsyncBatch
 from dify_async.batch import ResultT as RowResultT
 from dify_async.batch import Rows, RowT
-from dify_async.sync.batch import Batch, unblocking
+from dify_async.sync.batch import Batch, non_blocking
 from dify_async.sync.bridge import current
 from dify_async.sync.pager import Pager
 from dify_async.sync.stream import EventStream, ResultT_co
@@ -24,14 +24,14 @@ ContentsT = TypeVar("ContentsT")
 
 
 class Blocking:
-    """The blocking form of an async object."""
+    """Base of blocking objects, which wrap an async object."""
 
     def __init__(self, wrapped: Any) -> None:
         self._wrapped = wrapped
 
 
 class resource(Generic[T]):  # noqa: N801 - reads as a declaration
-    """An attribute of blocking clients: a resource's class on the class, a blocking resource on a client."""
+    """A descriptor: returns the resource's class on a client class, and a blocking resource on a client."""
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
@@ -47,7 +47,7 @@ class resource(Generic[T]):  # noqa: N801 - reads as a declaration
     def __get__(self, client: Any, owner: type[Any]) -> T | type[T]:
         if client is None:
             return self._kind
-        # Kept in the instance, where it is found before this descriptor.
+        # Stored in the instance, where it is found before this descriptor.
         wrapped = getattr(client.async_client, self._name)
         found: T = client.__dict__.setdefault(self._name, self._kind(wrapped))  # type: ignore[call-arg]
         return found
@@ -80,7 +80,7 @@ def blocking_function(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable
 def with_arguments_of(
     kind: Callable[P, Any],
 ) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], None]]:
-    """Give an `__init__` the signature of another class."""
+    """Return a decorator that sets the signature of `__init__` to that of another class."""
 
     def decorate(init: Callable[..., None]) -> Callable[Concatenate[Any, P], None]:
         init.__signature__ = inspect.signature(kind.__init__)  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def blocking_stream(
 def blocking_view(
     method: Callable[Concatenate[Any, P], Any], kind: Callable[[Any], T]
 ) -> Callable[Concatenate[Any, P], T]:
-    """Return a method that returns the blocking form of an object."""
+    """Return a method that wraps the returned object in `kind`."""
 
     @functools.wraps(method)
     def view(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -120,7 +120,7 @@ def blocking_batch(
 
     @functools.wraps(method)
     def batch(self: Any, /, rows: Rows[RowT], *args: P.args, **kwargs: P.kwargs) -> Batch[RowT, RowResultT]:
-        return Batch(method(self._wrapped, unblocking(rows), *args, **kwargs))
+        return Batch(method(self._wrapped, non_blocking(rows), *args, **kwargs))
 
     return batch  # type: ignore[return-value] # `rows` may also be passed by name.
 
@@ -157,7 +157,7 @@ def blocking_sync(
 def blocking_pager(
     method: Callable[Concatenate[Any, P], AsyncPager[T]],
 ) -> Callable[Concatenate[Any, P], Pager[T]]:
-    """Return a method that returns a blocking list."""
+    """Return a method that returns a blocking pager."""
 
     @functools.wraps(method)
     def pages(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Pager[T]:

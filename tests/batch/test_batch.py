@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dify_async import AppClient, Batch, InputFile, Outcome, Retry, errors
-from dify_async.batch.executor import Answer
+from dify_async.batch.executor import RowResult
 from dify_async.models import RunStatus, WorkflowResult
 from dify_async.testing import Cut, FakeDify, Field, Node, Refuse, Workflow
 from tests.support.clock import frozen_time
@@ -221,13 +221,13 @@ class FourSlots:
 
     async def open(self) -> None: ...
 
-    async def run(self, row: int, key: str) -> Answer[WorkflowResult]:
+    async def run(self, row: int, key: str) -> RowResult[WorkflowResult]:
         self.waiting += 1
         self.in_flight.append(self.waiting)
         async with self.slots:
             await asyncio.sleep(0.02)
         self.waiting -= 1
-        return Answer(WorkflowResult(status=RunStatus.SUCCEEDED), None, attempts=1)
+        return RowResult(WorkflowResult(status=RunStatus.SUCCEEDED), None, attempts=1)
 
     async def close(self) -> None: ...
 
@@ -256,7 +256,7 @@ async def test_a_batch_without_a_block_says_what_to_write(client: AppClient) -> 
         aiter(batch)
     async with batch:
         await batch.all()
-    with pytest.raises(TypeError, match="entered once"):
+    with pytest.raises(TypeError, match="entered only once"):
         await batch.__aenter__()
     wrong: Any
     for wrong in ("text", 5, None):

@@ -103,7 +103,7 @@ async def test_all_tasks_cancelled_by_somebody_else(client: AppClient, fake_dify
         assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 2)
         for task in asyncio.all_tasks() - before:
             task.cancel()
-        with pytest.raises(errors.DifyError, match="was cancelled by code outside of the batch"):
+        with pytest.raises(errors.DifyError, match="was cancelled by code outside the batch"):
             await count(batch)
 
 

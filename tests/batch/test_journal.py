@@ -129,7 +129,7 @@ async def test_a_file_of_one_line_without_an_end_is_no_torn_journal(
         await outputs(client, rows(1), path)
     assert path.read_bytes() == content
     for device in ("/dev/null", "/dev/full"):
-        with pytest.raises(errors.ConfigurationError, match="is not a regular file"):
+        with pytest.raises(errors.ConfigurationError, match="must be a regular file"):
             await outputs(client, rows(1), Path(device))
 
 

@@ -90,7 +90,7 @@ async def test_a_result_with_a_price_that_is_none_is_recorded(client: AppClient,
     result = WorkflowResult(status=RunStatus.SUCCEEDED, total_price=odd, total_tokens=odd, elapsed_time=odd)
     journal = Journal(path, "ada", "app")
     journal.open()
-    journal.note_ended(Success(index=0, key="k", row={}, result=result))
+    journal.record_outcome(Success(index=0, key="k", row={}, result=result))
     journal.close()
     journal = Journal(path, "ada", "app")
     journal.open()

@@ -8,7 +8,7 @@ import pytest
 
 from dify_async import AppClient, Outcome, Retry, RunHandle, errors, sync
 from dify_async.batch import Batch
-from dify_async.batch.executor import Answer
+from dify_async.batch.executor import RowResult
 from dify_async.models import RunStatus, WorkflowResult
 from dify_async.testing import Chat, FakeDify, Refuse, Workflow
 
@@ -102,9 +102,9 @@ class Scripted:
     async def open(self) -> None:
         self.calls.append("open")
 
-    async def run(self, row: int, key: str) -> Answer[WorkflowResult]:
+    async def run(self, row: int, key: str) -> RowResult[WorkflowResult]:
         error = next(self.errors, None)
-        return Answer(None if error else GOOD, error, attempts=1)
+        return RowResult(None if error else GOOD, error, attempts=1)
 
     async def close(self) -> None:
         self.calls.append("close")

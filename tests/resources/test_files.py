@@ -80,9 +80,9 @@ async def test_what_is_declared_can_be_chosen(client: AppClient, fake_dify: Fake
     assert fake_dify.files[uploaded.id].mime_type == "text/x-notes"
     uploaded = await client.files.upload(InputFile(b"x", name="a.bin", mime_type="image/x-raw"))
     assert fake_dify.files[uploaded.id].mime_type == "image/x-raw"
-    with pytest.raises(errors.ConfigurationError, match="to the InputFile itself"):
+    with pytest.raises(errors.ConfigurationError, match="pass them to InputFile"):
         await client.files.upload(InputFile(b"x", name="a.bin"), name="b.bin")
-    with pytest.raises(errors.ConfigurationError, match="fetched by the server"):
+    with pytest.raises(errors.ConfigurationError, match="content to upload"):
         await client.files.upload(InputFile.url("https://example.com/a.png"))
 
 

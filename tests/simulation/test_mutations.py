@@ -150,7 +150,7 @@ def cancelled_rows_end_the_batch(patch: Patch) -> None:
 
 
 def starts_are_not_recorded(patch: Patch) -> None:
-    patch.setattr(Journal, "note_started", lambda *_: None)
+    patch.setattr(Journal, "record_start", lambda *_: None)
 
 
 @pytest.mark.parametrize(

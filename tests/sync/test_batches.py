@@ -47,7 +47,7 @@ def test_leaving_stops_what_is_on_its_way(client: AppClient, fake_dify: FakeDify
     with client.workflows.run_many([{}] * 9, concurrency=3):
         assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3)
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (3, 3)
-    with pytest.raises(TypeError, match="block"):
+    with pytest.raises(TypeError, match="entered first"):
         iter(client.workflows.run_many([]))
 
 

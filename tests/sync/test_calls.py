@@ -73,7 +73,7 @@ def test_arguments_that_do_not_fit_are_refused(client: AppClient) -> None:
         client.workflows.run()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         AppClient("app-x", usr="ada")  # type: ignore[call-arg]
-    with pytest.raises(errors.ConfigurationError, match="another event loop"):
+    with pytest.raises(errors.ConfigurationError, match="belongs to an event loop"):
         AppClient("app-x", session=object())  # type: ignore[arg-type]
 
 

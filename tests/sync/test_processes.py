@@ -154,7 +154,7 @@ from dify_async.sync.bridge import current
 atexit.register(lambda: current().end())
 client.app.info()
 """)
-    assert "the process is ending" in ended(process)
+    assert "the process is exiting" in ended(process)
 
 
 # Forks

@@ -15,7 +15,7 @@ from dify_async.resources._base import Resource, next_number, pages
 
 @attrs.frozen
 class App(Resource):
-    """The app that the key belongs to. None of these calls needs an end user."""
+    """Information about the app that the key belongs to. These calls need no end user."""
 
     async def info(self, **options: Unpack[AppCallOptions]) -> AppInfo:
         """Return the app's name, description, tags and mode.
@@ -24,7 +24,7 @@ class App(Resource):
             **options: See `AppCallOptions`.
 
         Raises:
-            NotSupportedByServer: the server is older than the endpoint.
+            NotSupportedByServer: the server is too old to have the endpoint.
         """
         return await self._api.call(operations.GET_APP_INFO, options)
 

@@ -25,18 +25,20 @@ class Audio(Resource):
     async def transcribe(
         self, file: FileSource | InputFile, *, name: str | None = None, **options: Unpack[AppCallOptions]
     ) -> str:
-        """Return the text of a recording. Calls a model, so it is not retried after an unknown outcome.
+        """Return the text of a recording.
+
+        The server calls a model, so the request is not retried if its outcome is unknown.
 
         Args:
-            file: A path, bytes, a file opened in binary mode, an async iterable of bytes, or an `InputFile`:
-                mp3, m4a, wav, amr or mpga by its extension; at most 30 MB.
-            name: The file's name. Default: that of the source; bytes and iterables need one.
+            file: A path, bytes, a file opened in binary mode, an async iterable of bytes, or an `InputFile`.
+                Its extension must be mp3, m4a, wav, amr or mpga; at most 30 MB.
+            name: The file's name. Default: the name of the source; required for bytes and iterables.
             **options: See `AppCallOptions`.
 
         Raises:
-            ConfigurationError: the extension is not one of these, or the file cannot be read.
-            FileTooLarge: the file has more than 30 MB.
-            ApiError: speech to text is disabled, or has no model.
+            ConfigurationError: the extension is another one, or the file cannot be read.
+            FileTooLarge: the file is larger than 30 MB.
+            ApiError: speech to text is turned off, or has no model.
         """
         given = file if isinstance(file, InputFile) else InputFile(file, name=name)
         extension = extension_of(given.name)
@@ -55,22 +57,23 @@ class Audio(Resource):
         voice: str | None = None,
         **options: Unpack[AppCallOptions],
     ) -> bytes:
-        """Return the speech of a text, or of the answer of a message: an audio file, usually mp3.
+        """Return the speech for a text, or for the answer of a message: an audio file, usually mp3.
 
-        Calls a model, so it is not retried after an unknown outcome. Empty if there is nothing to speak.
+        The result is empty if there is nothing to speak. The server calls a model, so the request is not
+        retried if its outcome is unknown.
 
         Args:
             text: The text to speak.
             message_id: The message whose answer is spoken, instead of a text.
-            voice: A voice of the model. Default: the app's.
+            voice: A voice of the model. Default: the app's voice.
             **options: See `AppCallOptions`.
 
         Raises:
             ConfigurationError: both or neither of `text` and `message_id` are given.
-            ApiError: text to speech is disabled, or has no model.
+            ApiError: text to speech is turned off, or has no model.
         """
         if (text is None) is (message_id is None):
-            raise ConfigurationError("pass either `text` or `message_id`")
+            raise ConfigurationError("exactly one of `text` and `message_id` must be a str: pass one of them")
         given: dict[str, Json] = {"text": text, "message_id": message_id, "voice": voice}
         body = {name: value for name, value in given.items() if value is not None}
         audio = await self._api.call(operations.SPEAK, options, json=body)

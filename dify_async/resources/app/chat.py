@@ -35,16 +35,15 @@ from dify_async.resources.run_bodies import (
 
 @attrs.frozen
 class ChatOfBothApis(Resource):
-    """What chats of both APIs have in common."""
+    """The methods that work the same on both APIs."""
 
     async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
-        """Ask the server to stop an answer; the text so far is kept.
+        """Ask the server to stop an answer; it stores the text so far.
 
-        Dify answers "success" for every task id, including unknown ones and those of answers that are
-        complete.
+        Dify responds with "success" for every task id, including unknown ones and those of complete answers.
 
         Args:
-            task_id: From `EventStream.task_id` or any event.
+            task_id: The task id, from `EventStream.task_id` or any event.
             **options: See `AppCallOptions`.
         """
         await self._api.call(operations.STOP_CHAT_MESSAGE, options, ids={"task_id": task_id})
@@ -112,19 +111,19 @@ class Chat(ChatOfBothApis):
     ) -> ChatResult:
         """Send a message and return the answer.
 
-        The answer is streamed and accumulated to its result, because gateways cut a response in one piece
+        The answer is streamed and accumulated to its result, because gateways cut off a blocking response
         after 60 to 100 seconds of silence. Cancelling the call stops the answer on the server.
 
         Args:
             query: The message.
-            inputs: The values of the app's input form, by variable name; kept with the conversation.
+            inputs: The values of the app's input form, by variable name; the server stores them with the
+                conversation.
             conversation_id: Continue this conversation: `result.conversation_id` of the last answer. A
-                chatflow silently starts a new one if it does not know the id.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
-            response_mode: "blocking" requests a response in one piece; agent apps reject it. It cannot be
-                stopped, and only `Timeouts.total` ends the wait.
-            auto_generate_name: Whether the server names a new conversation. Default: the server's, which is
-                to name it.
+                chatflow silently starts a new conversation if it does not know the id.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
+            response_mode: "blocking" requests a single response without a stream; agent apps reject it. The
+                answer cannot be stopped, and only `Timeouts.total` limits the wait.
+            auto_generate_name: False if the server should not name a new conversation.
             workflow_id: Chatflows: a published version to run instead of the current one.
             trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
             trace_session_id: Groups traces: up to 200 characters.
@@ -135,7 +134,7 @@ class Chat(ChatOfBothApis):
             StreamInterrupted: the stream was interrupted; `partial` contains the text so far. A chatflow
                 reconnects first.
             RunFailed: a chatflow failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
-            OutcomeUnknown: the connection broke before anything arrived.
+            OutcomeUnknown: the connection broke before the first event arrived.
             TransportError: no connection, or a timeout expired.
         """
         body = message_body(
@@ -164,16 +163,17 @@ class Chat(ChatOfBothApis):
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[AppRunOptions],
     ) -> EventStream[ChatEvent, ChatResult]:
-        """Send a message and follow the answer as it arrives: its events, or `run.text`.
+        """Send a message and stream the answer: its events, or `run.text`.
 
         Entering the returned `EventStream` sends the request, and raises the errors of `send`.
 
         Args:
             query: The message.
-            inputs: The values of the app's input form, by variable name; kept with the conversation.
+            inputs: The values of the app's input form, by variable name; the server stores them with the
+                conversation.
             conversation_id: Continue this conversation.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
-            auto_generate_name: Whether the server names a new conversation.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
+            auto_generate_name: False if the server should not name a new conversation.
             workflow_id: Chatflows: a published version to run instead of the current one.
             trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
             trace_session_id: Groups traces: up to 200 characters.
@@ -210,7 +210,7 @@ class Chat(ChatOfBothApis):
             concurrency: Maximum number of rows in flight or waiting to be read. A default Dify server handles
                 10 connections. The client's `max_concurrent` applies as well.
             ordered: Yield outcomes in the order of the rows, instead of as they complete.
-            adaptive: Start with one message and raise concurrency until the server pushes back.
+            adaptive: Start with one message at a time and increase until the server pushes back.
             journal: A file that records the progress. A later batch with the same rows and journal runs only
                 rows that have not succeeded; earlier answers are read from the file. An answer that was in
                 progress when the process ended is requested again. Rows are identified by their content.
@@ -218,7 +218,7 @@ class Chat(ChatOfBothApis):
                 precedence.
 
         Raises:
-            ConfigurationError: an argument is not valid.
+            ConfigurationError: an argument is invalid.
         """
         api = self._api
         checked_options(options, operations.SEND_CHAT_MESSAGE, takes_user=api.auth.sends_user)

@@ -33,7 +33,7 @@ from dify_async.resources.run_bodies import (
 
 @attrs.frozen
 class Completions(Resource):
-    """Completion apps: one text for the values of a form."""
+    """Generate text with completion apps."""
 
     async def create(
         self,
@@ -46,21 +46,21 @@ class Completions(Resource):
     ) -> CompletionResult:
         """Send inputs and return the answer.
 
-        The answer is streamed and accumulated to its result, because gateways cut a response in one piece
+        The answer is streamed and accumulated to its result, because gateways cut off a blocking response
         after 60 to 100 seconds of silence. Cancelling the call stops the answer on the server.
 
         Args:
             inputs: The values of the app's input form, by variable name; `{}` for none.
-            query: The text to complete, for apps that take one besides their inputs.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
-            response_mode: "blocking" requests a response in one piece. It cannot be stopped, and only
-                `Timeouts.total` ends the wait.
-            **options: See `AppRunOptions`. A trace id goes into the header `X-Trace-Id`.
+            query: The text to complete, for apps that accept one in addition to the inputs.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
+            response_mode: "blocking" requests a single response without a stream. The answer cannot be
+                stopped, and only `Timeouts.total` limits the wait.
+            **options: See `AppRunOptions`. Pass a trace id in `extra_headers`, as `X-Trace-Id`.
 
         Raises:
             ApiError: the server rejected the call, or the stream ended with an error that has a code.
             StreamInterrupted: the stream was interrupted; `partial` contains the text so far.
-            OutcomeUnknown: the connection broke before anything arrived.
+            OutcomeUnknown: the connection broke before the first event arrived.
             TransportError: no connection, or a timeout expired.
         """
         if response_mode == "streaming":
@@ -83,14 +83,14 @@ class Completions(Resource):
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[AppRunOptions],
     ) -> EventStream[CompletionEvent, CompletionResult]:
-        """Send inputs and follow the answer as it arrives: its events, or `run.text`.
+        """Send inputs and stream the answer: its events, or `run.text`.
 
         Entering the returned `EventStream` sends the request, and raises the errors of `create`.
 
         Args:
             inputs: The values of the app's input form, by variable name; `{}` for none.
-            query: The text to complete, for apps that take one besides their inputs.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            query: The text to complete, for apps that accept one in addition to the inputs.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
             on_ping: Called at each ping, about every 10 seconds of silence.
             **options: See `AppRunOptions`.
         """
@@ -117,7 +117,7 @@ class Completions(Resource):
             concurrency: Maximum number of rows in flight or waiting to be read. A default Dify server handles
                 10 connections. The client's `max_concurrent` applies as well.
             ordered: Yield outcomes in the order of the rows, instead of as they complete.
-            adaptive: Start with one call and raise concurrency until the server pushes back.
+            adaptive: Start with one call at a time and increase until the server pushes back.
             check_inputs: Request the app's input form first; rows that do not match it fail without a call.
             journal: A file that records the progress. A later batch with the same rows and journal runs only
                 rows that have not succeeded; earlier answers are read from the file. An answer that was in
@@ -125,7 +125,7 @@ class Completions(Resource):
             **options: See `AppRunOptions`; `timeout` applies to each row.
 
         Raises:
-            ConfigurationError: an argument is not valid.
+            ConfigurationError: an argument is invalid.
         """
         api = self._api
         checked_options(options, operations.CREATE_COMPLETION, takes_user=api.auth.sends_user)
@@ -140,13 +140,12 @@ class Completions(Resource):
         return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
 
     async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
-        """Ask the server to stop an answer; the text so far is kept.
+        """Ask the server to stop an answer; it stores the text so far.
 
-        Dify answers "success" for every task id, including unknown ones and those of answers that are
-        complete.
+        Dify responds with "success" for every task id, including unknown ones and those of complete answers.
 
         Args:
-            task_id: From `EventStream.task_id` or any event.
+            task_id: The task id, from `EventStream.task_id` or any event.
             **options: See `AppCallOptions`.
         """
         await self._api.call(operations.STOP_COMPLETION, options, ids={"task_id": task_id})

@@ -47,14 +47,16 @@ class ConversationsOfBothApis(Resource):
         Args:
             conversation_id: The conversation's id.
             name: The new name.
-            auto_generate: Let a model choose the name instead; the old name stays if that fails.
+            auto_generate: Let a model choose the name instead; if that fails, the name does not change.
             **options: See `AppCallOptions`.
 
         Raises:
             NotFound: this end user has no such conversation.
         """
         if (name is None) is not auto_generate:
-            raise ConfigurationError("pass either `name` or auto_generate=True")
+            raise ConfigurationError(
+                "`name` must be None if auto_generate=True, otherwise a str: pass one of them"
+            )
         body: dict[str, Json] = {"auto_generate": True} if auto_generate else {"name": name}
         ids = {"conversation_id": conversation_id}
         return await self._api.call(operations.RENAME_CONVERSATION, options, ids=ids, json=body)
@@ -70,7 +72,7 @@ class Conversations(ConversationsOfBothApis):
         """List the conversations.
 
         Args:
-            sort_by: A minus sign puts the newest first. Default: `-updated_at`.
+            sort_by: The field to sort by; with a minus sign, newest first. Default: `-updated_at`.
             limit: Entries per page, 1 to 100.
             **options: See `AppCallOptions`; `timeout` applies to each page.
         """
@@ -114,7 +116,7 @@ class Conversations(ConversationsOfBothApis):
         Args:
             conversation_id: The conversation's id.
             variable_id: The variable's id, from `variables`.
-            value: The new value, of the variable's own type.
+            value: The new value, of the variable's type.
             **options: See `AppCallOptions`.
 
         Raises:

@@ -34,16 +34,16 @@ class Files(Resource):
     ) -> UploadedFile:
         """Upload a file for the end user; no other end user can use it.
 
-        The returned object can be used in the inputs of a run. A run uploads each `InputFile` in its inputs
-        by itself, so this is for files that are needed separately.
+        The returned object can be used in the inputs of a run. It is not needed for an `InputFile` in the
+        inputs of a run, which is uploaded automatically.
 
         A file on disk is read while it is sent, in constant memory; a file that you opened is read from its
-        current position, and stays open. It is sent again only if it certainly did not arrive.
+        current position, and stays open. The upload is retried only if it certainly did not arrive.
 
         Args:
             file: A path, bytes, a file opened in binary mode, an async iterable of bytes, or an `InputFile`.
-            name: The name to store. Default: that of the source; bytes and iterables need one. The server
-                rejects slashes in it.
+            name: The name to store. Default: the name of the source; required for bytes and iterables. The
+                server rejects names with slashes.
             mime_type: The declared MIME type. Default: by the extension.
             **options: See `AppCallOptions`.
 
@@ -74,20 +74,20 @@ class Files(Resource):
     ) -> bytes | Path:
         """Return the content of a file of a message, or write it to `path` and return the path.
 
-        Only files that were sent with a message of this app, or came with one, can be read: not those of
-        workflow runs (recording: `err_file_preview_not_in_message`); `download` fetches those.
+        Only files of this app's messages can be read (recording: `err_file_preview_not_in_message`); use
+        `download` for files of workflow runs.
 
         Args:
             file: The file, or the id of its upload.
-            path: Where to write the file as it arrives, in constant memory, whatever its size. It is written
-                once the file is complete: an interrupted download leaves what was there before.
+            path: Where to write the file, in constant memory. An existing file is replaced only when the
+                download is complete.
             **options: See `AppCallOptions`.
 
         Raises:
             NotFound: no message has such a file.
             Forbidden: the file belongs to another app.
             TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
-            ConfigurationError: the path cannot be written.
+            ConfigurationError: the path cannot be written to.
         """
         request = self._api.build(operations.PREVIEW_FILE, options, ids={"file_id": _upload_id(file)})
         return await fetch(self._api, request, path)
@@ -108,31 +108,31 @@ class Files(Resource):
     ) -> bytes | Path:
         """Return the content of a file among the outputs of a run, or write it to `path` and return the path.
 
-        The file is fetched from its address, which is signed and valid for a short time. A relative address
-        is one of the client's server. The API key and the client's headers are not sent.
+        The file is fetched from its URL, which is signed and valid for a short time. A relative URL is
+        resolved against the client's server. The API key and the client's headers are not sent.
 
         Args:
-            file: From the outputs of a run, its `files`, or a message.
-            path: Where to write the file as it arrives, in constant memory, whatever its size. It is written
-                once the file is complete: an interrupted download leaves what was there before.
+            file: A file from the outputs of a run, from its `files`, or from a message.
+            path: Where to write the file, in constant memory. An existing file is replaced only when the
+                download is complete.
             **options: See `AppCallOptions`.
 
         Raises:
-            NotFound: the file is gone, or its address has expired.
+            NotFound: the file was deleted, or its URL has expired.
             TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
-            ConfigurationError: the file has no address, or the path cannot be written.
+            ConfigurationError: the file has no URL, or the path cannot be written to.
         """
         given: CallOptions = {name: value for name, value in options.items() if name != "user"}  # type: ignore[assignment]
         checked_options(given, operations.DOWNLOAD_FILE, takes_user=False)
         if not isinstance(file, RunFile | MessageFile) or not file.url:
             raise ConfigurationError(
-                f"`file` must be a file of a run or message, with an address (url), got {file!r:.100}"
+                f"`file` must be a file of a run or message that has a url, got {file!r:.100}"
             )
         return await fetch_link(self._api, file.url, given, path)
 
 
 def _upload_id(file: str | UploadedFile | RunFile) -> str:
-    """Return the id that the upload of a file has."""
+    """Return the id of a file's upload."""
     if isinstance(file, RunFile):
         # In a `message_end`, `related_id` is the id of the file in its message (1.14 and newer).
         return file.upload_file_id or file.related_id or ""

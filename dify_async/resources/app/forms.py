@@ -33,13 +33,14 @@ async def submit_form(
 
 @attrs.frozen
 class Forms(Resource):
-    """The forms of paused runs, by their tokens."""
+    """Forms that paused runs wait for."""
 
     async def get(self, form_token: str, **options: Unpack[AppCallOptions]) -> HumanInputForm:
         """Return a form: its text, inputs and actions.
 
         Args:
-            form_token: From `result.paused.forms[...].form_token` or a `HumanInputRequired` event.
+            form_token: The form's token: `result.paused.forms[...].form_token`, or from a
+                `HumanInputRequired` event.
             **options: See `AppCallOptions`.
 
         Raises:
@@ -54,9 +55,9 @@ class Forms(Resource):
     async def submit(
         self, form_token: str, inputs: Mapping[str, Json], action: str, **options: Unpack[AppCallOptions]
     ) -> None:
-        """Submit a form without following its run: `workflows.resume` does both.
+        """Submit a form without following its run. `workflows.resume` does both.
 
-        Retried only if the server certainly did not receive it.
+        The request is retried only if the server certainly did not receive it.
 
         Args:
             form_token: The form's token.
@@ -68,7 +69,7 @@ class Forms(Resource):
             InvalidFormData: an input is missing, or there is no such action.
             FormClosed: the form was submitted already, or has expired (412).
             NotFound: there is no such form.
-            RateLimited: too many submissions within a minute (Web API, by address).
+            RateLimited: too many submissions within a minute (Web API, per IP address).
         """
         form_token = hidden(form_token)
         await submit_form(self._api, form_token, inputs, action, options)

@@ -26,8 +26,8 @@ class Messages(Resource):
     ) -> Pager[Message]:
         """List the messages of a conversation: the newest page first, and in each page the oldest first.
 
-        The server pages by whole seconds (1.16.1), so at the border of two pages it may omit messages of the
-        same second; messages that it repeats are yielded once.
+        The server pages by whole seconds (Dify 1.16.1), so messages of the same second may be missing where
+        two pages meet. Messages that are on two pages are yielded once.
 
         Args:
             conversation_id: The conversation's id.
@@ -52,7 +52,7 @@ class Messages(Resource):
 
         Args:
             message_id: The message's id.
-            rating: None withdraws the rating; the server rejects that if there is none.
+            rating: "like" or "dislike". None withdraws the rating; the server rejects this if there is none.
             content: A comment.
             **options: See `AppCallOptions`.
 
@@ -69,10 +69,10 @@ class Messages(Resource):
     async def suggested(self, message_id: str, **options: Unpack[AppCallOptions]) -> Sequence[str]:
         """Return suggestions for the next question.
 
-        Calls a model, so it is not retried after an unknown outcome.
+        The server calls a model, so the request is not retried if its outcome is unknown.
 
         Args:
-            message_id: The message that the question would follow.
+            message_id: The message before the next question.
             **options: See `AppCallOptions`.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Run workflows, and find their runs again."""
+"""Run workflows, and wait for, follow, stop and inspect runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from dify_async.resources.run_bodies import (
 
 @attrs.frozen
 class Workflows(FollowedRuns):
-    """Run workflows, and find their runs again. For keys of workflow apps."""
+    """Run workflows, and wait for, follow, stop and inspect runs. For keys of workflow apps."""
 
     async def run(
         self,
@@ -60,30 +60,31 @@ class Workflows(FollowedRuns):
     ) -> WorkflowResult:
         """Run the app's workflow and return its result.
 
-        The run is streamed and accumulated to its result, because gateways cut a response in one piece after
+        The run is streamed and accumulated to its result, because gateways cut off a blocking response after
         60 to 100 seconds of silence, while the run continues and is billed. Cancelling the call stops the run
         on the server.
 
         Args:
-            inputs: The values of the app's input form, by variable name; `{}` for none. A file field takes an
-                `InputFile`, a list of files a list of them; they are uploaded before the run starts, as its
-                end user. Values that are None are omitted.
-            files: For apps that take files besides their inputs: `InputFile`s, uploaded files, or objects in
-                Dify's form, such as `{"type": "image", "transfer_method": "remote_url", "url": ...}`.
+            inputs: The values of the app's input form, by variable name; `{}` for none. A file input takes an
+                `InputFile`, a file list input a list of them; they are uploaded before the run starts, as the
+                end user of the run. Values that are None are omitted.
+            files: Files in addition to the inputs, for apps that accept them: `InputFile`s, uploaded files,
+                or objects in Dify's format, such as `{"type": "image", "transfer_method": "remote_url",
+                "url": ...}`.
             workflow_id: A published version to run instead of the current one.
-            response_mode: "blocking" requests a response in one piece. Such a run cannot be stopped, because
-                its task id arrives with its result, and only `Timeouts.total` ends the wait.
+            response_mode: "blocking" requests a single response without a stream. Such a run cannot be
+                stopped, because its task id arrives with its result, and only `Timeouts.total` limits the
+                wait.
             trace_id: For the server's traces: up to 128 letters, digits, "-" and "_".
             trace_session_id: Groups traces: up to 200 characters.
             **options: See `AppRunOptions`.
 
         Raises:
             RunFailed: the run failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
-            ApiError: the server rejected the call. A rejection because of too many concurrent runs is retried
-                according to `Retry`; nothing else is, if the run may have started.
+            ApiError: the server rejected the call. Only calls that certainly started no run are retried.
             OutcomeUnknown: the connection broke before the run sent its id; it may have started.
-            StreamInterrupted: the stream was interrupted, and the run was not found again, or made no
-                progress for 21 minutes; `handle` finds it another time.
+            StreamInterrupted: the stream was interrupted, and the SDK could not reconnect, or the run made no
+                progress for 21 minutes; wait for the run later with `handle`.
             TransportError: no connection, or a timeout expired.
         """
         if trace_id is not None or trace_session_id is not None:
@@ -147,7 +148,7 @@ class Workflows(FollowedRuns):
     ) -> RunHandle:
         """Start a run without waiting for its end, and return its handle.
 
-        The handle finds the run again, here or in another process. Cancelling the call before it returns
+        With the handle, this or another process can wait for the run. Cancelling the call before it returns
         stops the run.
 
         Args:
@@ -159,7 +160,7 @@ class Workflows(FollowedRuns):
             **options: See `AppRunOptions`.
 
         Raises:
-            RunRejected: the server rejected the run, in most cases because of an input.
+            RunRejected: the server rejected the run, usually because an input is missing or invalid.
             ApiError: the server rejected the call.
             OutcomeUnknown: the connection broke before the run sent its id.
             TransportError: no connection, or a timeout expired.
@@ -187,7 +188,7 @@ class Workflows(FollowedRuns):
             concurrency: Maximum number of rows in flight or waiting to be read. A default Dify server handles
                 10 connections. The client's `max_concurrent` applies as well.
             ordered: Yield outcomes in the order of the rows, instead of as they complete.
-            adaptive: Start with one run and raise concurrency until the server pushes back.
+            adaptive: Start with one run at a time and increase until the server pushes back.
             check_inputs: Request the app's input form first; rows that do not match it fail without a run.
             workflow_id: A published version to run instead of the current one.
             journal: A file that records the progress. A later batch with the same rows and journal runs only
@@ -196,7 +197,7 @@ class Workflows(FollowedRuns):
             **options: See `AppRunOptions`; `timeout` applies to each row.
 
         Raises:
-            ConfigurationError: an argument is not valid.
+            ConfigurationError: an argument is invalid.
         """
         api = self._api
         operation = _operation(workflow_id)[0]
@@ -215,7 +216,7 @@ class Workflows(FollowedRuns):
             workflows = Workflows(api.observed_by(attempts))
             async with workflows.stream(row, workflow_id=workflow_id, **options) as run:
                 if book is not None and (handle := await read_handle(run)) is not None:
-                    book.note_started(key, handle)
+                    book.record_start(key, handle)
                 return await run.result()
 
         return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
@@ -232,7 +233,8 @@ class Workflows(FollowedRuns):
         except RunPaused:
             raise
         except StreamInterrupted:
-            # A run whose worker was killed says "running" for ever; unless the server could not be reached.
+            # A run whose worker was killed stays "running" forever. Otherwise the server could not be
+            # reached.
             record = await self.get(handle.run_id, **options)
             if record.status != RunStatus.RUNNING:
                 raise
@@ -242,9 +244,9 @@ class Workflows(FollowedRuns):
         return None
 
     async def get(self, workflow_run_id: str, **options: Unpack[AppCallOptions]) -> WorkflowRun:
-        """Return the stored record of a run, also of one that is running, failed or paused.
+        """Return the server's record of a run, whatever its status; also for runs of chatflows.
 
-        Works for runs of chatflows too. A run whose worker was killed says "running" for ever.
+        A run whose worker was killed stays "running" forever.
 
         Args:
             workflow_run_id: The run's id.
@@ -267,18 +269,20 @@ class Workflows(FollowedRuns):
         limit: int = 20,
         **options: Unpack[AppCallOptions],
     ) -> Pager[WorkflowLog]:
-        """List the app's past runs, newest first.
+        """List the app's runs, newest first.
 
-        Entries contain no inputs and outputs: `get(entry.workflow_run.id)` returns them.
+        Entries do not contain inputs and outputs: `get(entry.workflow_run.id)` returns them.
 
         Args:
-            keyword: Only runs whose inputs or outputs contain it; the server uses its first 30 characters.
-                Together with `created_by_end_user_session_id` servers 1.14 to 1.16 answer 500.
-            status: Only runs that ended like this. Servers reject "partial-succeeded" and "paused" here.
-            created_at__before: ISO 8601 text, or a `datetime` with a time zone. Servers of 2024 ignore it.
-            created_at__after: The same.
+            keyword: Only runs whose inputs or outputs contain this text; the server uses its first 30
+                characters. In combination with `created_by_end_user_session_id`, Dify 1.14 to 1.16 responds
+                with 500.
+            status: Only runs with this status. Servers reject "partial-succeeded" and "paused" here.
+            created_at__before: Only runs that were created before this time: an ISO 8601 string, or a
+                `datetime` with a time zone. Servers of 2024 ignore it.
+            created_at__after: Only runs that were created after this time, in the same format.
             created_by_end_user_session_id: Only runs of this `user`. Servers of 2024 ignore it.
-            created_by_account: Only runs of this member, by e-mail address. Servers of 2024 ignore it.
+            created_by_account: Only runs of the member with this e-mail address. Servers of 2024 ignore it.
             limit: Entries per page, 1 to 100.
             **options: See `AppCallOptions`; `timeout` applies to each page.
         """

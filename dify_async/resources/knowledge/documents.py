@@ -273,7 +273,7 @@ class Documents(DocumentJobs):
         Raises:
             NotFound: there is no such document, or it was not made of a file.
             TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
-            ConfigurationError: the path cannot be written.
+            ConfigurationError: the path cannot be written to.
         """
         url = await self.download_address(dataset_id, document_id, **options)
         return await fetch_link(self._api, url, options, path)
@@ -328,7 +328,7 @@ class Documents(DocumentJobs):
         Raises:
             NotFound: a document does not exist, or was not made of a file.
             TooLarge: the archive is larger than the client's `max_event_bytes`: pass `path`.
-            ConfigurationError: the path cannot be written.
+            ConfigurationError: the path cannot be written to.
             NotSupportedByServer: the server is older than the endpoint.
         """
         body = {"document_ids": sendable_list("document_ids", document_ids)}

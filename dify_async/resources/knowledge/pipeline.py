@@ -48,7 +48,7 @@ class Pipeline(Resource):
 
         Args:
             file: A path, bytes, a file opened in binary mode, an async iterable of bytes, or an `InputFile`.
-            name: The name to store. Default: that of the source; bytes and iterables need one.
+            name: The name to store. Default: the name of the source; required for bytes and iterables.
             mime_type: The declared MIME type. Default: by the extension.
             **options: See `CallOptions`.
 

@@ -1,1 +1,1 @@
-"""The resources that only `WebAppClient` has."""
+"""The resources of `WebAppClient`."""

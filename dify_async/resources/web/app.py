@@ -1,4 +1,4 @@
-"""The web app: its page, its form, who may use it."""
+"""Information about the web app: its page, its input form, and who may use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dify_async.resources._base import Resource
 
 @attrs.frozen
 class WebApp(Resource):
-    """The web app: its page, its form, who may use it."""
+    """Information about the web app: its page, its input form, and who may use it."""
 
     @property
     def _auth(self) -> PassportAuth:
@@ -23,7 +23,7 @@ class WebApp(Resource):
         return self._api.auth
 
     async def site(self, **options: Unpack[CallOptions]) -> WebSite:
-        """Return title and texts of the app's page, and the ids of the app and the end user.
+        """Return the title and description of the app's page, and the ids of the app and the end user.
 
         Args:
             **options: See `CallOptions`.
@@ -50,7 +50,7 @@ class WebApp(Resource):
         return await self._api.call(app.GET_APP_META, options)
 
     async def access_mode(self, *, app_id: str | None = None, **options: Unpack[CallOptions]) -> AccessMode:
-        """Return who may use the app: everybody, unless `system.features().webapp_auth.enabled`.
+        """Return who may use the app. Everybody may, unless `system.features().webapp_auth.enabled` is True.
 
         Args:
             app_id: The id of another app. Default: the client's app.
@@ -62,13 +62,13 @@ class WebApp(Resource):
     async def permission(self, app_id: str, **options: Unpack[CallOptions]) -> bool:
         """Return True if the logged-in account may use the app.
 
-        Call it only if `system.features().webapp_auth.enabled`.
+        Call it only if `system.features().webapp_auth.enabled` is True.
 
         Args:
             app_id: The app's id, from `site()`.
             **options: See `CallOptions`.
 
         Raises:
-            ServerError: the server is not of the enterprise edition (1.14: a 500).
+            ServerError: the server does not have the enterprise edition (500 on Dify 1.14).
         """
         return (await self._api.call(web.GET_PERMISSION, options, query={"appId": app_id})).result

@@ -21,10 +21,10 @@ from dify_async.resources._base import Resource
 
 @attrs.frozen
 class Auth(Resource):
-    """Log in to web apps that are not public. Community servers and the cloud have only public ones.
+    """Log in to web apps that are not public. Community servers and Dify Cloud have only public apps.
 
-    A public app needs none of this: its passport is fetched with the first call. What `login` and
-    `login_with_code` return is kept by the client and used from the next call on.
+    Public apps do not need a login: the passport is fetched with the first call. After `login` or
+    `login_with_code`, the client stores the login and uses it from the next call on.
     """
 
     @property
@@ -33,7 +33,9 @@ class Auth(Resource):
         return self._api.auth
 
     async def passport(self, **options: Unpack[CallOptions]) -> str:
-        """Fetch a new passport, use it from now on, and return it. Calls fetch one when they need it.
+        """Fetch a new passport, use it from now on, and return it.
+
+        Usually not needed: calls fetch a passport automatically.
 
         Args:
             **options: See `CallOptions`.
@@ -45,11 +47,11 @@ class Auth(Resource):
         return str(await self._auth.fetch(self._api, options))
 
     async def login(self, email: str, password: str, **options: Unpack[CallOptions]) -> Login:
-        """Log in by password; the next call fetches a new passport.
+        """Log in with a password; the next call fetches a new passport.
 
         Args:
             email: The account's e-mail address.
-            password: The account's password. It is sent as base64, which hides nothing: use https.
+            password: The account's password. It is sent as base64, which is not encryption: use https.
             **options: See `CallOptions`.
 
         Raises:
@@ -72,7 +74,7 @@ class Auth(Resource):
             **options: See `CallOptions`.
 
         Returns:
-            Its `data` is the `token` that goes back with the code, within five minutes.
+            A response whose `data` is the `token` for `login_with_code`, valid for five minutes.
 
         Raises:
             NotSupportedByServer: the server is not of the enterprise edition.
@@ -83,12 +85,12 @@ class Auth(Resource):
     async def login_with_code(
         self, email: str, code: str, token: str, **options: Unpack[CallOptions]
     ) -> Login:
-        """Log in by the code in an e-mail; the next call fetches a new passport.
+        """Log in with a code from an e-mail; the next call fetches a new passport.
 
         Args:
             email: The account's e-mail address.
             code: The six digits.
-            token: From `send_login_code`: its `data`.
+            token: The `data` that `send_login_code` returned.
             **options: See `CallOptions`.
 
         Raises:
@@ -112,7 +114,7 @@ class Auth(Resource):
             **options: See `CallOptions`.
 
         Returns:
-            Its `data` is the `token` of the second step.
+            A response whose `data` is the `token` for the second step.
 
         Raises:
             NotSupportedByServer: the server is not of the enterprise edition.
@@ -123,7 +125,7 @@ class Auth(Resource):
     async def check_password_reset(
         self, email: str, code: str, token: str, **options: Unpack[CallOptions]
     ) -> ResetCheck:
-        """Verify the code in an e-mail: the second of three steps.
+        """Verify the code from an e-mail: the second of three steps.
 
         Args:
             email: The account's e-mail address.
@@ -132,7 +134,7 @@ class Auth(Resource):
             **options: See `CallOptions`.
 
         Returns:
-            Its `token` is that of the third step, different from that of the first.
+            A response whose `token` is for the third step. It differs from the token of the first step.
 
         Raises:
             BadRequest: the code or the token is wrong.
@@ -153,7 +155,7 @@ class Auth(Resource):
             **options: See `CallOptions`.
 
         Raises:
-            BadRequest: the token is wrong, or the password too weak.
+            BadRequest: the token is wrong, or the password is too weak.
             NotSupportedByServer: the server is not of the enterprise edition.
         """
         token, new_password = hidden(token), hidden(new_password)
@@ -174,7 +176,9 @@ class Auth(Resource):
         return await self._api.call(operations.GET_LOGIN_STATUS, options, query=query)
 
     async def logout(self, **options: Unpack[CallOptions]) -> None:
-        """Forget the login and the passport. The server revokes nothing: it only deletes a cookie.
+        """Delete the login and the passport from this client.
+
+        The server does not revoke them: it only deletes a cookie.
 
         Args:
             **options: See `CallOptions`.

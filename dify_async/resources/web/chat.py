@@ -31,19 +31,21 @@ class WebChat(ChatOfBothApis):
         response_mode: Literal["streaming", "blocking"] = "streaming",
         **options: Unpack[RunOptions],
     ) -> ChatResult:
-        """Send a message and return the answer, which is streamed and accumulated.
+        """Send a message and return the answer.
 
-        Without `parent_message_id` the model forgets the conversation: `conversation()` keeps both ids.
-        Cancelling the call stops the answer on the server.
+        The answer is streamed and accumulated to its result. Without `parent_message_id` the model does not
+        see the earlier messages; `conversation()` stores both ids for you. Cancelling the call stops the
+        answer on the server.
 
         Args:
             query: The message.
-            inputs: The values of the app's input form, by variable name; kept with the conversation.
+            inputs: The values of the app's input form, by variable name; the server stores them with the
+                conversation.
             conversation_id: Continue this conversation: `result.conversation_id` of the last answer.
             parent_message_id: The message that this one follows: `result.message_id` of the last answer.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
-            response_mode: "blocking" requests a response in one piece; agent apps reject it. It cannot be
-                stopped, and only `Timeouts.total` ends the wait.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
+            response_mode: "blocking" requests a single response without a stream; agent apps reject it. The
+                answer cannot be stopped, and only `Timeouts.total` limits the wait.
             **options: See `RunOptions`.
 
         Raises:
@@ -51,7 +53,7 @@ class WebChat(ChatOfBothApis):
             StreamInterrupted: the stream was interrupted; `partial` contains the text so far. A chatflow
                 reconnects first.
             RunFailed: a chatflow failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
-            OutcomeUnknown: the connection broke before anything arrived.
+            OutcomeUnknown: the connection broke before the first event arrived.
             TransportError: no connection, or a timeout expired.
         """
         body = message_body(
@@ -74,17 +76,18 @@ class WebChat(ChatOfBothApis):
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[RunOptions],
     ) -> EventStream[ChatEvent, ChatResult]:
-        """Send a message and follow the answer as it arrives: its events, or `run.text`.
+        """Send a message and stream the answer: its events, or `run.text`.
 
         Entering the returned `EventStream` sends the request, and raises the errors of `send`.
 
         Args:
             query: The message.
-            inputs: The values of the app's input form, by variable name; kept with the conversation.
-            conversation_id: Continue this conversation.
-            parent_message_id: The message that this one follows; without it the model forgets the
+            inputs: The values of the app's input form, by variable name; the server stores them with the
                 conversation.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            conversation_id: Continue this conversation.
+            parent_message_id: The message that this one follows; without it the model does not see the
+                earlier messages.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
             on_ping: Called at each ping, about every 10 seconds of silence.
             **options: See `RunOptions`.
         """
@@ -100,12 +103,12 @@ class WebChat(ChatOfBothApis):
     def conversation(
         self, conversation_id: str | None = None, parent_message_id: str | None = None
     ) -> WebConversation:
-        """Return a conversation that remembers its ids: a new one, or one that continues.
+        """Return a conversation object, which stores the ids that each message needs.
 
         Args:
-            conversation_id: The conversation to continue.
-            parent_message_id: Its last message: `data[-1].id` of the first page of `messages.list(...)`.
-                Without it the model forgets the conversation.
+            conversation_id: The conversation to continue. Default: a new conversation.
+            parent_message_id: The last message of the conversation: `data[-1].id` of the first page of
+                `messages.list(...)`. Without it the model does not see the earlier messages.
         """
         return WebConversation(self, conversation_id, parent_message_id)
 
@@ -115,13 +118,13 @@ class WebConversation:
     """A conversation of the Web API: each message follows the last one, so that the model remembers.
 
     ```python
-    talk = web.chat.conversation()
-    await talk.send("My name is Ada.")
-    print((await talk.send("What is my name?")).answer)
+    conversation = web.chat.conversation()
+    await conversation.send("My name is Ada.")
+    print((await conversation.send("What is my name?")).answer)
     ```
 
     Send one message at a time: a message that is sent before the last answer has begun follows the same
-    message.
+    message as the last one.
     """
 
     _chat: WebChat
@@ -137,7 +140,7 @@ class WebConversation:
 
     @property
     def last_message_id(self) -> str | None:
-        """The message that the next one will follow."""
+        """Id of the message that the next one will follow. None before the first answer has begun."""
         self._update()
         return self._message_id
 
@@ -153,12 +156,13 @@ class WebConversation:
 
         Args:
             query: The message.
-            inputs: The values of the app's input form, by variable name; kept with the conversation.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            inputs: The values of the app's input form, by variable name; the server stores them with the
+                conversation.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
             **options: See `RunOptions`.
 
         Raises:
-            DifyError: as `WebChat.send` does.
+            DifyError: in the same cases as `chat.send`.
         """
         stream = self.stream(query, inputs=inputs, files=files, **options)
         del options  # Its headers may be secrets, and tools show the local variables of a traceback.
@@ -174,12 +178,13 @@ class WebConversation:
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[RunOptions],
     ) -> EventStream[ChatEvent, ChatResult]:
-        """Send a message and follow the answer as it arrives.
+        """Send a message and stream the answer: its events, or `run.text`.
 
         Args:
             query: The message.
-            inputs: The values of the app's input form, by variable name; kept with the conversation.
-            files: `InputFile`s, uploaded files, or objects in Dify's form.
+            inputs: The values of the app's input form, by variable name; the server stores them with the
+                conversation.
+            files: `InputFile`s, uploaded files, or objects in Dify's format.
             on_ping: Called at each ping, about every 10 seconds of silence.
             **options: See `RunOptions`.
         """
@@ -195,7 +200,7 @@ class WebConversation:
         return self._last
 
     def _update(self) -> None:
-        """Take over the ids of the last answer."""
+        """Store the ids of the last answer."""
         if self._last is not None:
             result = self._last.partial_result
             self._conversation_id = result.conversation_id or self._conversation_id

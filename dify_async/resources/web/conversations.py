@@ -29,8 +29,8 @@ class WebConversations(ConversationsOfBothApis):
         """List the conversations.
 
         Args:
-            sort_by: A minus sign puts the newest first. Default: `-updated_at`.
-            pinned: Only those that are pinned, or only those that are not.
+            sort_by: The field to sort by; with a minus sign, newest first. Default: `-updated_at`.
+            pinned: True for pinned conversations only, False for the others only. Default: all.
             limit: Entries per page, 1 to 100.
             **options: See `CallOptions`; `timeout` applies to each page.
         """
@@ -38,7 +38,7 @@ class WebConversations(ConversationsOfBothApis):
         return pages(self._api, app.LIST_CONVERSATIONS, options, after_last, query=query, limit=limit)
 
     async def pin(self, conversation_id: str, **options: Unpack[CallOptions]) -> None:
-        """Pin a conversation, also one that is pinned already.
+        """Pin a conversation. Pinning it again has no effect.
 
         Args:
             conversation_id: The conversation's id.
@@ -50,7 +50,7 @@ class WebConversations(ConversationsOfBothApis):
         await self._api.call(web.PIN_CONVERSATION, options, ids={"conversation_id": conversation_id})
 
     async def unpin(self, conversation_id: str, **options: Unpack[CallOptions]) -> None:
-        """Unpin a conversation, also one that is not pinned or does not exist.
+        """Unpin a conversation. No error is raised if it is not pinned or does not exist.
 
         Args:
             conversation_id: The conversation's id.

@@ -31,7 +31,7 @@ class WebFiles(Resource):
 
         Args:
             file: A path, bytes, a file opened in binary mode, an async iterable of bytes, or an `InputFile`.
-            name: The name to store. Default: that of the source; bytes and iterables need one.
+            name: The name to store. Default: the name of the source; required for bytes and iterables.
             mime_type: The declared MIME type. Default: by the extension.
             **options: See `CallOptions`.
 
@@ -41,5 +41,7 @@ class WebFiles(Resource):
         """
         given = input_file(file, name, mime_type)
         if given.source is None:
-            raise ConfigurationError("an InputFile.url is fetched by the server itself: remote_files.upload")
+            raise ConfigurationError(
+                "`file` must have content to upload, got an InputFile.url: use remote_files.upload(url)"
+            )
         return await self._api.call(operations.UPLOAD_FILE, options, file=given)

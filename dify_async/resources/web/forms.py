@@ -1,4 +1,4 @@
-"""The forms that paused runs wait for, and the files that go into them."""
+"""Forms that paused runs wait for, and files for their inputs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from dify_async.resources.uploads import input_file
 
 @attrs.frozen
 class WebForms(Forms):
-    """The forms of paused runs, by their tokens, with files for them."""
+    """Forms that paused runs wait for, and files for their inputs."""
 
     async def upload_token(self, form_token: str, **options: Unpack[CallOptions]) -> UploadToken:
-        """Return a token for uploading files for a form; valid for many files, until the form closes.
+        """Return a token for uploading any number of files for a form. Valid until the form is closed.
 
         Args:
             form_token: The form's token.
@@ -54,12 +54,12 @@ class WebForms(Forms):
             file: A path, bytes, a file opened in binary mode, an async iterable of bytes, or an `InputFile`;
                 the server fetches an `InputFile.url` itself.
             upload_token: From `upload_token(form_token)`.
-            name: The name to store. Default: that of the source; bytes and iterables need one.
+            name: The name to store. Default: the name of the source; required for bytes and iterables.
             mime_type: The declared MIME type. Default: by the extension.
             **options: See `CallOptions`.
 
         Raises:
-            Forbidden: the token is unknown or expired: request another.
+            Forbidden: the token is unknown or expired: request a new one.
             FileTooLarge: the file is larger than the server's limit.
         """
         upload_token = hidden(upload_token)

@@ -23,10 +23,9 @@ class WebMessages(Messages):
     )
 
     async def more_like_this(self, message_id: str, **options: Unpack[CallOptions]) -> CompletionResult:
-        """Return another answer of a completion app to the same inputs. It costs as much as the first one.
+        """Return another answer of a completion app to the same inputs, at the same cost as the first one.
 
-        The answer arrives in one piece: the server's stream of it is interrupted before its first byte
-        (1.14).
+        The answer is not streamed: Dify 1.14 closes the stream before its first byte.
 
         Args:
             message_id: The first answer.

@@ -17,19 +17,19 @@ class RemoteFiles(Resource):
     """Files at URLs, which the server fetches."""
 
     async def info(self, url: str, **options: Unpack[CallOptions]) -> RemoteFileInfo:
-        """Return type and size of the file at a URL.
+        """Return the type and size of the file at a URL.
 
         Args:
             url: The URL, which the server must be able to reach.
             **options: See `CallOptions`.
 
         Raises:
-            ServerError: there is no such file (server 1.14: a 500).
+            ServerError: there is no such file (500 on Dify 1.14).
         """
         return await self._api.call(operations.GET_REMOTE_FILE, options, ids={"url": url})
 
     async def upload(self, url: str, **options: Unpack[CallOptions]) -> RemoteFile:
-        """Let the server fetch and store a file, as if it had been uploaded.
+        """Let the server fetch a file and store it like an upload.
 
         The returned object can be used in the inputs of a run.
 
@@ -38,7 +38,7 @@ class RemoteFiles(Resource):
             **options: See `CallOptions`.
 
         Raises:
-            BadRequest: the server cannot fetch it.
-            FileTooLarge: larger than the server's limit.
+            BadRequest: the server cannot fetch the file.
+            FileTooLarge: the file is larger than the server's limit.
         """
         return await self._api.call(operations.UPLOAD_REMOTE_FILE, options, json={"url": url})

@@ -39,7 +39,9 @@ class SavedMessages(Resource):
         await self._api.call(operations.SAVE_MESSAGE, options, json={"message_id": message_id})
 
     async def delete(self, message_id: str, **options: Unpack[CallOptions]) -> None:
-        """Remove an answer from the saved ones, also one that is not saved. The message itself stays.
+        """Remove an answer from the saved ones; the message itself is not deleted.
+
+        No error is raised if the answer is not saved.
 
         Args:
             message_id: The answer's id.

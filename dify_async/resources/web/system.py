@@ -1,4 +1,4 @@
-"""The server of a web app."""
+"""Information about the server of a web app."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dify_async.resources._base import Resource
 
 @attrs.frozen
 class System(Resource):
-    """The server."""
+    """Information about the server."""
 
     async def features(self, **options: Unpack[CallOptions]) -> SystemFeatures:
-        """Return what the server can do, and whether its web apps may require a login.
+        """Return the server's features, for example whether its web apps may require a login.
 
         Args:
             **options: See `CallOptions`.

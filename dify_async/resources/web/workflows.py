@@ -1,4 +1,4 @@
-"""Run the workflow of a web app, and find its runs again."""
+"""Run the workflow of a web app, and follow its runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dify_async.resources.run_bodies import run_body, start
 
 @attrs.frozen
 class WebWorkflows(FollowedRuns):
-    """Run workflows, and find their runs again."""
+    """Run workflows, and wait for, follow, stop and inspect runs."""
 
     async def run(
         self,
@@ -33,20 +33,21 @@ class WebWorkflows(FollowedRuns):
     ) -> WorkflowResult:
         """Run the app's workflow and return its result.
 
-        The run is streamed, because the Web API has no other response, and accumulated to its result.
-        Cancelling the call stops the run on the server.
+        The run is streamed and accumulated to its result; the Web API always streams. Cancelling the call
+        stops the run on the server.
 
         Args:
             inputs: The values of the app's input form, by variable name, including `InputFile`s; `{}` for
                 none.
-            files: For apps that take files besides their inputs.
+            files: Files in addition to the inputs, for apps that accept them.
             **options: See `RunOptions`.
 
         Raises:
             RunFailed: the run failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
             ApiError: the server rejected the call.
             OutcomeUnknown: the connection broke before the run sent its id; it may have started.
-            StreamInterrupted: the stream was interrupted, and the run was not found again.
+            StreamInterrupted: the stream was interrupted, and the SDK could not reconnect; wait for the run
+                later with `handle`.
             TransportError: no connection, or a timeout expired.
         """
         stream = self.stream(inputs, files=files, **options)
@@ -62,14 +63,14 @@ class WebWorkflows(FollowedRuns):
         on_ping: Callable[[], object] | None = None,
         **options: Unpack[RunOptions],
     ) -> EventStream[WorkflowEvent, WorkflowResult]:
-        """Run the app's workflow and follow its events, which omit the inputs and outputs of nodes.
+        """Run the app's workflow and follow its events. They omit the inputs and outputs of nodes.
 
         Entering the returned `EventStream` sends the request, and raises the errors of `run`.
 
         Args:
             inputs: The values of the app's input form, by variable name, including `InputFile`s; `{}` for
                 none.
-            files: For apps that take files besides their inputs.
+            files: Files in addition to the inputs, for apps that accept them.
             on_ping: Called at each ping, about every 10 seconds of silence.
             **options: See `RunOptions`.
         """
@@ -86,17 +87,17 @@ class WebWorkflows(FollowedRuns):
     ) -> RunHandle:
         """Start a run without waiting for its end, and return its handle.
 
-        The handle finds the run again, here or in another process of the same end user. Cancelling the call
-        before it returns stops the run.
+        With the handle, this or another process of the same end user can wait for the run. Cancelling the
+        call before it returns stops the run.
 
         Args:
             inputs: The values of the app's input form, by variable name, including `InputFile`s; `{}` for
                 none.
-            files: For apps that take files besides their inputs.
+            files: Files in addition to the inputs, for apps that accept them.
             **options: See `RunOptions`.
 
         Raises:
-            RunRejected: the server rejected the run, in most cases because of an input.
+            RunRejected: the server rejected the run, usually because an input is missing or invalid.
             ApiError: the server rejected the call.
             OutcomeUnknown: the connection broke before the run sent its id.
             TransportError: no connection, or a timeout expired.
