@@ -10,8 +10,9 @@ from dify_async.models import Page
 ItemT = TypeVar("ItemT")
 
 _STALE_PAGES: Final = 3
-"""Number of consecutive pages without a new entry after which a list ends. Otherwise a list would never end if
-the server ignores the cursor. A single such page may be caused by entries that were added in the meantime."""
+"""Number of consecutive pages without a new entry after which a list ends. Otherwise a list would never end
+if the server ignores the cursor. A single such page may be caused by entries that were added in the
+meantime."""
 
 
 class Pager(Generic[ItemT]):
@@ -22,9 +23,9 @@ class Pager(Generic[ItemT]):
         ...
     ```
 
-    Each iteration starts at the first page. An entry that moves to the next page during the iteration, because
-    new entries were added, is yielded once. Iteration ends after three pages without a new entry, even if the
-    server reports that more pages follow.
+    Each iteration starts at the first page. An entry that moves to the next page during the iteration,
+    because new entries were added, is yielded once. Iteration ends after three pages without a new entry,
+    even if the server reports that more pages follow.
     """
 
     def __init__(
@@ -89,6 +90,6 @@ def unseen(page: Page[ItemT], seen: set[Any]) -> Iterator[ItemT]:
 
 
 def _has_news(page: Page[Any], last: Page[Any], seen: set[Any]) -> bool:
-    """Return False for a page that repeats earlier ones, for example because the server ignores the cursor."""
+    """Return False for a page that repeats earlier ones, as when the server ignores the cursor."""
     keys = {getattr(item, "id", None) for item in page.data}
     return page.data != last.data if keys == {None} else not keys <= seen

@@ -44,8 +44,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     ```
 
     The stream ends at the run's terminal event, not when the server closes the connection. Leaving the block
-    before that (`break`, an exception, a cancellation, a timeout) asks the server to stop the run, which takes
-    at most two seconds. To let the run continue, call `detach()`, or create the client with
+    before that (`break`, an exception, a cancellation, a timeout) asks the server to stop the run, which
+    takes at most two seconds. To let the run continue, call `detach()`, or create the client with
     `on_abandon="detach"`. Closing the connection alone does not stop a run of Dify.
 
     When the stream of a workflow or chatflow is interrupted, it reconnects. No event is delivered twice;
