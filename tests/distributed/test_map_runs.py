@@ -338,7 +338,7 @@ async def test_what_cannot_be_is_told_at_once(client: AppClient, fake_dify: Fake
     batch = map_runs(rows(1), client=client, dask=address)
     async with batch:
         assert len(await batch.all()) == 1
-    with pytest.raises(TypeError, match="entered once"):
+    with pytest.raises(TypeError, match="entered only once"):
         await batch.__aenter__()
 
 

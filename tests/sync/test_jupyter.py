@@ -65,5 +65,5 @@ print(asyncio.get_running_loop().is_running())
     )
     shown = cell(kernel, signature)
     assert "workflow_run_id" in shown
-    assert "Return the server's record" in shown
+    assert "Return the server's" in shown
     assert cell(kernel, "client.close()") == ""
