@@ -143,7 +143,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         Reasoning is what models put into `<think>` tags, and what Dify sends as `reasoning_chunk` events.
         `text` has the text as it was sent, with the tags.
         """
-        if self._run.state is State.NEW:
+        if self._events.state is State.NEW:
             raise not_entered()
         return Parts(self)
 

@@ -134,7 +134,7 @@ def blocking_uploads(
     def batch(
         self: Any, /, dataset_id: str, files: Rows[RowT], *args: P.args, **kwargs: P.kwargs
     ) -> Batch[RowT, RowResultT]:
-        return Batch(method(self._wrapped, dataset_id, unblocking(files), *args, **kwargs))
+        return Batch(method(self._wrapped, dataset_id, non_blocking(files), *args, **kwargs))
 
     return batch  # type: ignore[return-value] # They may also be passed by name.
 
@@ -148,7 +148,7 @@ def blocking_sync(
     def wait(self: Any, /, dataset_id: str, contents: ContentsT, *args: P.args, **kwargs: P.kwargs) -> T:
         given: Any = contents
         if isinstance(contents, Iterable) and not isinstance(contents, Mapping | Sequence):
-            given = unblocking(given)
+            given = non_blocking(given)
         return current().run(method(self._wrapped, dataset_id, given, *args, **kwargs))
 
     return wait  # type: ignore[return-value] # They may also be passed by name.

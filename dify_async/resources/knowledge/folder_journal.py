@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from dify_async._journal_file import JournalFile, Place
+from dify_async._journal_file import EntryPosition, JournalFile
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.resources.knowledge.contents import Digest
@@ -64,7 +64,7 @@ class FolderJournal:
         """Close the file, which unlocks it."""
         self._file.close()
 
-    def note_started(self, path: str, digest: Digest) -> None:
+    def record_start(self, path: str, digest: Digest) -> None:
         """Record that an upload begins."""
         self._append(path, _STARTED, hash=digest.hash, size=digest.size)
         self.started[path] = digest
@@ -96,7 +96,7 @@ class FolderJournal:
     def _append(self, path: str, status: str, **fields: Json) -> None:
         self._file.append({"path": path, "dataset_id": self._dataset_id, "status": status, **fields})
 
-    def _take(self, entry: dict[str, Json], _: Place) -> None:
+    def _take(self, entry: dict[str, Json], _: EntryPosition) -> None:
         path, status = str(entry["path"]), str(entry["status"])
         if entry["dataset_id"] != self._dataset_id:
             raise ConfigurationError(

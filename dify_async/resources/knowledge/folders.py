@@ -170,7 +170,7 @@ class FolderSync:
             # The server does not update such a document.
             await self._delete(api, document.id)
             document = None
-        self.journal.note_started(step.path, digest)
+        self.journal.record_start(step.path, digest)
         file = InputFile(content, name=step.document_name)
         ids = {"dataset_id": self.dataset_id}
         operation = operations.CREATE_BY_FILE
