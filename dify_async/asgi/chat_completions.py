@@ -9,12 +9,13 @@ from typing import Final
 
 import attrs
 
-from dify_async._streaming.texts import text_of
 from dify_async._types import Json
+from dify_async._wire.parts import PartSplitter
+from dify_async._wire.reasoning import split_answer
 from dify_async.asgi.http_errors import HttpError
 from dify_async.asgi.rendering import AnyResult
-from dify_async.events import Event, MessageReplace, ReasoningChunk
-from dify_async.models import WorkflowResult
+from dify_async.events import Event, MessageReplace
+from dify_async.models import ReasoningPart, TextPart, WorkflowResult
 
 _ERROR_TYPES: Final = {
     401: "authentication_error",
@@ -31,8 +32,8 @@ class ChatCompletionChunks:
     EventStreamResponse(client.chat.stream(question), render=ChatCompletionChunks("my-app"))
     ```
 
-    Text is the content of the chunks, reasoning of Dify 1.16 is `reasoning_content`. Of a workflow without
-    streamed text, the content is its output. An answer that was replaced by moderation ends with the finish
+    Text is the content of the chunks, reasoning is `reasoning_content`. Of a workflow without streamed text,
+    the content is its output. An answer that was replaced by moderation ends with the finish
     reason `content_filter`. Errors have the form of OpenAI's, so that the `openai` package raises them.
     """
 
@@ -42,21 +43,22 @@ class ChatCompletionChunks:
     """Send the tokens in a last chunk, as for `stream_options={"include_usage": True}`."""
     ping: bytes = attrs.field(default=b": ping\n\n", init=False)  # The package takes other pings for chunks.
     last: str | None = attrs.field(default="[DONE]", init=False)
+    _splitter: PartSplitter = attrs.field(factory=PartSplitter, init=False)
     _sent: str = attrs.field(default="", init=False)
     _is_replaced: bool = attrs.field(default=False, init=False)
     _head: dict[str, Json] = attrs.field(factory=dict[str, Json], init=False)
 
     def event(self, event: Event) -> Iterable[Json]:
         """Return the chunks for an event: one for a piece of text, none for most events."""
-        if isinstance(event, ReasoningChunk) and event.data.reasoning:
-            return [self._chunk({"reasoning_content": event.data.reasoning})]
         if isinstance(event, MessageReplace):
             return self._replace(event.answer)
-        return self._say(text_of(event))
+        return self._say(self._splitter.feed(event))
 
     def result(self, result: AnyResult) -> Iterable[Json]:
         """Return the last chunks."""
-        chunks = [] if self._sent or self._is_replaced else self._say(_text_of(result))
+        chunks = self._say(self._splitter.close())
+        if not self._sent and not self._is_replaced:
+            chunks += self._say([TextPart(text=_text_of(result))])
         reason = "content_filter" if self._is_replaced else "stop"
         chunks.append(self._chunk({}, finish_reason=reason))
         if self.include_usage:
@@ -75,16 +77,23 @@ class ChatCompletionChunks:
             }
         }
 
-    def _say(self, text: str) -> list[Json]:
-        if not text or self._is_replaced:
-            return []
-        self._sent += text
-        return [self._chunk({"content": text})]
+    def _say(self, parts: Iterable[TextPart | ReasoningPart]) -> list[Json]:
+        chunks: list[Json] = []
+        for part in parts:
+            if self._is_replaced or not part.text:
+                continue
+            if isinstance(part, ReasoningPart):
+                chunks.append(self._chunk({"reasoning_content": part.text}))
+            else:
+                self._sent += part.text
+                chunks.append(self._chunk({"content": part.text}))
+        return chunks
 
     def _replace(self, answer: str) -> list[Json]:
-        """Say what is missing of the answer until now; what was said already cannot be taken back."""
-        if answer.startswith(self._sent):
-            return self._say(answer.removeprefix(self._sent))
+        """Send what is missing of the answer until now; what was sent already cannot be taken back."""
+        _, text = split_answer(answer, ())
+        if text.startswith(self._sent):
+            return self._say([TextPart(text=text.removeprefix(self._sent))])
         self._is_replaced = True
         return []
 
@@ -99,6 +108,8 @@ class ChatCompletionChunks:
 def chat_completion(result: AnyResult, model: str) -> Json:
     """Return a result as an OpenAI chat completion, for requests without `stream`."""
     message = {"role": "assistant", "content": _text_of(result), "refusal": None}
+    if result.reasoning:
+        message["reasoning_content"] = result.reasoning
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     return {**_head("chat.completion", model), "choices": [choice], "usage": _usage_of(result)}
 
@@ -111,10 +122,10 @@ def _head(kind: str, model: str) -> dict[str, Json]:
 def _text_of(result: AnyResult) -> str:
     """Return the answer, or the output of a workflow: JSON, unless it is one string."""
     if not isinstance(result, WorkflowResult):
-        return result.answer
+        return result.clean_answer
     texts = list(result.outputs.values())
     if len(texts) == 1 and isinstance(texts[0], str):
-        return texts[0]
+        return split_answer(texts[0])[1]
     return json.dumps(result.outputs, ensure_ascii=False)
 
 
