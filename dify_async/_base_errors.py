@@ -24,6 +24,8 @@ class DifyError(Exception):
         """Method and path of the request: `POST /workflows/run`."""
         self.server_version = server_version
         """The server's version, from its last `X-Version` header. None if it never sent one."""
+        self.trace_id: str | None = None
+        """The trace id that was sent (`trace_id=`), or else the `X-Trace-Id` of the error response."""
 
     def __str__(self) -> str:
         context = [self.operation] if self.operation else []

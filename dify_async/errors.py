@@ -219,7 +219,6 @@ class ApiError(DifyError):
         self.retry_after = retry_after
         """Seconds to wait before a retry, from the `Retry-After` header. None if not sent."""
         self.trace_id = trace_id
-        """The server's `X-Trace-Id`, to find the request in its logs. None if not sent."""
         self.handle = handle
         """Handle of the run, for `workflows.wait` and `attach`. None unless the error was in the stream of a
         run."""

@@ -305,6 +305,7 @@ class Api:
             try:
                 return await send(headers)
             except DifyError as error:
+                request.traced(error)
                 if may_refresh and isinstance(error, Unauthorized):
                     fresh = await self.auth.refreshed(self, credentials, headers, error)
                     if fresh is not None:

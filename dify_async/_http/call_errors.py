@@ -61,16 +61,18 @@ class CallErrors:
         else:
             expected = "JSON" if error is not None else "an event stream"
             text = quoted_words(f"expected {expected}, got {described(response)}", response.body)
-        return DecodeError(
+        decode_error = DecodeError(
             redactor.text(text),
             raw=redactor.data(response.body),
             **self.context(request.operation),
         )
+        return request.traced(decode_error)
 
     def of_total(self, request: Request) -> TotalTimeout:
         """Return the error of `Timeouts.total`."""
-        return TotalTimeout(
+        error = TotalTimeout(
             f"not complete after {request.timeouts.total:g} s (Timeouts.total)",
             may_have_started=request.operation.starts_run and request.attempts > 0,
             **self.context(request.operation),
         )
+        return request.traced(error)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from dify_async._http.uploads import Form
 from dify_async._types import Json
 from dify_async._wire.operation import Operation
+from dify_async.errors import DifyError
 from dify_async.files import InputFile
 from dify_async.models._base import parse_json
 from dify_async.settings import Retry, Timeouts
+
+ErrorT = TypeVar("ErrorT", bound=DifyError)
+
+
+def sent_trace_id(headers: Mapping[str, str]) -> str | None:
+    """Return the trace id among the headers of a request."""
+    return next((str(value) for name, value in headers.items() if name.lower() == "x-trace-id"), None)
 
 
 @attrs.frozen
@@ -60,6 +68,11 @@ class Request:
         """Scheme, host and port of the server: what precedes the path in `url`."""
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{rest.partition('/')[0]}"
+
+    def traced(self, error: ErrorT) -> ErrorT:
+        """Return an error of this request with the trace id that was sent."""
+        error.trace_id = sent_trace_id(self.headers) or error.trace_id
+        return error
 
     @property
     def idempotent(self) -> bool:

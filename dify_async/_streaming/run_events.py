@@ -92,7 +92,7 @@ class RunEvents:
         try:
             while not self.pending:
                 if self.failure is not None:
-                    raise self.errors.with_partial(self.failure)
+                    raise self.errors.with_context(self.failure)
                 if self.state is State.CLOSED:
                     return False
                 if self.state is State.OVER:

@@ -203,7 +203,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """Return the result of a stream that was read to its end. Raises as `result` does."""
         progress = self._progress
         if progress.unusable_end is not None:
-            raise self._errors.unusable_end(progress.unusable_end.problem)
+            raise self._errors.with_context(self._errors.unusable_end(progress.unusable_end.problem))
         if not progress.complete:
             raise self._errors.closed("the stream was closed before its end, so there is no result")
         handle = self._errors.handle
@@ -217,7 +217,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             server_version=self._events.api.transport.server_version,
         )
         if error is not None:
-            raise error
+            raise self._errors.with_context(error)
         return result
 
     # Entering and leaving

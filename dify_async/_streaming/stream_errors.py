@@ -116,12 +116,12 @@ class StreamErrors(Generic[ResultT_co]):
             **known,
         )
 
-    def with_partial(self, error: DifyError) -> DifyError:
-        """Return an error of the connection with what is known of the run."""
+    def with_context(self, error: DifyError) -> DifyError:
+        """Return an error with what is known of the run and its request."""
         if isinstance(error, TransportError):
             error.handle = self.handle
             error.partial = self.partial_result
-        return error
+        return self._spec.request.traced(error)
 
     def _context(self) -> dict[str, Any]:
         return self._api.errors.context(self._spec.request.operation)

@@ -12,16 +12,25 @@ from typing import Any, Final, TypeVar, cast
 import attrs
 
 from dify_async._http.api import Api
-from dify_async._http.call_options import checked_options, missing_user
+from dify_async._http.call_options import checked_options, header_secrets, missing_user
+from dify_async._http.request import sent_trace_id
 from dify_async._scalars import fields_of
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
 from dify_async._wire.operation import Operation
+from dify_async._wire.run_errors import error_from_result
 from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
-from dify_async.models import AppParameters, RemoteFile, RunHandle, UploadedFile, WorkflowResult
+from dify_async.models import (
+    AppParameters,
+    ChatResult,
+    RemoteFile,
+    RunHandle,
+    UploadedFile,
+    WorkflowResult,
+)
 from dify_async.operations.app import GET_APP_PARAMETERS
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 
@@ -108,6 +117,21 @@ async def run_in_blocking_mode(
         except asyncio.CancelledError:
             _log.warning("%s: cancelled in blocking mode; the run continues on the server", operation.name)
             raise
+
+
+def raise_for_run(
+    api: Api, operation: Operation[Any], options: CallOptions, result: WorkflowResult | ChatResult
+) -> None:
+    """Raise the error of a run in blocking mode that did not succeed."""
+    error = error_from_result(
+        result,
+        redact=api.errors.redactor(header_secrets(options)).text,
+        handle=result.handle,
+        **api.errors.context(operation),
+    )
+    if error is not None:
+        error.trace_id = sent_trace_id({**api.defaults.headers, **(options.get("extra_headers") or {})})
+        raise error
 
 
 async def read_handle(run: EventStream[WorkflowEvent, WorkflowResult]) -> RunHandle | None:

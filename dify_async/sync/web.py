@@ -115,9 +115,10 @@ class SavedMessages(Blocking):
 
 
 class WebFiles(Blocking):
-    """Upload files for inputs and messages."""
+    """Upload files for inputs and messages, and download files of answers and runs."""
 
     upload = blocking(files.WebFiles.upload)
+    download = blocking(files.WebFiles.download)
 
 
 class RemoteFiles(Blocking):

@@ -110,6 +110,7 @@ def test_celery_serializes_results_and_errors() -> None:
         "text": str(errors.TooLarge(5)),
         "operation": None,
         "server_version": None,
+        "trace_id": None,
         "limit": 5,
     }
 

@@ -8,13 +8,12 @@ from typing import Any, Literal, Unpack
 
 import attrs
 
-from dify_async._http.call_options import checked_options, header_secrets
+from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
 from dify_async._wire.results import ChatAccumulator
-from dify_async._wire.run_errors import error_from_result
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
@@ -25,6 +24,7 @@ from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (
     journal_for,
+    raise_for_run,
     row_arguments,
     run_body,
     run_in_blocking_mode,
@@ -60,14 +60,7 @@ class ChatOfBothApis(Resource):
         json = {**body, "response_mode": "blocking"}
         answer = await run_in_blocking_mode(self._api, operation, options, json=json)
         result = answer.chat(self._api.user_of(options))
-        error = error_from_result(
-            result,
-            redact=self._api.errors.redactor(header_secrets(options)).text,
-            handle=result.handle,
-            **self._api.errors.context(operation),
-        )
-        if error is not None:
-            raise error
+        raise_for_run(self._api, operation, options, result)
         return result
 
     def _stream(

@@ -8,20 +8,16 @@ from typing import Unpack, overload
 
 import attrs
 
-from dify_async._http.call_options import checked_options
-from dify_async.errors import ConfigurationError
-from dify_async.events import MessageFile
 from dify_async.files import FileSource, InputFile
 from dify_async.models import RunFile, UploadedFile
 from dify_async.operations import app as operations
-from dify_async.options import AppCallOptions, CallOptions
-from dify_async.resources._base import Resource
-from dify_async.resources.downloads import fetch, fetch_link
+from dify_async.options import AppCallOptions
+from dify_async.resources.downloads import Downloads, fetch
 from dify_async.resources.uploads import upload_of
 
 
 @attrs.frozen
-class Files(Resource):
+class Files(Downloads):
     """Upload files, and read the files of messages."""
 
     async def upload(
@@ -91,44 +87,6 @@ class Files(Resource):
         """
         request = self._api.build(operations.PREVIEW_FILE, options, ids={"file_id": _upload_id(file)})
         return await fetch(self._api, request, path)
-
-    @overload
-    async def download(
-        self, file: RunFile | MessageFile, path: None = None, **options: Unpack[AppCallOptions]
-    ) -> bytes: ...
-    @overload
-    async def download(
-        self, file: RunFile | MessageFile, path: str | os.PathLike[str], **options: Unpack[AppCallOptions]
-    ) -> Path: ...
-    async def download(
-        self,
-        file: RunFile | MessageFile,
-        path: str | os.PathLike[str] | None = None,
-        **options: Unpack[AppCallOptions],
-    ) -> bytes | Path:
-        """Return the content of a file among the outputs of a run, or write it to `path` and return the path.
-
-        The file is fetched from its URL, which is signed and valid for a short time. A relative URL is
-        resolved against the client's server. The API key and the client's headers are not sent.
-
-        Args:
-            file: A file from the outputs of a run, from its `files`, or from a message.
-            path: Where to write the file, in constant memory. An existing file is replaced only when the
-                download is complete.
-            **options: See `AppCallOptions`.
-
-        Raises:
-            NotFound: the file was deleted, or its URL has expired.
-            TooLarge: the file is larger than the client's `max_event_bytes`: pass `path`.
-            ConfigurationError: the file has no URL, or the path cannot be written to.
-        """
-        given: CallOptions = {name: value for name, value in options.items() if name != "user"}  # type: ignore[assignment]
-        checked_options(given, operations.DOWNLOAD_FILE, takes_user=False)
-        if not isinstance(file, RunFile | MessageFile) or not file.url:
-            raise ConfigurationError(
-                f"`file` must be a file of a run or message that has a url, got {file!r:.100}"
-            )
-        return await fetch_link(self._api, file.url, given, path)
 
 
 def _upload_id(file: str | UploadedFile | RunFile) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack
 
 import attrs
 
-from dify_async._http.call_options import checked_options, header_secrets, missing_user
+from dify_async._http.call_options import checked_options, missing_user
 from dify_async._http.observer import AttemptCounter
 from dify_async._http.pager import Pager
 from dify_async._streaming.recovery import fetch_record
@@ -19,7 +19,6 @@ from dify_async._types import Inputs
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import WorkflowAccumulator
-from dify_async._wire.run_errors import error_from_result
 from dify_async.batch import Batch, Rows
 from dify_async.batch.journal import Journal
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
@@ -34,6 +33,7 @@ from dify_async.resources.run_bodies import (
     FormCheck,
     call_options,
     journal_for,
+    raise_for_run,
     read_handle,
     run_body,
     run_in_blocking_mode,
@@ -98,14 +98,7 @@ class Workflows(FollowedRuns):
         body = run_body(inputs, files, response_mode="blocking")
         answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
         result = answer.result(self._api.user_of(options))
-        error = error_from_result(
-            result,
-            redact=self._api.errors.redactor(header_secrets(options)).text,
-            handle=result.handle,
-            **self._api.errors.context(operation),
-        )
-        if error is not None:
-            raise error
+        raise_for_run(self._api, operation, options, result)
         return result
 
     def stream(

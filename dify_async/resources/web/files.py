@@ -11,13 +11,13 @@ from dify_async.files import FileSource, InputFile
 from dify_async.models import UploadedFile
 from dify_async.operations import app as operations
 from dify_async.options import CallOptions
-from dify_async.resources._base import Resource
+from dify_async.resources.downloads import Downloads
 from dify_async.resources.uploads import input_file
 
 
 @attrs.frozen
-class WebFiles(Resource):
-    """Upload files for inputs and messages."""
+class WebFiles(Downloads):
+    """Upload files for inputs and messages, and download files of answers and runs."""
 
     async def upload(
         self,
