@@ -9,7 +9,8 @@ async def test_my_code(fake_dify):
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
 ```
 
-A conftest may import it before pytest loads it as a plugin: PYTEST_DONT_REWRITE
+The next word stops a warning of pytest if conftest.py imports this module before it is loaded as a plugin:
+PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -66,4 +67,4 @@ __all__ = [
     "Workflow",
 ]
 
-pytest_plugins = ["dify_async.testing.plugin"]  # Loaded by pytest only: nothing else here requires pytest.
+pytest_plugins = ["dify_async.testing.plugin"]  # Only pytest loads it; nothing else here requires pytest.

@@ -12,7 +12,7 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="api"'}
 
 
 class ErrorResponse(Exception):
-    """Answers the request with an error in Dify's JSON."""
+    """Ends the request with an error response in Dify's JSON."""
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ def unauthorized(message: str, code: str = "unauthorized") -> ErrorResponse:
 
 
 def crashed() -> ErrorResponse:
-    """Return the error of a server that fails unexpectedly."""
+    """Return the error of an unexpected failure of the server."""
     return ErrorResponse(500, "unknown", "Internal Server Error")
 
 
@@ -43,12 +43,12 @@ def unavailable() -> ErrorResponse:
 
 
 def invalid_param(message: str) -> ErrorResponse:
-    """Return the error for a parameter that the server rejects with a sentence."""
+    """Return the error for a parameter that the server rejects with a message."""
     return ErrorResponse(400, "invalid_param", message)
 
 
 def invalid(model: str, field: str, problem: str) -> ErrorResponse:
-    """Return the error of Dify's validator, as far as its text is stable."""
+    """Return the error of Dify's validator, without the parts that vary."""
     return invalid_param(f"1 validation error for {model}\n{field}\n  {problem}")
 
 

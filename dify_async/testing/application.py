@@ -1,4 +1,4 @@
-"""The HTTP side of a fake server: credentials, faults, and the responses that no handler gives."""
+"""The HTTP side of a fake server: credentials, faults, and error responses."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ _PREFLIGHT: Final = {
 
 
 class Application:
-    """The routes of a fake server. They answer from one state until it is replaced by another."""
+    """The routes of a fake server. They use one state until it is replaced."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._places = asyncio.Semaphore(state.connections)
+        self._slots = asyncio.Semaphore(state.connections)
         self._in_progress: set[asyncio.Transport] = set()
 
     def replace_state(self, state: State) -> None:
-        """Answer from another state; requests in progress end with their connections."""
+        """Use another state, and close the connections of requests in flight."""
         self._state.cancel_work()
         self._state = state
-        self._places = asyncio.Semaphore(state.connections)
+        self._slots = asyncio.Semaphore(state.connections)
         for transport in list(self._in_progress):
             transport.abort()
 
     def web_application(self) -> web.Application:
         """Return the aiohttp application."""
-        # Without a middleware, for aiohttp keeps the last thousand applications that have one.
+        # Without a middleware, because aiohttp caches the last thousand applications with middlewares.
         application = web.Application(client_max_size=200 * 2**20)
         for prefix, table, admitted in (
             ("/v1", routes.SERVICE_OPEN, _anybody),
@@ -69,21 +69,21 @@ class Application:
         return application
 
     def _around(self, handler: Handler) -> _Answer:
-        """Record the request, apply its fault, and answer errors of all kinds as Dify does."""
+        """Record the request, apply its fault, and respond to all kinds of errors as Dify does."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
-            state, places = self._state, self._places
-            # A form may be large, and its handler keeps what it needs of it.
+            state, slots = self._state, self._slots
+            # A form may be large; its handler stores the parts that it needs.
             body = b"" if request.content_type.startswith("multipart/") else await request.read()
             state.add_request(SeenRequest(request.method, request.path_qs, request.headers.copy(), body))
             fault = state.faults.take(request.method, request.path)
             call = Call(state, request, fault, on_web=request.path.startswith("/api/"))
             transport = request.transport
             if transport is None:
-                return web.Response()  # The client has gone already.
+                return web.Response()  # The client has already disconnected.
             self._in_progress.add(transport)
             try:
-                async with places:
+                async with slots:
                     if isinstance(fault, Delay):
                         await asyncio.sleep(fault.seconds)
                     if isinstance(fault, Refuse):
@@ -103,7 +103,7 @@ class Application:
                 message = "The method is not allowed for the requested URL."
                 return call.json({"code": "method_not_allowed", "message": message, "status": 405}, 405)
             except ConnectionError:
-                return web.Response()  # The client has gone; there is nobody to answer.
+                return web.Response()  # The client has disconnected.
             finally:
                 self._in_progress.discard(transport)
 

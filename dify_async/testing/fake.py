@@ -32,7 +32,7 @@ ValueT = TypeVar("ValueT")
 
 
 class _Record(Generic[ValueT]):
-    """An attribute of a FakeDify that is read from its state."""
+    """A descriptor: an attribute of `FakeDify` that is read from its state."""
 
     def __init__(self, doc: str) -> None:
         self.__doc__ = doc
@@ -52,14 +52,14 @@ class _Record(Generic[ValueT]):
 
 
 class _Setting(_Record[ValueT]):
-    """An attribute that may also be set, at any time."""
+    """A descriptor: an attribute that may also be set, at any time."""
 
     def __set__(self, dify: FakeDify, value: ValueT) -> None:
         setattr(dify._state, self._name, value)  # pyright: ignore[reportPrivateUsage] - of this module
 
 
 class FakeDify:
-    """A real HTTP server on this machine that answers as Dify does, for tests and demos.
+    """A real HTTP server on this machine that behaves like Dify, for tests and demos.
 
     ```python
     with FakeDify(Workflow(outputs={"answer": "42"})) as dify:
@@ -68,7 +68,7 @@ class FakeDify:
 
     It serves the Service API and the Web API of one app, and knowledge bases. It streams with pings, keeps
     connections open as Dify does, rejects what Dify rejects with the same errors, and records what happens.
-    It runs in a thread of its own, so nothing in the test's event loop can delay it. Its settings may be
+    It runs in its own thread, so nothing in the test's event loop can delay it. Its settings may be
     changed at any time.
 
     Args:
@@ -78,7 +78,8 @@ class FakeDify:
         ping_every: Seconds between pings while nothing else is sent; 10 on a real server.
         tail: Seconds that a stream stays open after its last event; by default as the version does.
         silence: Seconds that a stream stays open after an error, without pings; 300 on a real server.
-        connections: Number of requests that are served at the same time, others wait; 10 on a default server.
+        connections: Number of requests that are served at the same time; further ones wait. 10 on a default
+            server.
         max_active_requests: The app's limit on concurrent runs; more are rejected. None for no limit.
         api_key: Key of the Service API; random by default.
         app_code: Code of the web app; random by default.
@@ -133,50 +134,54 @@ class FakeDify:
     app_code = _Setting[str]("Code of the web app.")
     name = _Setting[str]("Name of the app.")
     title = _Setting[str]("Name that a model gives to conversations.")
-    published = _Setting[bool]("Whether the app has been published.")
-    api_enabled = _Setting[bool]("Whether the Service API of the app is switched on.")
-    site_enabled = _Setting[bool]("Whether the web app is switched on.")
-    audio_enabled = _Setting[bool]("Whether the app accepts and produces speech.")
+    published = _Setting[bool]("True if the app is published.")
+    api_enabled = _Setting[bool]("True if the Service API of the app is turned on.")
+    site_enabled = _Setting[bool]("True if the web app is turned on.")
+    audio_enabled = _Setting[bool]("True if the app accepts and produces speech.")
     workflow_versions = _Setting[set[str]]("Ids of published versions of the workflow that can be run by id.")
-    transcript = _Setting[str]("Text of every transcription.")
+    transcript = _Setting[str]("Text that every transcription returns.")
     remote_files = _Setting[dict[str, tuple[str, bytes]]](
         "Files that the server can fetch: MIME type and content by URL."
     )
 
     # Access to the web app
 
-    webapp_auth = _Setting[bool]("Whether the server has logins for web apps (enterprise edition).")
-    access_mode = _Setting[str]("Who may use it: `public`, `private`, `private_all` or `sso_verified`.")
-    accounts = _Setting[dict[str, str]]("Passwords by e-mail.")
-    denied = _Setting[set[str]]("E-mails of accounts that may not use the app.")
-    codes = _Record[dict[str, str]]("Codes that were sent last, by e-mail.")
+    webapp_auth = _Setting[bool]("True if the server has logins for web apps (enterprise edition).")
+    access_mode = _Setting[str](
+        "Access to the web app: `public`, `private`, `private_all` or `sso_verified`."
+    )
+    accounts = _Setting[dict[str, str]]("Passwords of accounts by e-mail address.")
+    denied = _Setting[set[str]]("E-mail addresses of accounts that may not use the app.")
+    codes = _Record[dict[str, str]]("The last code sent to each e-mail address.")
     passports = _Record[list[Passport]]("All passports that were issued.")
     passport_seconds = _Setting["float | None"]("Seconds until a passport expires; None for never.")
 
     # Knowledge bases
 
-    knowledge = _Record[Knowledge]("Knowledge bases, how they are indexed, and the limits on them.")
+    knowledge = _Record[Knowledge]("The knowledge bases, with settings for indexing and limits.")
 
     # Records
 
-    runs = _Record[Collection[FakeRun]]("Runs of a workflow or chatflow by id, oldest first; `runs[0]` too.")
+    runs = _Record[Collection[FakeRun]]("Runs of a workflow or chatflow by id or position, oldest first.")
     generations = _Record[Collection[FakeGeneration]](
         "Answers of a chat or completion app by message id, oldest first."
     )
-    requests = _Record[Requests]("All requests in the order in which they came; `to()` selects some.")
+    requests = _Record[Requests](
+        "All requests in order of arrival; `to()` selects those to one operation."
+    )
     conversations = _Record[Collection[Conversation]]("Conversations by id, oldest first.")
     messages = _Record[Collection[Message]]("Messages by id, oldest first.")
     annotations = _Record[Collection[Annotation]]("Annotations by id, oldest first.")
     files = _Record[Collection[StoredFile]]("Uploaded files by id, oldest first.")
     saved = _Record[list[str]]("Ids of saved messages.")
     end_users = _Record[dict[str, str]]("End users by id.")
-    heard = _Record[list[StoredFile]]("Audio that was sent for transcription.")
-    spoken = _Record[list[tuple[str, str, "str | None"]]]("Speech requests: end user, text, voice.")
+    audio_files = _Record[list[StoredFile]]("Audio that was sent for transcription.")
+    speech_requests = _Record[list[tuple[str, str, "str | None"]]]("Speech requests: end user, text, voice.")
     model_calls = _Record[int]("Number of model calls for suggested questions and names of conversations.")
 
     @property
     def faults(self) -> FaultQueue:
-        """What goes wrong next: append `Refuse(status=429)`, `Cut(after_events=3)` and others."""
+        """The faults of the next requests: append `Refuse(status=429)`, `Cut(after_events=3)` and others."""
         return self._state.faults
 
     @faults.setter
@@ -186,7 +191,7 @@ class FakeDify:
 
     @property
     def unused_faults(self) -> list[Fault]:
-        """Faults that no request has met: mistakes of the test, most of the time."""
+        """Faults that were not applied to any request, usually because of a mistake in the test."""
         return self._state.faults.unused
 
     @property
@@ -243,16 +248,16 @@ class FakeDify:
         return {form.token: form for form in self._state.forms if form.status == "open"}
 
     def replay(self, recording: Recorded, *, on: str | None = None, times: int = 1) -> Replay:
-        """Answer the next request that starts a run with a recording, byte for byte.
+        """Respond to the next request that starts a run with a recording, byte for byte.
 
         The run of the recording is added to `runs` or `generations`. A recording without a terminal event is
-        the record of a run that failed.
+        added as a failed run.
 
         Args:
             recording: The bytes of an event stream; the path of a file that contains them, or one event per
                 line, or a recorded response; or a list of events.
-            on: Answer another request: part of its method and path, as in faults.
-            times: The number of requests to answer.
+            on: Respond to another request: part of its method and path, as in faults.
+            times: Number of requests to respond to.
 
         Raises:
             ConfigurationError: The recording cannot be read.
@@ -291,12 +296,12 @@ class FakeDify:
 
     @property
     def base_url(self) -> str:
-        """Address of the Service API."""
+        """URL of the Service API."""
         return f"{self._server.origin}/v1"
 
     @property
     def web_url(self) -> str:
-        """Address of the Web API."""
+        """URL of the Web API."""
         return f"{self._server.origin}/api"
 
     @property
@@ -305,20 +310,20 @@ class FakeDify:
         return len(self._server.transports)
 
     def start(self) -> Self:
-        """Start to listen. Idempotent."""
+        """Start the server. Idempotent."""
         if not self._server.is_running:
             self._server.start(self._state)
         return self
 
     def close(self) -> None:
-        """Close every connection and stop. Idempotent."""
+        """Stop the server and close all connections. Idempotent."""
         self._server.stop()
 
     def reset(self) -> None:
-        """Forget records, faults and changed settings; end all runs.
+        """Delete all records and faults, restore all settings, and end all runs.
 
-        The address, the keys, the app code and the arguments of the constructor stay. Connections of
-        requests in progress are closed.
+        The URL, the keys, the app code and the arguments of the constructor do not change. Connections of
+        requests in flight are closed.
         """
         self._state = self._fresh_state()
         self._server.replace_state(self._state)
@@ -342,12 +347,12 @@ class FakeDify:
     def wait_for(self, condition: Callable[[], bool], timeout: float = 5.0) -> bool:
         """Wait until a condition is true; return False if it is still false after `timeout` seconds.
 
-        For example `dify.wait_for(lambda: dify.runs_stopped == 1)`. Blocks: in a coroutine, call it by
+        For example `dify.wait_for(lambda: dify.runs_stopped == 1)`. It blocks: in a coroutine, call it with
         `asyncio.to_thread`.
         """
         changed = self._state.changed
         with changed:
-            # Closed sockets do not notify anybody, hence the short waits.
+            # Short waits, because a closed socket does not notify the condition.
             waited = 0.0
             while not condition() and waited < timeout:
                 changed.wait(0.01)
@@ -355,7 +360,7 @@ class FakeDify:
             return condition()
 
     def revoke_passports(self) -> None:
-        """Invalidate all passports that were issued so far, as a new secret key of the server does."""
+        """Invalidate all passports issued so far, as a new secret key of the server does."""
         self._state.passport_key = secrets.token_bytes(32)
         for passport in self._state.passports:
             passport.valid = False

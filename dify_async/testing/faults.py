@@ -1,4 +1,4 @@
-"""Faults: what goes wrong with the next requests to a fake server."""
+"""Faults: errors that a fake server causes for its next requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _way_to_end(_: object, attribute: attrs.Attribute[str], value: str) -> None:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Fault:
-    """Something that goes wrong with a request. Append faults to `FakeDify.faults`.
+    """Base of all faults, which are applied to requests. Append them to `FakeDify.faults`.
 
     A fault applies to the next `times` requests that match `on`. Without `on` it applies to requests that
     start a run.
@@ -42,7 +42,7 @@ class Fault:
         """Return True if a request starts a run."""
         return method == "POST" and path.endswith(_STARTS)
 
-    def meets(self, method: str, path: str) -> bool:
+    def applies_to(self, method: str, path: str) -> bool:
         """Return True if the fault applies to a request."""
         if self.on is None:
             return self.is_start(method, path)
@@ -60,7 +60,7 @@ class Fault:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Refuse(Fault):
-    """The request is answered with this error instead."""
+    """The server responds with this error."""
 
     status: int
     """Status of the response."""
@@ -69,11 +69,12 @@ class Refuse(Fault):
     message: str = ""
     """Dify's error message."""
     body: bytes | None = None
-    """The whole body, for responses that are not Dify's JSON, such as the page of a proxy."""
+    """The complete body, for responses that are not Dify's JSON, such as the page of a proxy. None for
+    JSON."""
     content_type: str = "text/html"
     """Content type of `body`."""
     headers: Mapping[str, str] = MappingProxyType({})
-    """More headers of the response, such as `Retry-After`."""
+    """Additional headers of the response, such as `Retry-After`."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -81,15 +82,15 @@ class Drop(Fault):
     """The connection is closed without a response, after the request was read."""
 
     after_start: bool = False
-    """Whether the run has started, or the document is stored, by then."""
+    """True if the run starts, or the document is stored, before the connection is closed."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
 class Cut(Fault):
-    """The stream ends early, after so many bytes or so many events. The run continues."""
+    """The stream is interrupted after a number of bytes or events. The run continues."""
 
     at_byte: int | None = None
-    """Number of bytes that are sent."""
+    """Number of bytes that are sent before. None for no limit."""
     after_events: int | None = None
     """Number of events that are sent; pings are not counted."""
     how: str = attrs.field(default="abort", validator=_way_to_end)
@@ -99,7 +100,7 @@ class Cut(Fault):
 
 @attrs.frozen(kw_only=True, repr=False)
 class Silence(Fault):
-    """Nothing more is sent after so many events, not even pings. The connection stays open."""
+    """Nothing is sent after a number of events, not even pings. The connection stays open."""
 
     after_events: int = 0
     """Number of events that are sent; pings are not counted."""
@@ -107,7 +108,7 @@ class Silence(Fault):
 
 @attrs.frozen(kw_only=True, repr=False)
 class PingsOnly(Fault):
-    """A stream that follows a run brings pings only, then ends after `FakeDify.silence` seconds.
+    """A stream that follows a run contains only pings, and ends after `FakeDify.silence` seconds.
 
     Real servers do this when the run ends between reading its record and subscribing to its events.
     """
@@ -128,7 +129,7 @@ class Delay(Fault):
 class _Queued:
     fault: Fault
     left: int
-    met: bool = False
+    applied: bool = False
 
 
 class FaultQueue(MutableSequence[Fault]):
@@ -140,10 +141,10 @@ class FaultQueue(MutableSequence[Fault]):
         self._queue: list[_Queued] = []
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Return the fault that applies to a request, and count it as used."""
+        """Return the fault that applies to a request, and count it as applied. None if there is none."""
         for queued in self._queue:
-            if queued.fault.meets(method, path):
-                queued.met = True
+            if queued.fault.applies_to(method, path):
+                queued.applied = True
                 queued.left -= 1
                 if queued.left == 0:
                     self._queue.remove(queued)
@@ -152,8 +153,8 @@ class FaultQueue(MutableSequence[Fault]):
 
     @property
     def unused(self) -> list[Fault]:
-        """Faults that no request has met."""
-        return [queued.fault for queued in self._queue if not queued.met]
+        """Faults that were not applied to any request."""
+        return [queued.fault for queued in self._queue if not queued.applied]
 
     def _checked(self, fault: Fault) -> _Queued:
         if not isinstance(fault, Fault):
@@ -207,7 +208,7 @@ def matches(on: str, method: str, path: str) -> bool:
 
 
 def _names(method: str, path: str) -> tuple[str, str]:
-    """Return the request as it is on the wire, and as Dify's documents write it: without /v1 or /api."""
+    """Return method and path as they are sent, and as in Dify's documentation: without /v1 or /api."""
     _, _, documented = path[1:].partition("/")
     return f"{method} {path}", f"{method} /{documented}"
 
@@ -218,26 +219,26 @@ def _reaches(on: str, method: str, path: str) -> bool:
 
 
 def _fits(wanted: list[str], template: list[str]) -> bool:
-    if template[-1].endswith(":.+}"):  # The rest of the path, whatever it is.
+    if template[-1].endswith(":.+}"):  # Matches the rest of the path.
         template = [*template, *["{}"] * len(wanted)]
     starts = range(len(template) - len(wanted) + 1)
     return any(_fits_at(wanted, template[start : start + len(wanted)]) for start in starts)
 
 
 def _fits_at(wanted: list[str], template: list[str]) -> bool:
-    """Return True if `wanted` can be these parts of a path; its ends may be parts of a part."""
+    """Return True if `wanted` can be these segments of a path; its ends may be parts of a segment."""
     last = len(wanted) - 1
     named = not any(wanted)
-    for place, (part, known) in enumerate(zip(wanted, template, strict=True)):
+    for position, (part, known) in enumerate(zip(wanted, template, strict=True)):
         if known.startswith("{"):
             if " " in part:
                 return False  # A method.
             named = named or is_uuid(part)
             continue
-        at_start = place > 0 or known.endswith(part)
-        at_end = place < last or known.startswith(part)
+        at_start = position > 0 or known.endswith(part)
+        at_end = position < last or known.startswith(part)
         inside = part in known if last == 0 else at_start and at_end
-        if not inside or (0 < place < last and part != known):
+        if not inside or (0 < position < last and part != known):
             return False
         named = named or bool(part)
-    return named  # Placeholders alone fit everything.
+    return named  # False for placeholders only, which would match everything.

@@ -8,7 +8,7 @@ from typing import Final
 
 NIL_ID: Final = str(uuid.UUID(int=0))
 UUID_PATH: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-"""Pattern of an id in a path: Dify's routes match nothing else."""
+"""Pattern of an id in a path. Dify's routes match only such ids."""
 
 
 def new_id() -> str:
@@ -17,7 +17,7 @@ def new_id() -> str:
 
 
 def id_of(name: str) -> str:
-    """Return the id that belongs to a name, such as that of an end user. The same name has the same id."""
+    """Return the id for a name, for example of an end user. The same name has the same id."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 

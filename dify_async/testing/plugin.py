@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures, their marker, and the check for faults that were not used."""
+"""The pytest plugin: fixtures, their marker, and the check for faults that were not applied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dify_async.testing.scenario import App, Chat, Completion, Workflow
 from dify_async.testing.version import ServerVersion
 
 _TAIL: Final = 0.2
-"""Seconds that streams stay open at most; long enough to notice clients that wait for it."""
+"""Maximum time in seconds that streams stay open; long enough to notice clients that wait for the end."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,7 +80,7 @@ def sync_dify_client(fake_dify: FakeDify) -> Iterator[sync.AppClient]:
 
 
 def _serving(request: pytest.FixtureRequest, version: str, app: App | None = None) -> Iterator[FakeDify]:
-    # aiohttp's own deprecation, when the parts of an uploaded form arrive in an unlucky way.
+    # aiohttp causes this warning itself, depending on how the parts of an uploaded form arrive.
     warnings.filterwarnings("ignore", r"unread_data\(\) is deprecated", DeprecationWarning)
     marker = request.node.get_closest_marker("fake_dify")
     settings: dict[str, Any] = {"version": version, **(marker.kwargs if marker is not None else {})}
@@ -93,7 +93,7 @@ def _serving(request: pytest.FixtureRequest, version: str, app: App | None = Non
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
-    """Fail a test that leaves faults which no request has met."""
+    """Fail a test if one of its faults was not applied to any request."""
     result = yield
     for name, dify in pyfuncitem.funcargs.items():
         if isinstance(dify, FakeDify) and dify.unused_faults:

@@ -1,4 +1,4 @@
-"""Recordings: responses of a real server, which a fake server can send again."""
+"""Recordings: responses of a real server that a fake server replays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dify_async.testing.faults import Fault
 
 _STREAM: Final = "text/event-stream; charset=utf-8"
 _EXPECTED: Final = (
-    "`recording` must be the bytes or the file of an event stream, a file of JSON lines or of a recorded "
+    "`recording` must be the bytes or the file of an event stream, a file of JSON Lines or of a recorded "
     "response, or a list of events"
 )
 
@@ -29,7 +29,7 @@ Recorded: TypeAlias = "bytes | str | PathLike[str] | Iterable[Event | Mapping[st
 
 @attrs.frozen(kw_only=True, repr=False)
 class Replay(Fault):
-    """The request is answered with a recording instead: `FakeDify.replay` makes it."""
+    """The server responds with a recording. Created by `FakeDify.replay`."""
 
     name: str = ""
     """Name of the file."""
@@ -40,14 +40,14 @@ class Replay(Fault):
     body: bytes
     """Body of the response, byte for byte."""
     is_cut: bool = False
-    """Whether the connection breaks after the last byte of the body."""
+    """True if the connection breaks after the last byte of the body."""
 
     @classmethod
     def of(cls, recording: Recorded, *, on: str | None = None, times: int = 1) -> Self:
         """Read a recording.
 
         Raises:
-            ConfigurationError: It is not one, or its file cannot be read.
+            ConfigurationError: `recording` is not a recording, or its file cannot be read.
         """
         if isinstance(recording, bytes):
             return cls(body=recording, on=on, times=times)

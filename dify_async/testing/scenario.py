@@ -1,4 +1,4 @@
-"""Scripts for a fake server: the app that it serves, its form, its nodes and its answers."""
+"""Scripts for a fake server: the served app, its form, its nodes and its answers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dify_async.errors import ConfigurationError
 from dify_async.models import Usage
 
 Outputs: TypeAlias = Mapping[str, Json] | Callable[[dict[str, Json]], Mapping[str, Json]]
-"""Outputs of a run, or a function that makes them from its inputs."""
+"""Outputs of a run, or a function that returns them for the inputs."""
 
 Answer: TypeAlias = str | Sequence[str] | Callable[[str, dict[str, Json]], str | Sequence[str]]
-"""The pieces of an answer, or a function that makes them from the query and the inputs."""
+"""The pieces of an answer, or a function that returns them for the query and the inputs."""
 
 _KINDS: Final = (
     "text-input",
@@ -32,7 +32,7 @@ _KINDS: Final = (
 
 
 def _texts(value: Sequence[str]) -> Sequence[str]:
-    """Convert one text to a sequence of one: a str is a sequence of letters otherwise."""
+    """Convert a str to a sequence of one piece. Otherwise it would be a sequence of letters."""
     return (value,) if isinstance(value, str) else value
 
 
@@ -66,7 +66,7 @@ def _not_negative(_: object, attribute: attrs.Attribute[float], value: float) ->
 
 
 def _callable_with(*arguments: str) -> Any:
-    """Check that a function takes these arguments; values that are no functions pass."""
+    """Check that a function accepts these arguments; other values are not checked."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not callable(value):
@@ -74,7 +74,7 @@ def _callable_with(*arguments: str) -> Any:
         try:
             signature = inspect.signature(value)
         except ValueError:
-            return  # Builtins such as `dict` have none.
+            return  # Builtins such as `dict` have no signature.
         try:
             signature.bind(*arguments)
         except TypeError:
@@ -87,7 +87,7 @@ def _callable_with(*arguments: str) -> Any:
 
 
 def _list_of(kind: str) -> Any:
-    """Check for a list of scripts such as `Node`."""
+    """Check that a value is a list of scripts such as `Node`."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, Sequence):
@@ -126,17 +126,17 @@ class Field:
     kind: str = attrs.field(default="text-input", validator=_one_of(*_KINDS))
     """`text-input`, `paragraph`, `select`, `number`, `checkbox`, `json_object`, `file`, `file-list`."""
     required: bool = attrs.field(default=False, kw_only=True)
-    """Whether a run without this input is rejected."""
+    """True if a run without this input is rejected."""
     options: Sequence[str] = attrs.field(default=(), converter=_texts, kw_only=True)
     """The values that a `select` accepts."""
     max_length: int | None = attrs.field(default=None, kw_only=True)
-    """Maximum number of characters of a text, or of files in a list."""
+    """Maximum number of characters of a text, or of files in a list. None for no limit."""
     label: str | None = attrs.field(default=None, kw_only=True)
     """Label shown to people; the variable's name by default."""
     allowed_file_types: Sequence[str] = attrs.field(default=(), converter=_texts, kw_only=True)
-    """The types of files that are accepted, such as `image`; any by default."""
+    """Accepted kinds of files, such as `image`; all by default."""
     allowed_file_extensions: Sequence[str] = attrs.field(default=(), converter=_texts, kw_only=True)
-    """The extensions of the file type `custom`, with the dot."""
+    """Accepted extensions of the kind `custom`, with the dot."""
 
 
 @attrs.frozen
@@ -144,14 +144,14 @@ class Node:
     """A node of a workflow. Nodes run one after another."""
 
     title: str
-    """Title; the node's id is made from it."""
+    """Title of the node, from which its id is derived."""
     type: str = attrs.field(default="code", kw_only=True)
     """Type of the node, such as `llm`."""
     text: Sequence[str] = attrs.field(default=(), converter=_texts, kw_only=True)
     """Pieces of text that are streamed while the node runs."""
     reasoning: Sequence[str] = attrs.field(default=(), converter=_texts, kw_only=True)
     """Pieces of reasoning that are streamed before the text: as `reasoning_chunk` events since Dify 1.16, in
-    `<think>` tags before."""
+    `<think>` tags on older versions."""
     outputs: Mapping[str, Json] = attrs.field(factory=dict[str, Json], kw_only=True)
     """Outputs of the node."""
     seconds: float = attrs.field(default=0.0, validator=_not_negative, kw_only=True)
@@ -159,21 +159,21 @@ class Node:
     tokens: int = attrs.field(default=0, kw_only=True)
     """Tokens that the node uses."""
     usage: Usage | None = attrs.field(default=None, validator=_usage_or_none, kw_only=True)
-    """What the node uses in detail, instead of `tokens`."""
+    """Tokens and prices of the node, instead of `tokens`. None for `tokens` at no price."""
     error: str | None = attrs.field(default=None, kw_only=True)
-    """Error message: the node fails, and the run with it."""
+    """Error message: the node and the run fail. None if the node succeeds."""
     caught: bool = attrs.field(default=False, kw_only=True)
-    """Whether an error strategy catches the failure: the run continues and ends as `partial-succeeded`."""
+    """True if an error strategy handles the failure: the run continues and ends as `partial-succeeded`."""
     retries: int = attrs.field(default=0, kw_only=True)
     """Number of times the workflow retries the node before it succeeds or fails."""
     form: str | None = attrs.field(default=None, kw_only=True)
-    """Text of a form: the run pauses here until a person submits it."""
+    """Text of a form: the run pauses here until a person submits it. None for no form."""
     form_fields: Sequence[Field] = attrs.field(default=(Field("comment", "paragraph"),), kw_only=True)
     """Fields of the form, of the kinds `paragraph`, `select`, `file` and `file-list`."""
     form_actions: Mapping[str, str] = attrs.field(
         default={"approve": "Approve", "reject": "Reject"}, kw_only=True
     )
-    """Buttons of the form: their ids and their labels."""
+    """Labels of the form's buttons by id."""
 
     @property
     def id(self) -> str:
@@ -201,7 +201,7 @@ class Workflow:
     )
     """The nodes, in the order in which they run."""
     outputs: Outputs = attrs.field(default=dict, validator=_check_outputs)
-    """Outputs of a run, or a function that makes them from the inputs."""
+    """Outputs of a run, or a function that returns them for the inputs."""
     form: Sequence[Field] = attrs.field(default=(), validator=_list_of("Field"))
     """Fields of the app's form. Without any, all inputs are accepted."""
     variables: Mapping[str, Json] = attrs.field(factory=dict[str, Json])
@@ -218,12 +218,12 @@ class Workflow:
 
 @attrs.frozen
 class Thought:
-    """A step of an agent on its way to the answer."""
+    """A step of an agent before the answer."""
 
     thought: str
-    """What the agent says in this step."""
+    """The agent's reasoning in this step."""
     tool: str = ""
-    """Name of the tool that it uses, if any."""
+    """Name of the tool that the agent uses; empty for none."""
     tool_input: str = ""
     """Arguments of the tool, as JSON text."""
     observation: str = ""
@@ -240,7 +240,7 @@ class RateLimit:
 
 @attrs.frozen(kw_only=True)
 class _Answering:
-    """Settings of all apps that answer with a text."""
+    """Settings of all apps that answer with text."""
 
     mode: str
     """Mode of the app."""
@@ -249,21 +249,21 @@ class _Answering:
         converter=_texts_or_function,
         validator=_callable_with("query", "inputs"),
     )
-    """The answer as one text or in pieces, or a function that makes it from the query and the inputs."""
+    """The answer as one str or in pieces, or a function that returns it for the query and the inputs."""
     seconds: float = attrs.field(default=0.0, validator=_not_negative)
     """Duration, spread evenly over the pieces of the answer."""
     replaced: str | None = None
-    """Text that a moderator puts in place of the answer, after its last piece."""
+    """Text that replaces the answer after its last piece, as moderation does. None for no replacement."""
     error: tuple[int, str, str] | RateLimit | None = None
-    """Status, code and message, or a `RateLimit`: the model fails after the last piece."""
+    """Status, code and message, or a `RateLimit`: the model fails after the last piece. None for no error."""
     usage: Usage | None = attrs.field(default=None, validator=_usage_or_none)
-    """What the answer uses; by default one token for each piece, at no price."""
+    """Tokens and price of the answer; by default one token for each piece, at no price."""
     speech: bytes | None = None
-    """Audio that is sent after the answer, unasked."""
+    """Audio that is sent after the answer, as with autoplay. None for no audio."""
     form: Sequence[Field] = attrs.field(default=(), validator=_list_of("Field"))
     """Fields of the app's form. Without any, all inputs are accepted."""
     end_of_body: bool = True
-    """Whether the stream ends after its last event; behind some proxies it stays open."""
+    """False if the stream stays open after its last event, as behind some proxies."""
 
     def pieces_for(self, query: str, inputs: dict[str, Json]) -> Sequence[str]:
         """Return the pieces of the answer to a query."""

@@ -14,13 +14,13 @@ from dify_async.testing.application import Application
 from dify_async.testing.state.state import State
 
 _log: Final = logging.getLogger("dify_async.testing")
-_log.addHandler(logging.NullHandler())  # Clients that disconnect are what it is for.
+_log.addHandler(logging.NullHandler())  # Clients that disconnect are expected.
 
 _HOST: Final = "127.0.0.1"
 
 
 class ServerThread:
-    """Serves a state on a port, in a thread of its own: nothing in the test's event loop can delay it."""
+    """Serves a state on a port, in its own thread, so that the test's event loop cannot delay it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -39,11 +39,11 @@ class ServerThread:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has been started and not stopped."""
+        """True if it was started and not stopped."""
         return self._thread is not None
 
     def start(self, state: State) -> None:
-        """Start to listen."""
+        """Start the thread, and wait until it listens."""
         ready = threading.Event()
         self._problem = None
         thread = threading.Thread(
@@ -66,7 +66,7 @@ class ServerThread:
         self._thread = None
 
     def replace_state(self, state: State) -> None:
-        """Serve another state; end what is in progress."""
+        """Serve another state, and end requests in flight."""
         state.origin = self.origin
         loop, application = self._loop, self._application
         if self._thread is None or loop is None or application is None:
@@ -105,14 +105,14 @@ class ServerThread:
         await self._stopping.wait()
         transports = self.transports
         await self._runner.cleanup()
-        await asyncio.sleep(0)  # Connections that were made just now are known by then.
+        await asyncio.sleep(0)  # Now new connections are known too.
         for transport in [*transports, *self.transports]:
-            transport.abort()  # A regular close would wait for a client that does not read.
+            transport.abort()  # `close` would wait for a client that does not read.
 
     @property
     def transports(self) -> list[asyncio.Transport]:
         """The open connections."""
         server = self._runner.server if self._runner is not None else None
-        # aiohttp also keeps the connections whose client has gone while their handler still runs.
+        # aiohttp also lists connections whose client has disconnected while their handler still runs.
         connections = server.connections if server is not None else []
         return [one.transport for one in connections if one.transport is not None]

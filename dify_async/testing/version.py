@@ -1,4 +1,4 @@
-"""The version of Dify that a fake server imitates, and what depends on it."""
+"""The version of Dify that a fake server imitates, and the differences between versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LATEST_PATCH: Final = {(1, 14): 2, (1, 16): 1}
 
 @attrs.frozen(order=True)
 class ServerVersion:
-    """A version of Dify. The properties name the behaviour that differs between versions."""
+    """A version of Dify. The properties describe the behavior that differs between versions."""
 
     major: int
     minor: int
@@ -41,72 +41,72 @@ class ServerVersion:
 
     @property
     def has_passport_header(self) -> bool:
-        """Passports are sent as `X-App-Passport`; in `Authorization` before 1.9."""
+        """True if passports are sent as `X-App-Passport`, and not in `Authorization` (since 1.9)."""
         return self._from(1, 9)
 
     @property
     def rejects_by_failed_run(self) -> bool:
-        """A stream reports rejected inputs as a failed run; before 1.15 as an `error` event."""
+        """True if a stream reports rejected inputs as a failed run, not as an `error` event (since 1.15)."""
         return self._from(1, 15)
 
     @property
     def has_reasoning_events(self) -> bool:
-        """Reasoning is streamed as `reasoning_chunk`; before 1.16 as `<think>` in the text."""
+        """True if reasoning is streamed as `reasoning_chunk`, not as `<think>` in the text (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def reports_rate_limit(self) -> bool:
-        """The model provider's rate limit has its own code in streams (since 1.16)."""
+        """True if the model provider's rate limit has its own code in streams (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def lists_usage(self) -> bool:
-        """The list of messages contains tokens and prices (since 1.16)."""
+        """True if the list of messages contains tokens and prices (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def pages_by_second(self) -> bool:
-        """A page of messages ends at a whole second: messages of that second are lost (1.16)."""
+        """True if pages of messages end at whole seconds, so that messages may be missing (1.16)."""
         return self._from(1, 16)
 
     @property
     def has_approval_channels(self) -> bool:
-        """The reason of a pause contains `approval_channels` (since 1.16)."""
+        """True if the reason of a pause contains `approval_channels` (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def has_input_placeholder(self) -> bool:
-        """The page of the app contains `input_placeholder` and `mode` (since 1.16)."""
+        """True if the page of the app contains `input_placeholder` and `mode` (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def has_deployment_edition(self) -> bool:
-        """The features of the server contain `deployment_edition` and others (since 1.16)."""
+        """True if the features of the server contain `deployment_edition` and others (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def accepts_x_m4a(self) -> bool:
-        """Audio of the type `audio/x-m4a` is accepted (since 1.16)."""
+        """True if audio of the type `audio/x-m4a` is accepted (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def rejects_two_log_filters(self) -> bool:
-        """Logs by keyword and end user together fail with status 500 (1.16)."""
+        """True if logs filtered by keyword and end user fail with status 500 (1.16)."""
         return self._from(1, 16)
 
     @property
     def has_maintainer(self) -> bool:
-        """A knowledge base contains `maintainer` (since 1.16)."""
+        """True if a knowledge base contains `maintainer` (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def reports_vector_space(self) -> bool:
-        """The indexing status contains `error_code` and the space that vectors take (since 1.16)."""
+        """True if the indexing status contains `error_code` and the size of the vectors (since 1.16)."""
         return self._from(1, 16)
 
     @property
     def has_index(self) -> bool:
-        """`GET /v1/` describes the server; since 1.16 it is not found."""
+        """True if `GET /v1/` describes the server (before 1.16)."""
         return not self._from(1, 16)
 
     @property

@@ -267,7 +267,7 @@ async def test_speech_is_understood_and_spoken(either: Either, fake_dify: FakeDi
     fake_dify.app = Chat()
     for name in ("a.mp3", "a.m4a", "a.wav", "a.amr", "a.mpga"):
         assert await either.audio.transcribe(b"sound", name=name) == "good evening"
-    assert [file.mime_type for file in fake_dify.heard] == [
+    assert [file.mime_type for file in fake_dify.audio_files] == [
         "audio/mp3", "audio/m4a", "audio/wav", "audio/amr", "audio/mpga",
     ]  # fmt: skip
     assert await either.audio.transcribe(InputFile(b"sound", name="A.MP3")) == "good evening"
@@ -275,7 +275,7 @@ async def test_speech_is_understood_and_spoken(either: Either, fake_dify: FakeDi
         with pytest.raises(errors.ConfigurationError, match="mp3"):
             await either.audio.transcribe(b"sound", name=wrong)
     assert await either.audio.speak("Good evening", voice="alloy")
-    assert fake_dify.spoken[-1][1:] == ("Good evening", "alloy")
+    assert fake_dify.speech_requests[-1][1:] == ("Good evening", "alloy")
     message = (await either.chat.send("Hi?")).message_id
     assert await either.audio.speak(message_id=message)
     for arguments in ({}, {"text": "a", "message_id": "b"}):

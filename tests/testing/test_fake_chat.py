@@ -164,10 +164,10 @@ async def test_it_hears_and_speaks(fake_dify: FakeDify) -> None:
         fake_dify, "POST", "/v1/audio-to-text", **upload(("file", "a.mp3", "audio/mp3", b"x"))
     )
     assert json.loads(body) == {"text": "good evening"}
-    assert [file.name for file in fake_dify.heard] == ["a.mp3"]
+    assert [file.name for file in fake_dify.audio_files] == ["a.mp3"]
     said = {"json": {"text": "good evening", "voice": "alloy", "user": "u"}}
     assert await ask(fake_dify, "POST", "/v1/text-to-audio", **said) == (200, "audio/mpeg", bytes(3000))
-    assert fake_dify.spoken == [("u", "good evening", "alloy")]
+    assert fake_dify.speech_requests == [("u", "good evening", "alloy")]
     fake_dify.audio_enabled = False
     status, _, _ = await ask(fake_dify, "POST", "/v1/text-to-audio", json={"text": "x"})
     assert status == 400

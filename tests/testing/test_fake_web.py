@@ -531,7 +531,7 @@ async def test_audio_is_heard_and_spoken(fake_dify: FakeDify) -> None:
         fake_dify, "POST", "/api/audio-to-text", **upload(("file", "a.wav", "audio/wav", b"x"))
     )
     assert json.loads(body) == {"text": "good evening"}
-    assert [file.user for file in fake_dify.heard] == ["ada"]
+    assert [file.user for file in fake_dify.audio_files] == ["ada"]
     answer = await web(fake_dify, "POST", "/api/text-to-audio", json={"message_id": "nope"})
     assert error_from_response(answer) == (400, "invalid_param")
     assert (await web(fake_dify, "POST", "/api/text-to-audio", json={"text": "x"}))[1] == "audio/mpeg"

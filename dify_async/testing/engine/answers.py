@@ -1,4 +1,4 @@
-"""How the answer of a chat or completion app unfolds: thoughts, pieces of text, speech."""
+"""Generate the answer of a chat or completion app: thoughts, pieces of text, speech."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def model_error(app: Chat | Completion, state: State, *, streaming: bool) -> Err
 async def play_answer(
     state: State, generation: FakeGeneration, app: Chat | Completion, pieces: Sequence[str]
 ) -> None:
-    """Think, and answer."""
+    """Send the thoughts and the answer."""
     playing = _Playing(state, generation, app, pieces)
     try:
         await playing.play()
-    except Exception as exc:  # noqa: BLE001 - raised by the test's own script: silence would hide its mistake
+    except Exception as exc:  # noqa: BLE001 - from the test's script: the run must report its mistake
         playing.fail(ErrorResponse(400, "completion_request_error", f"{type(exc).__name__}: {exc}"))
 
 
@@ -84,7 +84,7 @@ class _Playing:
         message.answer = answer
         used = counted(0) if stopped else app.usage or counted(len(self._pieces))
         message.metadata = metadata(usage_json(used), {}, self._state.version)
-        # Set before the last event: whoever receives it must find the answer complete.
+        # Set before the last event, so that the record is complete when a client receives it.
         generation.status = "stopped" if stopped else "succeeded"
         files = message_end_files(message, self._state.version)
         self._emit("message_end", {"id": message.id, "metadata": message.metadata, "files": files})

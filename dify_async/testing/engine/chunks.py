@@ -1,4 +1,4 @@
-"""Split documents into chunks, and find chunks by words."""
+"""Split documents into chunks, and search chunks by words."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dify_async._types import Json
 from dify_async.models._base import as_object
 
 _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
-"""A word, or one character of a script that puts no spaces between words."""
+"""A word, or one character of a script without spaces between words."""
 _AUTOMATIC_LENGTH: Final = 500
-"""Words of a chunk at most, in automatic mode."""
+"""Maximum number of words of a chunk in automatic mode."""
 _KEYWORDS: Final = 10
 
 
@@ -22,7 +22,7 @@ def words_of(text: str) -> list[str]:
 
 
 def keywords_of(text: str) -> list[str]:
-    """Return the most frequent words that are long enough to mean something."""
+    """Return the most frequent words that are not very short."""
     return [word for word, _ in Counter(words_of(text)).most_common() if len(word) > 2][:_KEYWORDS]
 
 

@@ -23,12 +23,12 @@ _CONTENTS: Final = {"inputs", "process_data", "outputs", "error", "execution_met
 
 def encoded(event: EventJson) -> bytes:
     """Return the bytes of an event in a live stream."""
-    # Compact and unescaped, as Dify writes live events: U+2028 stands raw in its JSON.
+    # Compact and unescaped, as Dify writes live events: its JSON contains U+2028 unescaped.
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     return f"data: {text}\n\n".encode()
 
 
-# What the Web API leaves out
+# Fields that the Web API omits
 
 
 def without_contents(data: EventJson) -> EventJson:
@@ -199,7 +199,7 @@ def files_in(values: Any) -> list[Json]:
 
 
 def snapshot(run: FakeRun) -> list[EventJson]:
-    """Return the events of a run so far, as Dify makes them from its store."""
+    """Return the events of a run so far, as Dify rebuilds them from its database."""
     nodes: dict[str, list[EventJson]] = {}
     for event in run.events:
         if event["event"] == "node_started":
@@ -219,7 +219,7 @@ def snapshot(run: FakeRun) -> list[EventJson]:
     if run.status == "paused":
         found.append({"event": "human_input_required", "data": form_required(run)})
         found.append({"event": "workflow_paused", "data": paused(run)})
-    # Those of a paused run are made from another record, which contains the task's id.
+    # Events of a paused run are rebuilt from another record, which contains the task id.
     task_id = run.task_id if run.status == "paused" else run.id
     events = [{**envelope(run, task_id), **event} for event in found]
     if run.message is not None:

@@ -1,4 +1,4 @@
-"""Validate the inputs of a run against the app's form, in Dify's words, and resolve their files."""
+"""Validate the inputs of a run against the app's form, with Dify's messages, and resolve their files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MISMATCH: Final = "Detected file type does not match the specified type. Please
 
 
 class InvalidInput(Exception):
-    """An input does not fit the form. The text is Dify's."""
+    """An input does not match the form. The message is the same as Dify's."""
 
 
 @attrs.frozen
@@ -31,12 +31,12 @@ class Inputs:
     files: Mapping[str, StoredFile]
     user: str
     origin: str
-    """Where links to files point."""
+    """The server's URL, for links to files."""
     strict: bool = True
-    """Whether a file must be of the type that it is declared to be."""
+    """True if a file must be of its declared kind."""
 
     def validated(self, inputs: Mapping[str, Any]) -> dict[str, Json]:
-        """Return the inputs as a run has them; raise `InvalidInput` for what Dify rejects."""
+        """Return the inputs as a run stores them; raise `InvalidInput` for values that Dify rejects."""
         if not self.form:
             return {name: self._with_files(value) for name, value in inputs.items()}
         return {field.variable: self._validated(field, inputs.get(field.variable)) for field in self.form}
@@ -78,11 +78,11 @@ class Inputs:
         return value
 
     def file(self, mapping: Any) -> Json:
-        """Return a file that was sent beside the inputs, as a run has it."""
+        """Return a file that was sent in addition to the inputs, as a run stores it."""
         return self._file(Field("files", "file"), mapping, strict=True)
 
     def _with_files(self, value: Any) -> Json:
-        # Without a form all inputs are accepted, and files are recognised by their shape.
+        # Without a form all inputs are accepted, and files are recognized by their fields.
         if (items := as_list(value)) is not None:
             return [self._with_files(item) for item in items]
         is_file = "transfer_method" in (as_object(value) or {})

@@ -16,13 +16,13 @@ _OPTIONAL: Final = frozenset({"time_to_first_token", "time_to_generate"})
 
 
 def counted(tokens: int) -> Usage:
-    """Return the usage of an answer of so many tokens that cost nothing."""
+    """Return the usage of an answer with this number of tokens, at no price."""
     price = Decimal("0.0") if tokens else Decimal("0E-7")
     return Usage(completion_tokens=tokens, completion_price=price, prompt_price=price, total_price=price)
 
 
 def usage_of_nodes(nodes: Iterable[Node]) -> Usage:
-    """Return the sum of what nodes use."""
+    """Return the sum of the usage of nodes."""
     used = [node.usage or counted(node.tokens) for node in nodes]
     return Usage(
         prompt_tokens=sum(one.prompt_tokens for one in used),
@@ -34,7 +34,7 @@ def usage_of_nodes(nodes: Iterable[Node]) -> Usage:
 
 
 def total_tokens(usage: Usage) -> int:
-    """Return the total, which is the sum of both parts if a script does not set it."""
+    """Return the total number of tokens: the sum of both parts, unless a script sets it."""
     return usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
 
 

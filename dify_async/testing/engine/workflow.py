@@ -1,4 +1,4 @@
-"""How a run of a workflow or chatflow unfolds: node after node, with pauses, until its end."""
+"""Execute a run of a workflow or chatflow: node after node, with pauses, until its end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def new_run(state: State, inputs: dict[str, Json], user: str, message: Message |
 
 
 def rejected_run(state: State, inputs: dict[str, Json], user: str) -> FakeRun:
-    """Return a run whose inputs are rejected. Since Dify 1.15 there is no record of it."""
+    """Return a run whose inputs are rejected. Since Dify 1.15 it has no record."""
     if not state.version.rejects_by_failed_run:
         return new_run(state, inputs, user)
     run = FakeRun(user=user, inputs={}, live=state.new_live(), outputs=None, exceptions_count=1)
@@ -47,7 +47,7 @@ def rejected_run(state: State, inputs: dict[str, Json], user: str) -> FakeRun:
 
 
 async def play_rejection(state: State, run: FakeRun, problem: str) -> None:
-    """Report rejected inputs: by an `error` event, or since Dify 1.15 by a failed run.
+    """Report rejected inputs: with an `error` event, or since Dify 1.15 with a failed run.
 
     Recordings: `err_wf_missing_required_input_hang`, `116_wf_missing_required_streaming`.
     """
@@ -61,11 +61,11 @@ async def play_rejection(state: State, run: FakeRun, problem: str) -> None:
 
 
 async def play_run(state: State, run: FakeRun) -> None:
-    """Run the nodes, whether or not anybody listens."""
+    """Run the nodes, even if no client listens."""
     playing = _Playing(state, run)
     try:
         await playing.play()
-    except Exception as exc:  # noqa: BLE001 - raised by the test's own script: silence would hide its mistake
+    except Exception as exc:  # noqa: BLE001 - from the test's script: the run must report its mistake
         playing.finish("failed", {}, f"{type(exc).__name__}: {exc}")
 
 
@@ -82,7 +82,7 @@ class _Playing:
             execution = new_id()
             self._run.total_steps += 1
             self._emit("node_started", node_started(node, execution))
-            step = self._execute if node.form is None else self._ask
+            step = self._execute if node.form is None else self._wait_for_form
             if not await step(node, execution):
                 return
         self._succeed()
@@ -90,7 +90,7 @@ class _Playing:
     async def _execute(self, node: Node, execution: str) -> bool:
         """Run a node; return False if the run has ended."""
         run = self._run
-        complete = await self._speak(node)
+        complete = await self._stream_text(node)
         run.elapsed_time = round(time.monotonic() - self._began, 6)
         if not complete:
             self.finish("stopped", {}, _STOPPED)
@@ -107,24 +107,24 @@ class _Playing:
         run.exceptions_count += status == "exception"
         return True
 
-    async def _speak(self, node: Node) -> bool:
-        """Stream the texts of a node over its duration; return False if the run was stopped."""
+    async def _stream_text(self, node: Node) -> bool:
+        """Stream the text of a node over its duration; return False if the run was stopped."""
         as_events = self._state.version.has_reasoning_events
         reasoning = list(node.reasoning)
         tagged = ["<think>", *reasoning, "</think>", "\n\n"] if reasoning and not as_events else []
         pieces = [*(reasoning if as_events else tagged), *(node.text or ("",))]
-        for place, piece in enumerate(pieces):
+        for position, piece in enumerate(pieces):
             if await self._run.live.sleep(node.seconds / len(pieces)):
                 return False
-            if as_events and place < len(reasoning):
-                self._reason(node, piece, is_final=False)
+            if as_events and position < len(reasoning):
+                self._send_reasoning(node, piece, is_final=False)
             elif piece:
-                self._say(piece, [node.id, "text"])
+                self._send_text(piece, [node.id, "text"])
         if as_events and reasoning:
-            self._reason(node, "", is_final=True)
+            self._send_reasoning(node, "", is_final=True)
         return True
 
-    def _say(self, piece: str, selector: Sequence[str]) -> None:
+    def _send_text(self, piece: str, selector: Sequence[str]) -> None:
         run, message = self._run, self._run.message
         run.answer += piece
         if message is None:
@@ -133,7 +133,7 @@ class _Playing:
         said = {"id": message.id, "answer": piece, "from_variable_selector": selector}
         run.emit({"event": "message", **message.envelope(run.task_id), **said})
 
-    def _reason(self, node: Node, piece: str, *, is_final: bool) -> None:
+    def _send_reasoning(self, node: Node, piece: str, *, is_final: bool) -> None:
         run, message = self._run, self._run.message
         run.reasoning[node.id] = run.reasoning.get(node.id, "") + piece
         data: EventJson = {"reasoning": piece, "node_id": node.id, "is_final": is_final}
@@ -143,8 +143,8 @@ class _Playing:
             ids = message.envelope(run.task_id)
             run.emit({"event": "reasoning_chunk", **ids, "data": {"message_id": message.id, **data}})
 
-    async def _ask(self, node: Node, execution: str) -> bool:
-        """Pause until the node's form is submitted; return False if the run was stopped by then."""
+    async def _wait_for_form(self, node: Node, execution: str) -> bool:
+        """Pause until the node's form is submitted; return False if the run was stopped before."""
         run, state = self._run, self._state
         channels = ["console"] if state.version.has_approval_channels else None
         form = FakeForm(run_id=run.id, node=node, user=run.user, approval_channels=channels)
@@ -162,7 +162,7 @@ class _Playing:
         run.status = "running"
         self._began = time.monotonic() - run.elapsed_time
         if run.live.is_stopped:
-            return False  # A run that was stopped while it paused stays like that for ever.
+            return False  # A run that was stopped during a pause never gets another status.
         self._emit("workflow_started", started(run, "resumption"))
         self._emit("node_started", node_started(node, execution))
         self._emit("human_input_form_filled", form.filled())

@@ -1,4 +1,4 @@
-"""The operations of both APIs: who may call them, and who answers."""
+"""The operations of all APIs: their credentials and their handlers."""
 
 from typing import Final
 
@@ -47,9 +47,9 @@ WEB_OPEN: Final[Routes] = [*passports.WEB_OPEN, *system.WEB_OPEN, *logins.WEB_OP
 """Operations of the Web API without credentials."""
 
 KNOWLEDGE: Final[Routes] = knowledge.ROUTES
-"""Operations of the Knowledge API, below `/v1`; they require its own key."""
+"""Operations of the Knowledge API, below `/v1`; they require its key."""
 FILES: Final[Routes] = knowledge.OPEN
-"""Signed addresses of files, which belong to no API."""
+"""Signed URLs of files, which do not belong to an API."""
 
 OPERATIONS: Final = [
     (method, prefix + path)

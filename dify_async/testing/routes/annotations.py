@@ -1,4 +1,4 @@
-"""Annotations: answers that people have given to questions."""
+"""Annotations: prepared answers to questions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REPLY_FIELDS: Final = ("score_threshold", "embedding_provider_name", "embedding
 
 
 async def listed(call: Call) -> web.Response:
-    """List them, newest first."""
+    """List the annotations, newest first."""
     page = call.whole("AnnotationListQuery", "page", 1, 99999, 1)
     limit = call.whole("AnnotationListQuery", "limit", 1, 99999, 20)
     keyword = call.query.get("keyword", "")
@@ -37,14 +37,14 @@ async def listed(call: Call) -> web.Response:
 
 
 async def create(call: Call) -> web.Response:
-    """Create one."""
+    """Create an annotation."""
     question, answer = await call.fields(_MODEL, "question", "answer")
     annotation = call.state.annotations.add(Annotation(question=question, answer=answer))
     return call.json(annotation.as_json(), 201)
 
 
 async def update(call: Call) -> web.Response:
-    """Change one."""
+    """Change an annotation."""
     question, answer = await call.fields(_MODEL, "question", "answer")
     annotation = call.state.annotations.find(call.path["annotation_id"])
     annotation.question, annotation.answer = question, answer
@@ -52,13 +52,13 @@ async def update(call: Call) -> web.Response:
 
 
 async def delete(call: Call) -> web.Response:
-    """Delete one."""
+    """Delete an annotation."""
     call.state.annotations.remove(call.path["annotation_id"])
     return call.nothing()
 
 
 async def switch_reply(call: Call) -> web.Response:
-    """Switch replies by annotations on or off, by a job."""
+    """Turn annotation replies on or off, in a job."""
     body = await call.body()
     for name in _REPLY_FIELDS:
         if name not in body:
@@ -71,7 +71,7 @@ async def switch_reply(call: Call) -> web.Response:
 
 
 async def reply_job(call: Call) -> web.Response:
-    """Return the status of such a job."""
+    """Return the status of a job."""
     job_id = call.path["job_id"]
     if job_id not in call.state.annotation_jobs:
         raise invalid_param("The job does not exist.")

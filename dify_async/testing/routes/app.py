@@ -1,4 +1,4 @@
-"""The app itself: its description, its form, its page, its end users."""
+"""Information about the app: description, input form, web page and end users."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ async def info(call: Call) -> web.Response:
 
 
 async def meta(call: Call) -> web.Response:
-    """Return the icons of its tools."""
+    """Return the icons of the app's tools."""
     return call.json({"tool_icons": {}})
 
 
 async def parameters(call: Call) -> web.Response:
-    """Describe its form and what it can do."""
+    """Describe the app's input form and features."""
     state = call.state
     if not state.published:
         raise unavailable()
@@ -75,7 +75,7 @@ async def parameters(call: Call) -> web.Response:
 
 
 def _described(field: Field, *, of_nodes: bool) -> dict[str, Json]:
-    """Return a field of the form: apps of nodes describe more of it than others."""
+    """Return a field of the form; workflows and chatflows have more keys than other apps."""
     described: dict[str, Json] = {
         "variable": field.variable,
         "label": field.label or field.variable,
@@ -116,12 +116,12 @@ def _page(call: Call) -> dict[str, Json]:
 
 
 async def site(call: Call) -> web.Response:
-    """Describe its page."""
+    """Describe the app's web page."""
     return call.json(_page(call))
 
 
 def site_on_web(call: Call, end_user_id: str | None) -> Json:
-    """Describe its page as the Web API does."""
+    """Describe the app's web page as the Web API does."""
     state = call.state
     mode = {"mode": state.mode} if state.version.has_input_placeholder else {}
     return {
@@ -138,7 +138,7 @@ def site_on_web(call: Call, end_user_id: str | None) -> Json:
 
 
 async def own_site(call: Call) -> web.Response:
-    """Describe its page to an end user."""
+    """Describe the app's web page for an end user."""
     return call.json(site_on_web(call, id_of(await call.user())))
 
 

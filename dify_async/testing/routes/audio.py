@@ -1,4 +1,4 @@
-"""Speech: transcribed and spoken."""
+"""Speech to text, and text to speech."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PIECE: Final = 1024
 
 
 async def hear(call: Call) -> web.Response:
-    """Transcribe audio: always as `FakeDify.transcript`."""
+    """Transcribe audio. The result is always `FakeDify.transcript`."""
     fields, files = await call.form(lambda _: _LARGEST)
     user = call.named_user(fields, needed=False)
     file = next((file for file in files if file.field == "file"), None)
@@ -32,13 +32,13 @@ async def hear(call: Call) -> web.Response:
         raise ErrorResponse(415, "unsupported_audio_type", "Audio type not allowed.")
     if len(file.content) > _LARGEST:
         raise ErrorResponse(413, "audio_too_large", "Audio size larger than 30 mb")
-    heard = StoredFile(new_id(), file.name, mime_type, file.content, user, call.state.app_id)
-    call.state.heard.append(heard)
+    audio = StoredFile(new_id(), file.name, mime_type, file.content, user, call.state.app_id)
+    call.state.audio_files.append(audio)
     return call.json({"text": call.state.transcript})
 
 
 async def speak(call: Call) -> web.StreamResponse:
-    """Speak a text, or the answer of a message."""
+    """Return the speech for a text, or for the answer of a message."""
     user = await call.user(needed=False)
     body = await call.body()
     text, voice, message_id = body.get("text"), body.get("voice"), body.get("message_id")
@@ -54,7 +54,7 @@ async def speak(call: Call) -> web.StreamResponse:
         raise invalid_param("Text is required")
     if not call.state.audio_enabled and not voice:
         raise invalid_param("TTS is not enabled")
-    call.state.spoken.append((user, text, voice))
+    call.state.speech_requests.append((user, text, voice))
     app = call.state.app
     speech = None if isinstance(app, Workflow) else app.speech
     return await _sent(call, speech or f"speech: {text}".encode())

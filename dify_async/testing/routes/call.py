@@ -1,4 +1,4 @@
-"""One request to a fake server as its handlers see it: what was sent, by whom, and how to answer."""
+"""One request to a fake server, as its handlers see it: body, end user, and response."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _NO_JSON: Final = (
 )
 _WRONG_MODE: Final = "Please check if your {}app mode matches the right API route."
 _NOBODY: Final = "DEFAULT-USER"
-"""End user of all requests to the Service API without one, where that is allowed."""
+"""End user of requests to the Service API that name none, if that is allowed."""
 
 
 @attrs.frozen
 class SentFile:
-    """A file of a form, as far as it was read."""
+    """A file of a form; the content is limited."""
 
     field: str
     name: str
@@ -52,13 +52,13 @@ class Call:
     state: State
     request: web.Request
     fault: Fault | None
-    """What goes wrong with it."""
+    """The fault that applies to the request. None if there is none."""
     on_web: bool
-    """Whether it came to the Web API."""
+    """True for requests to the Web API."""
     passport: Passport | None = None
-    """On the Web API, for operations that require one."""
+    """The passport. None except for operations of the Web API that require one."""
 
-    # What was sent
+    # The request
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -93,7 +93,7 @@ class Call:
         return [body[name] for name in names]
 
     async def form(self, limit: Callable[[str], int]) -> tuple[dict[str, str], list[SentFile]]:
-        """Return the form. Of each file, one byte more than `limit` allows for its name is kept."""
+        """Return the fields and files of the form; of each file at most `limit(name)` + 1 bytes."""
         fields: dict[str, str] = {}
         files: list[SentFile] = []
         if self.request.content_type.startswith("multipart/"):
@@ -118,7 +118,7 @@ class Call:
         return int(text)
 
     def flag(self, name: str) -> bool:
-        """Return True if the query sets this to true."""
+        """Return True if the query sets this parameter to true."""
         return self.query.get(name, "").lower() == "true"
 
     @property
@@ -127,17 +127,17 @@ class Call:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         return token if scheme.lower() == "bearer" and token else None
 
-    # Who sent it
+    # The end user
 
     async def user(self, *, needed: bool = True) -> str:
-        """Return the end user: the owner of the passport, or the one that the request names."""
+        """Return the end user: the owner of the passport, or the `user` of the request."""
         if self.passport is not None:
             return self.passport.session_id
         by_query = self.request.method == "GET"
         return self.named_user(self.query if by_query else await self.body(), needed=needed)
 
     def named_user(self, fields: Mapping[str, Any], *, needed: bool) -> str:
-        """Return the end user for requests that name one in other fields than usual."""
+        """Return the end user from these fields of the request."""
         if self.passport is not None:
             return self.passport.session_id
         named = fields.get("user")
@@ -149,7 +149,7 @@ class Call:
         self.state.add_end_user(user)
         return user
 
-    # What it may ask for
+    # Checks of the app
 
     def check_chat(self) -> None:
         """Reject apps without conversations."""
@@ -157,7 +157,7 @@ class Call:
             raise ErrorResponse(400, "not_chat_app", _WRONG_MODE.format(""))
 
     def check_completion(self) -> None:
-        """Reject all apps but completions."""
+        """Reject apps that are not completion apps."""
         if self.state.mode != "completion":
             if not self.on_web:
                 raise unavailable()
@@ -201,7 +201,7 @@ class Call:
         )
 
     def done(self) -> web.Response:
-        """Return the response of operations that return nothing else."""
+        """Return the response of operations that only confirm."""
         return self.json({"result": "success"})
 
     def nothing(self) -> web.Response:
@@ -216,7 +216,7 @@ class Call:
 
 
 async def _read_up_to(part: BodyPartReader, limit: int) -> bytes:
-    """Read all of a part, and keep its beginning."""
+    """Read a part completely, and return its first bytes."""
     kept = bytearray()
     while chunk := await part.read_chunk(2**16):
         kept += chunk[: max(0, limit - len(kept))]

@@ -1,4 +1,4 @@
-"""Messages to a chat app, and completions: sent and stopped."""
+"""Send and stop messages of chat apps and completions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LONGEST_NAME: Final = 20
 
 
 async def send(call: Call) -> web.StreamResponse:
-    """Answer a message to a chat app or chatflow."""
+    """Send a message to a chat app or chatflow."""
     user = await call.user()
     call.check_chat()
     body = await call.body()
@@ -62,7 +62,7 @@ async def send(call: Call) -> web.StreamResponse:
 
 
 async def complete(call: Call) -> web.StreamResponse:
-    """Answer the inputs of a completion app."""
+    """Generate the answer of a completion app."""
     user = await call.user()
     call.check_completion()
     body = await call.body()
@@ -71,7 +71,7 @@ async def complete(call: Call) -> web.StreamResponse:
 
 
 async def more_like_this(call: Call) -> web.StreamResponse:
-    """Answer once more what a message has answered."""
+    """Generate another answer to a message."""
     user = await call.user()
     call.check_completion()
     mode = call.query.get("response_mode")
@@ -83,7 +83,7 @@ async def more_like_this(call: Call) -> web.StreamResponse:
     if app.more is None:
         raise ErrorResponse(403, "app_more_like_this_disabled", "The 'More like this' feature is disabled.")
     if mode == "streaming":
-        # Real servers break here, after the head of the response.
+        # Real servers fail here, after they have sent the response headers.
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         response.enable_chunked_encoding()
         await response.prepare(call.request)
@@ -93,7 +93,7 @@ async def more_like_this(call: Call) -> web.StreamResponse:
     return await _played(call, another, app, app.more, streaming=False)
 
 
-# Apps whose model answers directly
+# Chat, agent and completion apps
 
 
 def _completion(call: Call) -> Completion:
@@ -120,7 +120,7 @@ async def _answer(
     message = _new_message(call, body, user, inputs, conversation, files)
     try:
         pieces = app.pieces_for(message.query, inputs)
-    except Exception as exc:  # noqa: BLE001 - the test's own function; silence would hide its mistake
+    except Exception as exc:  # noqa: BLE001 - from the test's function: the response must report its mistake
         raise ErrorResponse(400, "completion_request_error", f"{type(exc).__name__}: {exc}") from None
     return await _played(call, message, app, pieces, streaming=body.get("response_mode") == "streaming")
 
@@ -169,7 +169,7 @@ async def _run(
     conversation = state.conversations.get(conversation_id)
     if conversation is None or conversation.user != user:
         conversation = None
-        # The Service API starts another conversation silently.
+        # The Service API silently starts another conversation.
         if conversation_id and call.on_web:
             if not streaming:
                 raise state.conversations.not_found()
@@ -235,7 +235,8 @@ def _new_message(
         message.parent_message_id = body.get("parent_message_id")
     if conversation is not None:
         if call.state.version.pages_by_second:
-            # People take seconds between messages; without them, pages that end at a second would be empty.
+            # Between messages of people, seconds pass. Without them, pages that end at a whole second would
+            # be empty.
             message.created_at = max(message.created_at, conversation.last_message_at + 1)
         conversation.last_message_at = message.created_at
         conversation.updated_at = time.time()
@@ -254,11 +255,11 @@ def _message_file(file: Json) -> dict[str, Json]:
     }
 
 
-# Stopped
+# Stop
 
 
 async def stop(call: Call) -> web.Response:
-    """Stop a message. That of another end user continues, unless it is a chatflow's."""
+    """Stop a message. Messages of other end users continue, except in chatflows."""
     user = await call.user()
     call.check_chat()
     stop_runs(call, call.path["task_id"])

@@ -1,4 +1,4 @@
-"""Conversations: listed, named, pinned, deleted, and their variables."""
+"""List, rename, pin and delete conversations, and change their variables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SORTS: Final = ("created_at", "-created_at", "updated_at", "-updated_at")
 
 
 async def listed(call: Call) -> web.Response:
-    """List those of the end user that started on this API."""
+    """List the end user's conversations that were started on this API."""
     user = await call.user(needed=False)
     call.check_chat()
     model = "ConversationListQuery"
@@ -46,14 +46,14 @@ async def listed(call: Call) -> web.Response:
 
 
 async def delete(call: Call) -> web.Response:
-    """Delete one."""
+    """Delete a conversation."""
     conversation = await call.own_conversation()
     call.state.conversations.remove(conversation.id)
     return call.nothing()
 
 
 async def rename(call: Call) -> web.Response:
-    """Rename one, or have a model name it."""
+    """Rename a conversation, or let a model name it."""
     body = await call.body()
     user = await call.user(needed=False)
     call.check_chat()
@@ -71,13 +71,13 @@ async def rename(call: Call) -> web.Response:
 
 
 async def pin(call: Call) -> web.Response:
-    """Pin one."""
+    """Pin a conversation."""
     (await call.own_conversation()).pinned = True
     return call.done()
 
 
 async def unpin(call: Call) -> web.Response:
-    """Unpin one, if it exists."""
+    """Unpin a conversation. Unknown ids are accepted."""
     user = await call.user()
     call.check_chat()
     conversation = call.state.conversations.get(call.path["conversation_id"])
@@ -87,11 +87,11 @@ async def unpin(call: Call) -> web.Response:
 
 
 async def variables(call: Call) -> web.Response:
-    """List the variables of one."""
+    """List the variables of a conversation."""
     conversation = await call.own_conversation()
     limit = call.whole("ConversationVariablesQuery", "limit", 1, 100, 20)
     if "variable_name" in call.query:
-        raise crashed()  # The database of real servers does not know a function that this needs.
+        raise crashed()  # On real servers, this fails because the database lacks a function.
     unknown = invalid_param("")
     shown, has_more = page_after(conversation.variables, call.query.get("last_id"), limit, unknown)
     data = [one.as_json() for one in shown]
@@ -99,7 +99,7 @@ async def variables(call: Call) -> web.Response:
 
 
 async def set_variable(call: Call) -> web.Response:
-    """Change a variable of one."""
+    """Change a variable of a conversation."""
     conversation = await call.own_conversation()
     body = await call.body()
     if "value" not in body:

@@ -1,4 +1,4 @@
-"""Files: uploaded, fetched from elsewhere, downloaded."""
+"""Upload, fetch and download files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dify_async.testing.state.files import StoredFile
 from dify_async.testing.state.state import TENANT_ID
 
 _MEBIBYTES: Final = {"image": 10, "video": 100, "audio": 50}
-"""Limits of a default server by type of file; 15 for all others."""
+"""Limits of a default server in MiB by kind of file; 15 for all others."""
 
 
 def size_limit(name: str) -> int:
@@ -44,7 +44,7 @@ def keep(call: Call, files: Sequence[SentFile], user: str) -> web.Response:
 
 
 def keep_remote(call: Call, url: str, user: str) -> web.Response:
-    """Fetch a file, and store it."""
+    """Fetch a file from a URL, and store it."""
     found = call.state.remote_files.get(url)
     if found is None:
         raise ErrorResponse(400, "remote_file_upload_error", f"Failed to fetch file from {url}: 404")
@@ -113,7 +113,7 @@ async def preview(call: Call) -> web.Response:
 
 
 async def remote_info(call: Call) -> web.Response:
-    """Describe a file elsewhere."""
+    """Return the type and size of a file at a URL."""
     query = call.request.query_string
     found = call.state.remote_files.get(call.path["url"] + (f"?{query}" if query else ""))
     if found is None:
@@ -123,7 +123,7 @@ async def remote_info(call: Call) -> web.Response:
 
 
 async def upload_remote(call: Call) -> web.Response:
-    """Store a file from elsewhere."""
+    """Fetch a file from a URL, and store it for the end user."""
     user = await call.user()
     (url,) = await call.fields("RemoteFileUploadPayload", "url")
     return keep_remote(call, url, user)

@@ -1,4 +1,4 @@
-"""Forms that runs wait for: read, filled with files, submitted."""
+"""Return and submit the forms that runs wait for, and upload files for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MODEL: Final = "HumanInputFormSubmitPayload"
 
 
 def _checked(form: FakeForm | None, unknown: ErrorResponse) -> FakeForm:
-    """Return a form that may be filled in."""
+    """Return an open form, or raise the server's error."""
     if form is None:
         raise unknown
     if form.status == "submitted":
@@ -75,7 +75,7 @@ async def submit(call: Call) -> web.Response:
 
 
 def _filled_in(call: Call, form: FakeForm, field: Field, value: Any) -> Json:
-    """Return a value as the run has it."""
+    """Return a value as the run stores it."""
     files = Inputs((), call.state.files, form.user, call.state.origin)
     fits = True
     try:
@@ -96,7 +96,7 @@ def _filled_in(call: Call, form: FakeForm, field: Field, value: Any) -> Json:
     return value
 
 
-# Their files
+# Files for forms
 
 
 async def upload_token(call: Call) -> web.Response:
@@ -106,7 +106,7 @@ async def upload_token(call: Call) -> web.Response:
 
 
 async def upload(call: Call) -> web.Response:
-    """Store a file for a form: sent, or fetched from a URL."""
+    """Store a file for a form: uploaded, or fetched from a URL."""
     form = _form_of_upload(call)
     fields, files = await call.form(size_limit)
     url = fields.get("url")

@@ -1,4 +1,4 @@
-"""Logins: by password, by a code sent by e-mail; forgotten passwords."""
+"""Logins with a password or a code sent by e-mail, and password resets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def send_login_code(call: Call) -> web.Response:
 
 
 async def log_in_by_code(call: Call) -> web.Response:
-    """Log in with such a code in base64."""
+    """Log in with the code, in base64."""
     _check_logins(call)
     email, code, token = await call.fields("EmailCodeLoginVerifyPayload", "email", "code", "token")
     challenge = call.state.challenges.get(token)
@@ -48,7 +48,7 @@ async def log_in_by_code(call: Call) -> web.Response:
 
 
 async def log_out(call: Call) -> web.Response:
-    """Clear a cookie. Tokens stay valid."""
+    """Delete a cookie. Tokens stay valid."""
     response = call.done()
     response.del_cookie("webapp_access_token", samesite="None")
     return response
@@ -121,16 +121,16 @@ def _check_answer(challenge: Challenge, email: str, code: str | None) -> None:
         raise ErrorResponse(400, "email_code_error", "Email code is invalid or expired.")
 
 
-# Forgotten passwords: nothing is in base64 here
+# Password resets. These requests do not use base64
 
 
 async def send_reset_code(call: Call) -> web.Response:
-    """Send a code for a new password."""
+    """Send a code for a password reset."""
     return await _challenged(call, "ForgotPasswordSendPayload", "reset")
 
 
 async def check_reset_code(call: Call) -> web.Response:
-    """Exchange such a code for the token that changes the password."""
+    """Exchange the code for a token that sets a new password."""
     _check_logins(call)
     email, code, token = await call.fields("ForgotPasswordCheckPayload", "email", "code", "token")
     challenge = _challenge(call, token, "reset")
@@ -141,7 +141,7 @@ async def check_reset_code(call: Call) -> web.Response:
 
 
 async def reset_password(call: Call) -> web.Response:
-    """Change a password."""
+    """Set a new password."""
     _check_logins(call)
     model = "ForgotPasswordResetPayload"
     token, password, repeated = await call.fields(model, "token", "new_password", "password_confirm")

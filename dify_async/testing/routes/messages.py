@@ -16,7 +16,7 @@ from dify_async.testing.state.messages import Feedback, Message
 
 
 async def listed(call: Call) -> web.Response:
-    """List a conversation: its newest messages, oldest first, or those before one."""
+    """List the newest messages of a conversation, or the messages before a given one, oldest first."""
     user = await call.user(needed=False)
     call.check_chat()
     model = "MessageListQuery"
@@ -60,7 +60,7 @@ def _usage(message: Message) -> dict[str, Json]:
 
 
 async def give_feedback(call: Call) -> web.Response:
-    """Like or dislike a message, or withdraw that."""
+    """Set or withdraw the rating of a message."""
     user = await call.user()
     body = await call.body()
     rating = body.get("rating")
@@ -103,7 +103,7 @@ def _feedback(call: Call, message: Message, feedback: Feedback) -> Json:
 
 
 async def suggested(call: Call) -> web.Response:
-    """Suggest questions to ask next."""
+    """Suggest the next questions."""
     user = await call.user()
     call.check_chat()
     call.own_message(user)
@@ -119,7 +119,7 @@ async def suggested(call: Call) -> web.Response:
     return call.json(data if call.on_web else {"result": "success", **data})
 
 
-# Saved
+# Saved messages
 
 
 async def save(call: Call) -> web.Response:
@@ -147,7 +147,7 @@ async def saved(call: Call) -> web.Response:
 
 
 async def forget(call: Call) -> web.Response:
-    """Remove a message from the saved ones, if it is there."""
+    """Remove a message from the saved ones. Idempotent."""
     user = await call.user()
     call.check_completion()
     message = call.state.messages.get(call.path["message_id"])

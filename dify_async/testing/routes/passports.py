@@ -1,4 +1,4 @@
-"""Who may call: API keys, passports, and how open the app is."""
+"""Check API keys and passports, issue passports, and report who may use the app."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _fits(state: State, login: Login) -> bool:
 
 
 def _login_of(call: Call) -> Login | None:
-    """Return the login of a request; reject an unknown one."""
+    """Return the login of a request; reject an unknown login."""
     if call.bearer is None:
         return None
     login = call.state.logins.get(call.bearer)
@@ -133,7 +133,7 @@ def _issued(state: State, session_id: str, login: Login | None) -> Passport:
 
 
 def _token(claims: Json, key: bytes) -> str:
-    """Return a JSON Web Token: the same for the same claims and key."""
+    """Return a JSON Web Token; the same claims and key give the same token."""
     head = {"alg": "HS256", "typ": "JWT"}
     parts = [json.dumps(part, separators=(",", ":")).encode() for part in (head, claims)]
     written = b".".join(map(_in_base64, parts))
@@ -144,11 +144,11 @@ def _in_base64(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-# How open the app is
+# Access modes and logins
 
 
 async def access_mode(call: Call) -> web.Response:
-    """Return who may use the app; without logins every app is public."""
+    """Return the access mode of the app. Without logins every app is public."""
     state = call.state
     named = state.app_code == call.query.get("appCode") or state.app_id == call.query.get("appId")
     if state.webapp_auth and not named:
@@ -174,7 +174,7 @@ async def permission(call: Call) -> web.Response:
 
 
 async def login_status(call: Call) -> web.Response:
-    """Return whether the user is logged in: to the server, and to the app."""
+    """Return whether the user is logged in to the server and to the app."""
     state, code = call.state, call.query.get("app_code")
     if code is None:
         return call.json({"logged_in": call.bearer is not None, "app_logged_in": False})

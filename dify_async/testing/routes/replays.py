@@ -1,4 +1,4 @@
-"""Recordings: sent again byte for byte, with a record of the run that they show."""
+"""Replay recordings byte for byte, and add a record of the run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INCOMPLETE: Final = "the recording ends before the run does"
 
 
 async def replayed(call: Call, replay: Replay) -> web.StreamResponse:
-    """Answer with a recording."""
+    """Respond with a recording."""
     if replay.status == 200 and Replay.is_start(call.request.method, call.request.path):
         await _add_record(call, replay)
     headers = {name: value for name, value in replay.headers.items() if name.lower() not in _OF_CONNECTION}

@@ -1,4 +1,4 @@
-"""Runs of a workflow: started, stopped, followed, looked up."""
+"""Start, stop, follow and list runs of a workflow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dify_async.testing.state.runs import EventJson, FakeRun
 _MODEL: Final = "WorkflowRunPayload"
 
 
-# Checks of all that starts something
+# Checks of requests that start a run or an answer
 
 
 def check_start(body: Mapping[str, Any], model: str) -> None:
@@ -42,7 +42,7 @@ def check_start(body: Mapping[str, Any], model: str) -> None:
 
 
 def check_published(call: Call) -> None:
-    """Reject the run of an app that was never published."""
+    """Reject a run of an app that was never published."""
     if not call.state.published:
         raise invalid_param("Workflow not published")
 
@@ -56,7 +56,7 @@ def check_version(call: Call, workflow_id: str) -> None:
 
 
 def check_limit(call: Call) -> None:
-    """Reject one more request than the app serves at the same time."""
+    """Reject a request that exceeds the app's limit of concurrent runs."""
     state = call.state
     limit = state.max_active_requests
     if limit is not None and sum(not task.over for task in state.tasks) >= limit:
@@ -69,7 +69,7 @@ def check_limit(call: Call) -> None:
 def accepted(
     call: Call, body: Mapping[str, Any], user: str
 ) -> tuple[dict[str, Json], list[Json], str | None]:
-    """Return the inputs and the files beside them as a run has them, and what is wrong with them."""
+    """Return the inputs and files as a run stores them, and the problem with them, if any."""
     state = call.state
     # Only runs of a workflow on the Service API check the declared types of files.
     strict = state.mode == "workflow" and not call.on_web
@@ -81,7 +81,7 @@ def accepted(
         return body["inputs"], [], str(error)
 
 
-# Started
+# Start
 
 
 async def start(call: Call) -> web.StreamResponse:
@@ -108,7 +108,7 @@ async def start(call: Call) -> web.StreamResponse:
 
 
 async def rejected(call: Call, inputs: dict[str, Json], user: str, problem: str) -> web.StreamResponse:
-    """Stream the rejection of inputs."""
+    """Stream the rejection of the inputs."""
     run = rejected_run(call.state, inputs, user)
     queue = run.live.listen()
     await play_rejection(call.state, run, problem)
@@ -134,7 +134,7 @@ async def completed(call: Call, run: FakeRun) -> None:
 
 
 def blocking(call: Call, answer: Json) -> web.Response:
-    """Return the response of a start in blocking mode."""
+    """Return the response to a start in blocking mode."""
     return web.Response(text=json.dumps(answer), content_type="application/json", headers=call.headers)
 
 
@@ -152,11 +152,11 @@ def _stored(run: FakeRun) -> dict[str, Json]:
     return {key: value for key, value in finished(run).items() if key not in streamed_only}
 
 
-# Stopped, followed, looked up
+# Stop, follow, records
 
 
 async def stop(call: Call) -> web.Response:
-    """Stop a run, whoever started it."""
+    """Stop a run, even if another end user started it."""
     await call.user()
     call.check_workflow()
     stop_runs(call, call.path["task_id"])
@@ -171,7 +171,7 @@ def stop_runs(call: Call, task_id: str) -> None:
 
 
 async def events(call: Call) -> web.StreamResponse:
-    """Stream a run from now on, or from its beginning as far as that was stored."""
+    """Stream a run from now on, after the stored events if a snapshot is requested."""
     user = await call.user()
     run_id = call.path["run_id"]
     if not call.on_web:
@@ -187,7 +187,7 @@ async def events(call: Call) -> web.StreamResponse:
         return await stream(call, pings_only(call))
     continue_on_pause = not call.on_web and call.flag("continue_on_pause")
     if run.over and run.status != "paused":
-        # Written by another serialiser than the live events (recording: `human_events_after_finish`).
+        # Dify uses another serializer here than for live events (recording: `human_events_after_finish`).
         last = {"event": "workflow_finished", "task_id": run.id, "workflow_run_id": run.id}
         text = json.dumps({**last, "data": finished(run)})
         return await stream(call, first=[f"data: {text}\n\n".encode()])

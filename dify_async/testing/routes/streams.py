@@ -1,4 +1,4 @@
-"""Event streams: events as they come, pings in between, and faults."""
+"""Event streams: live events, pings and faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dify_async.testing.state.runs import EventJson, FakeTask
 async def stream(
     call: Call, events: AsyncGenerator[bytes, None] | None = None, first: Sequence[bytes] = ()
 ) -> web.StreamResponse:
-    """Answer with a stream. Its head is sent with its first event, as Dify does."""
+    """Send a stream. As in Dify, its headers are sent with the first event."""
     response = web.StreamResponse(
         headers={**call.headers, "Content-Type": "text/event-stream; charset=utf-8"}
     )
@@ -42,7 +42,7 @@ async def stream(
 async def live(
     call: Call, task: FakeTask, queue: asyncio.Queue[EventJson], *, continue_on_pause: bool = False
 ) -> AsyncGenerator[bytes, None]:
-    """Yield events as they come and pings in between; then wait as long as Dify keeps the stream open."""
+    """Yield live events, with pings in between; then wait as long as Dify keeps the stream open."""
     while True:
         try:
             event = await asyncio.wait_for(queue.get(), call.state.ping_every)
@@ -81,7 +81,7 @@ def _lingering(call: Call, event: EventJson) -> float:
 
 
 class _Pipe:
-    """Writes a stream to its client, up to the fault that it is to meet."""
+    """Writes a stream to its client, and applies its fault."""
 
     def __init__(self, call: Call, response: web.StreamResponse) -> None:
         self._request = call.request

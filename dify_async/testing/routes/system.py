@@ -1,4 +1,4 @@
-"""Features of the server, as the Web API tells them."""
+"""Features of the server, as the Web API returns them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _before_1_16(state: State) -> dict[str, Json]:
 
 
 def _since_1_16() -> dict[str, Json]:
-    """Return what the recording `116_web_system_features` has, and older ones have not."""
+    """Return the fields that are new in the recording `116_web_system_features`."""
     return {
         "deployment_edition": "COMMUNITY",
         "enable_app_deploy": False,

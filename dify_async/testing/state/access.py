@@ -1,4 +1,4 @@
-"""Who may use the web app: passports, logins, codes sent by e-mail."""
+"""Access to the web app: passports, logins, codes sent by e-mail."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ class Login:
     """A login to the server. An app that is not public requires one before it issues a passport."""
 
     user: str
-    """The e-mail of an account, or the name at an identity provider."""
+    """The e-mail address of an account, or the name at an identity provider."""
     internal: bool
-    """Whether the user has an account on the server."""
+    """True if the user has an account on the server."""
     token: str = attrs.field(factory=lambda: secrets.token_hex(16), repr=False)
     """The access token."""
 
 
 @attrs.define(kw_only=True)
 class Passport:
-    """Allows one end user to use one web app."""
+    """A token that allows one end user to use one web app."""
 
     token: str = attrs.field(repr=False)
     """The token that requests send."""
     session_id: str
-    """The end user, as the Service API would call it."""
+    """The end user: the `user` of the Service API."""
     app_code: str
     """Code of the web app."""
     expires_at: float | None
     """Unix time; None if it does not expire."""
     login: Login | None
-    """Login of the user, if the app was not public."""
+    """Login of the user. None if the app was public."""
     valid: bool = True
-    """False once it has been revoked."""
+    """False after it was revoked."""
 
 
 @attrs.define(kw_only=True)

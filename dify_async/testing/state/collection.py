@@ -1,4 +1,4 @@
-"""A collection of records, as every list of Dify needs one: list, page, get, create, delete, 404."""
+"""Collections of records: list, page, get, create, delete, 404."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dify_async.testing.api_errors import ErrorResponse, not_found
 
 
 class Record(Protocol):
-    """Something that has an id."""
+    """An object with an id."""
 
     @property
     def id(self) -> str:
-        """Unique in its collection."""
+        """The id, unique in its collection."""
         ...
 
 
@@ -60,7 +60,7 @@ class Collection(dict[str, RecordT]):
 
     @property
     def newest_first(self) -> list[RecordT]:
-        """The records in the order in which most lists show them."""
+        """The records, newest first, as in most lists of Dify."""
         return list(reversed(self.values()))
 
 
@@ -75,8 +75,8 @@ def page_after(
     """Return the records after `last_id` and whether there are more; raise `unknown` for an unknown id."""
     rest = list(records)
     if last_id:
-        places = [place for place, record in enumerate(rest) if record.id == last_id]
-        if not places:
+        positions = [position for position, record in enumerate(rest) if record.id == last_id]
+        if not positions:
             raise unknown
-        rest = rest[places[0] + 1 :]
+        rest = rest[positions[0] + 1 :]
     return rest[:limit], len(rest) > limit

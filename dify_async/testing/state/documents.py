@@ -26,13 +26,13 @@ class Indexing:
     """
 
     polls: int = 1
-    """Number of times that its status can be read before it is indexed."""
+    """Number of times that the status can be read before the document is indexed."""
     seconds: float = 0.0
-    """Seconds until it is indexed. `Knowledge.advance` makes them pass."""
+    """Seconds until the document is indexed; `Knowledge.advance` moves the clock."""
     error: str | None = None
-    """The error that it ends with, or None."""
+    """Error message of failed indexing. None if indexing succeeds."""
     empty: bool = False
-    """Whether no text is found in it, as in a scanned page: it is indexed without any chunk."""
+    """True if the document has no text, like a scanned page: it is indexed without chunks."""
 
 
 @attrs.define(kw_only=True)
@@ -44,7 +44,7 @@ class FakeChildChunk:
     position: int
     """Position in the chunk, starting at 1."""
     type: str = "customized"
-    """`automatic` or `customized`."""
+    """Kind of chunk: `automatic` or `customized`."""
     id: str = attrs.field(factory=new_id)
     """Id of the child chunk."""
     created_at: float = attrs.field(factory=time.time)
@@ -75,13 +75,13 @@ class FakeSegment:
     position: int
     """Position in the document, starting at 1."""
     answer: str | None = None
-    """The answer, in documents of questions and answers."""
+    """The answer, in documents of questions and answers. None in others."""
     keywords: list[str] = attrs.field(factory=list[str])
-    """Keywords; by default those of the text."""
+    """Keywords; by default derived from the text."""
     enabled: bool = True
-    """Whether it is searched."""
+    """True if it is searched."""
     children: Collection[FakeChildChunk] = attrs.field(factory=lambda: Collection("Child chunk not found."))
-    """Its child chunks by id."""
+    """Child chunks by id."""
     id: str = attrs.field(factory=new_id)
     """Id of the chunk."""
     created_at: float = attrs.field(factory=time.time)
@@ -136,13 +136,13 @@ class FakeDocument:
     position: int
     """Number in its knowledge base, starting at 1."""
     batch: str
-    """The batch to ask for its indexing status."""
+    """Id of the batch, for the indexing status."""
     indexing: Indexing
-    """How it is indexed."""
+    """How the document is indexed."""
     rule: dict[str, Json]
-    """How it is split into chunks."""
+    """How the document is split into chunks."""
     started_at: float
-    """Time when indexing began, by the clock of `Knowledge`."""
+    """When indexing started, by the clock of `Knowledge`."""
     created_from: str = "api"
     """`api`, or `web` after an update."""
     doc_form: str = "text_model"
@@ -150,23 +150,23 @@ class FakeDocument:
     doc_language: str = "English"
     """Language of questions and answers."""
     enabled: bool = True
-    """Whether it is searched."""
+    """True if it is searched."""
     archived: bool = False
-    """Whether it is archived: it can be neither changed nor searched."""
+    """True if it is archived: it can be neither changed nor searched."""
     metadata: dict[str, Json] = attrs.field(factory=dict[str, Json])
     """Values by id of the metadata field."""
     segments: Collection[FakeSegment] = attrs.field(factory=lambda: Collection("Segment not found."))
-    """Its chunks by id. They are there before it is indexed."""
+    """Chunks by id. They exist before the document is indexed."""
     indexing_status: str = "waiting"
-    """`waiting`, `indexing`, `completed` or `error`."""
+    """Status of indexing: `waiting`, `indexing`, `completed` or `error`."""
     polls: int = 0
-    """Number of times that its status was read since indexing began."""
+    """Number of times that the status was read since indexing started."""
     completed_at: float | None = None
-    """Time when it was indexed."""
+    """When it was indexed."""
     rule_id: str = attrs.field(factory=new_id)
-    """Id of the rule by which it was split."""
+    """Id of the rule that split the document."""
     file_id: str = attrs.field(factory=new_id)
-    """Id of its file; another after each update."""
+    """Id of the file; each update creates a new one."""
     id: str = attrs.field(factory=new_id)
     """Id of the document."""
     created_at: float = attrs.field(factory=time.time)
@@ -179,7 +179,7 @@ class FakeDocument:
 
     @property
     def display_status(self) -> str:
-        """The status as people see it."""
+        """The status that people see."""
         if self.indexing_status != "completed":
             return {"waiting": "queuing", "error": "error"}.get(self.indexing_status, "indexing")
         if self.archived:
@@ -188,16 +188,16 @@ class FakeDocument:
 
     @property
     def error(self) -> str | None:
-        """The error that it ended with."""
+        """Error message of failed indexing."""
         return self.indexing.error if self.indexing_status == "error" else None
 
     @property
     def word_count(self) -> int:
-        """Number of characters of its chunks."""
+        """Number of characters of all chunks."""
         return sum(len(segment.content) for segment in self.segments.values())
 
     def advance(self, now: float, *, is_poll: bool = False) -> None:
-        """Continue to index it until `now`; `is_poll` if its status is being read."""
+        """Advance indexing to `now`; `is_poll` is True if the status is being read."""
         if self.indexing_status in {"completed", "error"}:
             return
         if self.polls >= self.indexing.polls and now >= self.started_at + self.indexing.seconds:
@@ -208,7 +208,7 @@ class FakeDocument:
             self.indexing_status = "indexing"
 
     def replace(self, *, name: str, content: bytes, mime_type: str, indexing: Indexing, now: float) -> None:
-        """Replace its file, and index it again."""
+        """Replace the file, and index the document again."""
         self.name, self.content, self.mime_type = name, content, mime_type
         self.indexing, self.started_at = indexing, now
         self.indexing_status, self.polls, self.completed_at = "waiting", 0, None

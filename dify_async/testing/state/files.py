@@ -1,4 +1,4 @@
-"""Files that were uploaded."""
+"""Uploaded files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class StoredFile:
     mime_type: str
     """Declared MIME type."""
     content: bytes = attrs.field(repr=False)
-    """The bytes."""
+    """The content."""
     user: str
-    """End user who uploaded it."""
+    """End user who uploaded the file."""
     app_id: str
-    """App that it belongs to."""
+    """Id of the app that the file belongs to."""
     in_message: bool = False
-    """Whether a message contains it: only those can be downloaded."""
+    """True if a message contains the file: only such files can be downloaded."""
 
     @property
     def extension(self) -> str:

@@ -21,27 +21,27 @@ class FakeForm:
     """A form that a run waits for."""
 
     run_id: str
-    """Run that waits."""
+    """Id of the run that waits."""
     node: Node
-    """Node that asks."""
+    """Node that shows the form."""
     user: str
     """End user who started the run."""
     approval_channels: list[str] | None = None
-    """Where people are asked; None before Dify 1.16."""
+    """Where the form is offered; None before Dify 1.16."""
     status: str = "open"
-    """`open`, `submitted` or `expired`."""
+    """Status of the form: `open`, `submitted` or `expired`."""
     inputs: dict[str, Json] = attrs.field(factory=dict[str, Json])
     """Submitted values."""
     action: str = ""
-    """Id of the button that was pressed."""
+    """Id of the button that was pressed; empty before the submission."""
     id: str = attrs.field(factory=new_id)
     """Id of the form."""
     token: str = attrs.field(factory=lambda: uuid.uuid4().hex[:22])
-    """Token by which the form is read and submitted."""
+    """Token to read and submit the form."""
     upload_token: str = attrs.field(factory=lambda: f"hitl_upload_{uuid.uuid4().hex}")
-    """Token by which files are uploaded for the form."""
+    """Token to upload files for the form."""
     expiration_time: int = attrs.field(factory=lambda: int(time.time()) + _SECONDS)
-    """Unix time."""
+    """When the form expires, as Unix time."""
     submitted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False, eq=False)
     """Set when the form is submitted; the run waits for it."""
 
@@ -72,11 +72,11 @@ class FakeForm:
         }
 
     def definition(self) -> dict[str, Json]:
-        """Return the JSON that the person who fills it in reads."""
+        """Return the JSON of the form, as shown to the person who fills it in."""
         return self._contents("user_actions")
 
     def reason(self) -> dict[str, Json]:
-        """Return the JSON that is the reason of a pause."""
+        """Return the JSON of the form as the reason of a pause."""
         channels = {} if self.approval_channels is None else {"approval_channels": self.approval_channels}
         return {
             "form_id": self.id,
@@ -88,7 +88,7 @@ class FakeForm:
         }
 
     def filled(self) -> dict[str, Json]:
-        """Return the JSON of what was submitted."""
+        """Return the JSON of the submission."""
         return {
             "node_id": self.node.id,
             "node_title": self.node.title,
@@ -99,7 +99,7 @@ class FakeForm:
         }
 
     def outputs(self) -> dict[str, Json]:
-        """Return the outputs of its node."""
+        """Return the outputs of the form's node."""
         return {
             **self.inputs,
             "__action_id": self.action,
@@ -108,7 +108,7 @@ class FakeForm:
         }
 
     def in_message(self) -> dict[str, Json]:
-        """Return the JSON that a message of a chatflow contains."""
+        """Return the JSON of the form in a message of a chatflow."""
         submitted = self.status == "submitted"
         return {
             "workflow_run_id": self.run_id,
@@ -120,15 +120,15 @@ class FakeForm:
 
 
 def _form_input(field: Field) -> dict[str, Json]:
-    written: dict[str, Json] = {"output_variable_name": field.variable, "type": field.kind}
+    described: dict[str, Json] = {"output_variable_name": field.variable, "type": field.kind}
     if field.kind == "paragraph":
-        return {**written, "default": None}
+        return {**described, "default": None}
     if field.kind == "select":
         source = {"type": "constant", "selector": [], "value": list(field.options)}
-        return {**written, "option_source": source}
-    written |= {
+        return {**described, "option_source": source}
+    described |= {
         "allowed_file_types": list(field.allowed_file_types),
         "allowed_file_extensions": list(field.allowed_file_extensions),
         "allowed_file_upload_methods": ["local_file", "remote_url"],
     }
-    return written if field.kind == "file" else {**written, "number_limits": field.max_length or 5}
+    return described if field.kind == "file" else {**described, "number_limits": field.max_length or 5}

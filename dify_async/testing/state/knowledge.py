@@ -27,7 +27,7 @@ DEFAULT_RETRIEVAL: Final[Mapping[str, Json]] = {
     "score_threshold_enabled": False,
     "score_threshold": None,
 }
-"""How a knowledge base is searched that was created without a setting for it."""
+"""Default search settings of a knowledge base."""
 
 
 @attrs.define(kw_only=True)
@@ -47,7 +47,7 @@ class FakeMetadataField:
     name: str
     """Name of the field."""
     type: str
-    """`string`, `number` or `time`."""
+    """Type of the field: `string`, `number` or `time`."""
     id: str = attrs.field(factory=new_id)
     """Id of the field."""
 
@@ -75,23 +75,23 @@ class FakeDataset:
     embedding_model_provider: str | None = None
     """Provider of the embedding model."""
     retrieval: dict[str, Json] = attrs.field(factory=lambda: dict(DEFAULT_RETRIEVAL))
-    """How it is searched."""
+    """Search settings."""
     rule: dict[str, Json] | None = None
-    """How documents are split that bring no rule of their own: as the last one that did."""
+    """Rule for splitting documents without a rule: the rule of the last document that had one."""
     doc_form: str | None = None
-    """Form of its documents; None until the first one."""
+    """Form of the documents; None until the first one."""
     members: list[str] = attrs.field(factory=list[str])
-    """Ids of members that may use it, for `partial_members`."""
+    """Ids of members who may use it, for `partial_members`."""
     documents: Collection[FakeDocument] = attrs.field(factory=lambda: Collection("Document not found."))
-    """Its documents by id, oldest first."""
+    """Documents by id, oldest first."""
     fields: Collection[FakeMetadataField] = attrs.field(factory=lambda: Collection("Metadata not found."))
-    """Its metadata fields by id."""
+    """Metadata fields by id."""
     built_in_fields: bool = False
-    """Whether documents have the built-in metadata fields."""
+    """True if documents have the built-in metadata fields."""
     tags: list[str] = attrs.field(factory=list[str])
-    """Ids of its tags."""
+    """Ids of the tags."""
     app_count: int = 0
-    """Number of apps that use it: it cannot be deleted."""
+    """Number of apps that use the knowledge base; if not 0, it cannot be deleted."""
     plugins: list[Json] | None = None
     """Data sources of its pipeline as the API lists them; None for a knowledge base without a pipeline."""
     id: str = attrs.field(factory=new_id)
@@ -102,7 +102,7 @@ class FakeDataset:
     """Unix time of the last change."""
 
     def as_json(self, tags: list[Json], *, embedding_available: bool | None = True) -> dict[str, Json]:
-        """Return its JSON, without what only some versions have."""
+        """Return the knowledge base's JSON, without fields that only some versions have."""
         documents = list(self.documents.values())
         available = [document for document in documents if document.display_status == "available"]
         return {
@@ -199,7 +199,7 @@ class Knowledge:
     indexing_of: dict[str, Indexing] = attrs.field(factory=dict[str, Indexing])
     """How some documents are indexed, by name."""
     requests_per_minute: int | None = None
-    """The plan's limit on searches and changes; more are rejected with 403. None for no limit."""
+    """The plan's limit on searches and changes per minute; more are rejected with 403. None for no limit."""
     max_documents: int | None = None
     """The plan's limit on documents; more are rejected with 403. None for no limit."""
     models: dict[str, list[str]] = attrs.field(
@@ -220,15 +220,15 @@ class Knowledge:
 
     @property
     def now(self) -> float:
-        """The time in seconds. It passes by itself and by `advance`."""
+        """The current time in seconds: real time plus the seconds of `advance`."""
         return time.monotonic() + self._passed
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: documents are indexed, and the limit per minute starts again."""
+        """Move the clock: documents are indexed, and the limit per minute starts again."""
         self._passed += seconds
 
     def add(self, name: str, **settings: Json) -> FakeDataset:
-        """Add a knowledge base, as if somebody had created it."""
+        """Add a knowledge base."""
         return self.datasets.add(FakeDataset(name=name, **settings))
 
     def check_rate(self) -> None:

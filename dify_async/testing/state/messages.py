@@ -38,7 +38,7 @@ class Variable:
     name: str
     """Name of the variable."""
     value: Json
-    """Its current value."""
+    """Current value of the variable."""
     id: str = attrs.field(factory=new_id)
     """Id of the variable."""
     created_at: float = attrs.field(factory=time.time)
@@ -47,7 +47,7 @@ class Variable:
     """Unix time of the last change."""
 
     def as_json(self) -> Json:
-        """Return its JSON: every value as the text that Python makes of it."""
+        """Return the variable's JSON; like Dify, with the value converted by `str`."""
         return {
             "id": self.id,
             "name": self.name,
@@ -64,17 +64,17 @@ class Conversation:
     """A conversation of one end user with a chat app."""
 
     name: str
-    """Name that people see."""
+    """Name of the conversation."""
     user: str
     """The end user."""
     inputs: dict[str, Json]
-    """Inputs of its first message."""
+    """Inputs of the first message."""
     on_web: bool
-    """Whether it started on the Web API: each API lists only its own."""
+    """True if the conversation was started on the Web API. Each API lists only its own conversations."""
     variables: list[Variable]
     """Conversation variables of a chatflow."""
     pinned: bool = False
-    """Whether the end user has pinned it."""
+    """True if the end user has pinned the conversation."""
     id: str = attrs.field(factory=new_id)
     """Id of the conversation."""
     created_at: float = attrs.field(factory=time.time)
@@ -93,7 +93,7 @@ class Conversation:
         return cls(name=name, user=user, inputs=inputs, on_web=on_web, variables=kept)
 
     def as_json(self) -> Json:
-        """Return its JSON in the list of conversations."""
+        """Return the conversation's JSON, as in the list of conversations."""
         return {
             "id": self.id,
             "name": self.name,
@@ -110,7 +110,7 @@ class Feedback:
     """Feedback of an end user on a message."""
 
     rating: str
-    """`like` or `dislike`."""
+    """Rating: `like` or `dislike`."""
     content: str | None
     """Comment."""
     created_at: float = attrs.field(factory=time.time)
@@ -124,21 +124,21 @@ class Message:
     mode: str
     """Mode of the app."""
     conversation: Conversation | None
-    """None for a completion."""
+    """The conversation. None for a completion."""
     user: str
-    """End user who sent it."""
+    """End user who sent the query."""
     inputs: dict[str, Json]
     """Inputs of the app."""
     query: str
-    """What the end user asked."""
+    """The query."""
     parent_message_id: str | None = NIL_ID
-    """Message that it follows."""
+    """Id of the message that this one follows."""
     answer: str = ""
     """The answer."""
     status: str = "normal"
-    """`normal`, `paused` or `error`."""
+    """Status: `normal`, `paused` or `error`."""
     error: str | None = None
-    """Error message."""
+    """Error message. None if the answer did not fail."""
     metadata: dict[str, Json] = attrs.field(factory=dict[str, Json])
     """Usage and retrieved documents."""
     thoughts: list[dict[str, Json]] = attrs.field(factory=list[dict[str, Json]])
@@ -148,7 +148,7 @@ class Message:
     forms: list[FakeForm] = attrs.field(factory=list[FakeForm])
     """Forms that the run of a chatflow has waited for."""
     feedback: Feedback | None = None
-    """Feedback of the end user."""
+    """Feedback of the end user. None without feedback."""
     id: str = attrs.field(factory=new_id)
     """Id of the message."""
     created_at: int = attrs.field(factory=lambda: int(time.time()))
@@ -158,12 +158,12 @@ class Message:
         return {} if self.conversation is None else {"conversation_id": self.conversation.id}
 
     def envelope(self, task_id: str) -> dict[str, Json]:
-        """Return the fields that all its events contain."""
+        """Return the fields that all events of the message contain."""
         ids = {"message_id": self.id, "created_at": self.created_at, "task_id": task_id}
         return {**self._conversation_id(), **ids}
 
     def blocking(self, task_id: str) -> dict[str, Json]:
-        """Return its JSON as the answer in blocking mode."""
+        """Return the message's JSON, as in a response in blocking mode."""
         return {
             "event": "message",
             "task_id": task_id,
@@ -177,7 +177,7 @@ class Message:
         }
 
     def saved(self) -> dict[str, Json]:
-        """Return its JSON in the list of saved messages."""
+        """Return the message's JSON, as in the list of saved messages."""
         return {
             "id": self.id,
             "inputs": self.inputs,
@@ -189,7 +189,7 @@ class Message:
         }
 
     def listed(self) -> dict[str, Json]:
-        """Return its JSON in the history of its conversation."""
+        """Return the message's JSON, as in the history of its conversation."""
         return {
             **self.saved(),
             **self._conversation_id(),
@@ -216,5 +216,5 @@ class Annotation:
     """Unix time."""
 
     def as_json(self) -> Json:
-        """Return its JSON."""
+        """Return the annotation's JSON."""
         return {**attrs.asdict(self), "hit_count": 0}

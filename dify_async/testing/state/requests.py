@@ -23,7 +23,7 @@ class SeenRequest:
     path: str
     """The path with its query."""
     headers: Mapping[str, str] = attrs.field(repr=False)
-    """The headers as they were sent; the case of their names does not matter."""
+    """The headers; names are case-insensitive."""
     body: bytes
     """The body; empty for forms with files."""
     received_at: float = attrs.field(factory=time.monotonic, repr=False)
@@ -31,25 +31,25 @@ class SeenRequest:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query; of a repeated key, the last value."""
+        """The query; for a repeated key, the last value."""
         return dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
 
     def json(self) -> Any:
         """Return the body parsed as JSON.
 
         Raises:
-            ConfigurationError: It is not JSON.
+            ConfigurationError: The body is not valid JSON.
         """
         try:
             return json.loads(self.body)
         except ValueError:
             raise ConfigurationError(
-                f"{self.method} {self.path} has no JSON body, got {self.body[:80]!r}"
+                f"the body of {self.method} {self.path} must be JSON, got {self.body[:80]!r}"
             ) from None
 
 
 class Requests(list[SeenRequest]):
-    """Requests in the order in which they came."""
+    """Requests in order of arrival."""
 
     def to(self, on: str) -> list[SeenRequest]:
         """Return the requests to an operation.

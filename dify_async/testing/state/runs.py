@@ -1,4 +1,4 @@
-"""Records of runs and answers, and the live side of each: who listens, and whether it was stopped."""
+"""Records of runs and answers, with their listeners and stop requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAST_EVENTS_OF_RUNS: Final = frozenset({"workflow_finished", "workflow_paused",
 
 
 class Live:
-    """The live side of a task: its listeners, and the request to stop."""
+    """The listeners of a task, and the request to stop it."""
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
@@ -29,7 +29,7 @@ class Live:
         self._stopped = asyncio.Event()
 
     def listen(self) -> asyncio.Queue[EventJson]:
-        """Return a queue of all events from now on; earlier ones are not repeated."""
+        """Return a queue of all events from now on; earlier events are not repeated."""
         queue: asyncio.Queue[EventJson] = asyncio.Queue()
         self._listeners.append(queue)
         return queue
@@ -47,7 +47,7 @@ class Live:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the task was asked to stop."""
+        """True if the task was asked to stop."""
         return self._stopped.is_set()
 
     async def sleep(self, seconds: float) -> bool:
@@ -63,32 +63,33 @@ class Live:
 
 @attrs.define(kw_only=True, eq=False)
 class FakeTask:
-    """Something that the app was asked for: a run, or an answer."""
+    """A run or an answer of the app."""
 
     user: str
-    """End user who asked."""
+    """End user who sent the request."""
     inputs: dict[str, Json]
     """Inputs of the app."""
     live: Live = attrs.field(repr=False)
-    """Listeners and the request to stop; for the server's own use."""
+    """Listeners and stop request; for internal use."""
     task_id: str = attrs.field(factory=new_id)
-    """Id by which it is stopped."""
+    """Task id, to stop it."""
     status: str = "running"
-    """`running`, `paused`, `succeeded`, `partial-succeeded`, `failed`, `stopped`, `error` or `abandoned`."""
+    """Status: `running`, `paused`, `succeeded`, `partial-succeeded`, `failed`, `stopped`, `error` or
+    `abandoned`."""
     error: str | None = None
-    """Error message."""
+    """Error message. None if it did not fail."""
     created_at: int = attrs.field(factory=lambda: int(time.time()))
     """Unix time."""
     events: list[EventJson] = attrs.field(factory=list[EventJson], repr=False)
     """All events so far."""
     stop_calls: int = 0
-    """Number of requests to stop it."""
+    """Number of stop requests."""
     last_events: frozenset[str] = attrs.field(repr=False)
     """Names of the events that end a stream."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing happens any more: it has ended, or is paused."""
+        """True if it has ended or is paused."""
         return self.status != "running"
 
     def is_last(self, event: EventJson) -> bool:
@@ -101,21 +102,21 @@ class FakeTask:
         self.live.publish(event)
 
     def stop(self) -> None:
-        """Count a request to stop it, and stop it."""
+        """Count a stop request, and stop."""
         self.stop_calls += 1
         self.live.stop()
 
 
 @attrs.define(kw_only=True, eq=False)
 class FakeRun(FakeTask):
-    """A run of a workflow or chatflow. It continues whether or not anybody listens."""
+    """A run of a workflow or chatflow. It continues even if no client listens."""
 
     id: str = attrs.field(factory=new_id)
     """Id of the run."""
     workflow_id: str = id_of("dify_async.testing")
     """Id of the workflow's version."""
     message: Message | None = attrs.field(default=None, repr=False)
-    """Message of a chatflow."""
+    """Message of a chatflow. None for workflows."""
     outputs: dict[str, Json] | None = attrs.field(factory=dict[str, Json])
     """Outputs; None for rejected inputs since Dify 1.15."""
     answer: str = ""
@@ -131,7 +132,7 @@ class FakeRun(FakeTask):
     exceptions_count: int = 0
     """Number of nodes that failed and were caught."""
     forms: list[FakeForm] = attrs.field(factory=list[FakeForm])
-    """Forms that it has waited for, oldest first."""
+    """Forms that the run has waited for, oldest first."""
     reasoning: dict[str, str] = attrs.field(factory=dict[str, str])
     """Reasoning by node id."""
     last_events: frozenset[str] = attrs.field(default=_LAST_EVENTS_OF_RUNS, repr=False)
@@ -139,13 +140,13 @@ class FakeRun(FakeTask):
 
     @property
     def form_inputs(self) -> dict[str, Json]:
-        """Values of the form that was submitted last."""
+        """Values of the last submitted form."""
         form = self._submitted_form
         return form.inputs if form is not None else {}
 
     @property
     def form_action(self) -> str | None:
-        """Button by which the last form was submitted."""
+        """Id of the button of the last submitted form. None if no form was submitted."""
         form = self._submitted_form
         return form.action if form is not None else None
 
@@ -155,7 +156,7 @@ class FakeRun(FakeTask):
 
     @property
     def all_inputs(self) -> dict[str, Json]:
-        """Inputs together with the ones that Dify adds."""
+        """Inputs, including those that Dify adds."""
         query = {"sys.query": self.message.query} if self.message is not None else {}
         return {**self.inputs, **query, "sys.user_id": self.user, "sys.workflow_run_id": self.id}
 
@@ -165,7 +166,7 @@ class FakeGeneration(FakeTask):
     """An answer of a chat or completion app. A client that disconnects ends it."""
 
     message: Message
-    """Message that is answered."""
+    """The message."""
 
     @property
     def id(self) -> str:
@@ -173,7 +174,7 @@ class FakeGeneration(FakeTask):
         return self.message.id
 
     def abandon(self) -> None:
-        """End without a result: nobody listens any more."""
+        """End without a result, because no client listens."""
         if not self.over:
             self.status = "abandoned"
             self.live.stop()

@@ -1,4 +1,4 @@
-"""State: the settings and records of a fake server. The server thread and the test both use it."""
+"""Settings and records of a fake server. Both the server thread and the test use them."""
 
 from __future__ import annotations
 
@@ -93,8 +93,10 @@ class State:
     saved: list[str] = attrs.field(factory=list[str])
     annotation_jobs: set[str] = attrs.field(factory=set[str])
     end_users: dict[str, str] = attrs.field(factory=dict[str, str])
-    heard: list[StoredFile] = attrs.field(factory=list[StoredFile])
-    spoken: list[tuple[str, str, str | None]] = attrs.field(factory=list[tuple[str, str, str | None]])
+    audio_files: list[StoredFile] = attrs.field(factory=list[StoredFile])
+    speech_requests: list[tuple[str, str, str | None]] = attrs.field(
+        factory=list[tuple[str, str, str | None]]
+    )
     requests: Requests = attrs.field(factory=Requests)
     model_calls: int = 0
 
@@ -117,7 +119,7 @@ class State:
 
     @property
     def is_private(self) -> bool:
-        """Whether the web app requires a login."""
+        """True if the web app requires a login."""
         return self.webapp_auth and self.access_mode != "public"
 
     # Records
@@ -133,15 +135,15 @@ class State:
         return [form for run in list(self.runs.values()) for form in run.forms]
 
     def new_live(self) -> Live:
-        """Return the live side of a new task."""
+        """Return the listeners of a new task."""
         return Live(self.notify)
 
     def add_end_user(self, user: str) -> None:
-        """Remember an end user."""
+        """Add an end user."""
         self.end_users[id_of(user)] = user
 
     def add_login(self, user: str, *, internal: bool) -> Login:
-        """Log somebody in."""
+        """Add a login."""
         login = Login(user=user, internal=internal)
         self.logins[login.token] = login
         return login
@@ -176,18 +178,18 @@ class State:
     # Work
 
     def notify(self) -> None:
-        """Wake up everybody who waits for a change."""
+        """Wake up all threads that wait for a change."""
         with self.changed:
             self.changed.notify_all()
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Start work that continues whether or not anybody waits for it."""
+        """Start background work, and keep a reference until it ends."""
         worker = asyncio.create_task(work)
         self._workers.add(worker)
         worker.add_done_callback(self._workers.discard)
         return worker
 
     def cancel_work(self) -> None:
-        """Cancel all runs and answers that are in progress."""
+        """Cancel all runs and answers in progress."""
         for worker in list(self._workers):
             worker.cancel()

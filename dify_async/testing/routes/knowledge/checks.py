@@ -1,4 +1,4 @@
-"""What the routes of knowledge bases have in common: bodies, limits, pages, and records by id."""
+"""Helpers for the routes of knowledge bases: bodies, limits, pages, and records by id."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DOCUMENT: Final = f"{DATASET}/documents/{{document_id:{UUID_PATH}}}"
 SEGMENT: Final = f"{DOCUMENT}/segments/{{segment_id:{UUID_PATH}}}"
 
 _MOST: Final = 100
-"""Entries of a page, however many were asked for."""
+"""Maximum number of entries of a page."""
 _NAMES: Final[dict[type, str]] = {str: "string", list: "list", dict: "dictionary", bool: "boolean"}
 
 
@@ -40,7 +40,7 @@ class Field:
 
 
 def checked(model: str, body: dict[str, Any], *fields: Field) -> dict[str, Any]:
-    """Return the body, or raise the validator's error for the first field that does not fit."""
+    """Return the body, or raise the validator's error for the first invalid field."""
     for field in fields:
         value = body.get(field.name)
         if field.name not in body and field.required:
@@ -73,7 +73,7 @@ def _size_problem(field: Field, name: str, value: Sized) -> str | None:
 
 
 def limited(handler: Handler) -> Handler:
-    """Return a handler that the plan's limit on requests per minute applies to."""
+    """Return a handler that enforces the plan's limit on requests per minute."""
 
     async def answer(call: Call) -> web.StreamResponse:
         call.state.knowledge.check_rate()
@@ -83,14 +83,14 @@ def limited(handler: Handler) -> Handler:
 
 
 def page(call: Call, records: Sequence[ItemT]) -> tuple[list[ItemT], dict[str, Json]]:
-    """Return the page that the query asks for, and what its response says about it."""
+    """Return the requested page, and the fields that describe it in the response."""
     number, limit = call.whole("Query", "page", 1, 99999, 1), call.whole("Query", "limit", 1, 99999, 20)
     shown = numbered_page(records, number, min(limit, _MOST))
     return shown, {"has_more": len(shown) == limit, "limit": limit, "total": len(records), "page": number}
 
 
 def knowledge_of(call: Call) -> Knowledge:
-    """Return the knowledge bases, with all indexing done up to now."""
+    """Return the knowledge bases, after indexing has been advanced to the current time."""
     knowledge = call.state.knowledge
     for document in knowledge.documents:
         document.advance(knowledge.now)
@@ -103,7 +103,7 @@ def dataset_of(call: Call) -> FakeDataset:
 
 
 def dataset_to_change(call: Call) -> FakeDataset:
-    """Return the knowledge base that a document goes to; if there is none, the server answers 400."""
+    """Return the knowledge base of a new document, or raise the server's 400."""
     dataset = knowledge_of(call).datasets.get(call.path["dataset_id"])
     if dataset is None:
         raise invalid_param("Dataset does not exist.")

@@ -47,7 +47,7 @@ _KEPT: Final = (
 
 
 async def listed(call: Call) -> web.Response:
-    """List them, newest first."""
+    """List the knowledge bases, newest first."""
     keyword, wanted = call.query.get("keyword", ""), set(call.request.query.getall("tag_ids", []))
     found = [
         one
@@ -59,7 +59,7 @@ async def listed(call: Call) -> web.Response:
 
 
 async def create(call: Call) -> web.Response:
-    """Create one."""
+    """Create a knowledge base."""
     body = checked(
         "DatasetCreatePayload",
         await call.body(),
@@ -75,12 +75,12 @@ async def create(call: Call) -> web.Response:
 
 
 async def get(call: Call) -> web.Response:
-    """Return one."""
+    """Return a knowledge base."""
     return call.json(_detail(call, dataset_of(call)))
 
 
 async def update(call: Call) -> web.Response:
-    """Change one."""
+    """Change a knowledge base."""
     body = checked("DatasetUpdatePayload", await call.body(), Field("name", low=1, high=40), *_SETTINGS)
     dataset = dataset_of(call)
     if body.get("name") is not None:
@@ -90,7 +90,7 @@ async def update(call: Call) -> web.Response:
 
 
 async def delete(call: Call) -> web.Response:
-    """Delete one."""
+    """Delete a knowledge base."""
     dataset = dataset_of(call)
     if dataset.app_count:
         raise ErrorResponse(
@@ -145,7 +145,7 @@ def _detail(call: Call, dataset: FakeDataset) -> dict[str, Json]:
 
 
 async def retrieve(call: Call) -> web.Response:
-    """Return the chunks that share words with a query; of indexed documents only."""
+    """Return the chunks of indexed documents that share words with a query."""
     body = checked(
         "HitTestingPayload",
         await call.body(),

@@ -1,4 +1,4 @@
-"""Documents: created and changed by text or file, indexed, downloaded."""
+"""Create, change, index and download documents."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ async def listed(call: Call) -> web.Response:
 
 
 async def get(call: Call) -> web.Response:
-    """Return one document: all of it, its metadata only, or all but that."""
+    """Return a document: with metadata, without metadata, or only its metadata."""
     part = call.query.get("metadata", "all")
     if part not in {"all", "only", "without"}:
         raise ErrorResponse(400, "invalid_metadata", f"Invalid metadata value: {part}")
@@ -232,7 +232,7 @@ async def get(call: Call) -> web.Response:
 
 
 async def indexing_status(call: Call) -> web.Response:
-    """Return how far the documents of a batch are."""
+    """Return the indexing status of the documents of a batch."""
     dataset, now = dataset_of(call), call.state.knowledge.now
     found = [one for one in dataset.documents.values() if one.batch == call.path["batch"]]
     if not found:
@@ -277,14 +277,14 @@ async def switch(call: Call) -> web.Response:
 
 
 async def download_url(call: Call) -> web.Response:
-    """Return the address of a document's file."""
+    """Return the URL of a document's file."""
     document = document_of(call)
     query = "timestamp=1795308882&nonce=0&sign=fake&as_attachment=true"
     return call.json({"url": f"{call.state.origin}/files/{document.file_id}/file-preview?{query}"})
 
 
 async def download(call: Call) -> web.Response:
-    """Return the file of a document; the address is signed, so no key is needed."""
+    """Return the file of a document. The URL is signed, so no key is needed."""
     for document in call.state.knowledge.documents:
         if document.file_id == call.path["file_id"]:
             headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name)}"}
@@ -329,4 +329,4 @@ ROUTES: Final[Routes] = [
     ("GET", f"{DOCUMENT}/download", limited(download_url)),
 ]
 OPEN: Final[Routes] = [("GET", "/files/{file_id}/file-preview", download)]
-"""The file of a document; below no prefix, and without a key."""
+"""The file of a document; without a prefix and without a key."""

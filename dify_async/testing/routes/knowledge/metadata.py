@@ -62,7 +62,7 @@ async def update(call: Call) -> web.Response:
 
 
 async def delete(call: Call) -> web.Response:
-    """Delete a field, if there is one."""
+    """Delete a field. Unknown ids are accepted."""
     dataset, metadata_id = dataset_of(call), call.path["metadata_id"]
     dataset.fields.pop(metadata_id, None)
     for document in dataset.documents.values():
@@ -86,7 +86,7 @@ async def built_in(call: Call) -> web.Response:
 
 
 async def switch_built_in(call: Call) -> web.Response:
-    """Switch the built-in fields on or off; other words have no effect."""
+    """Turn the built-in fields on or off; other actions have no effect."""
     dataset, action = dataset_of(call), call.path["action"]
     if action in {"enable", "disable"}:
         dataset.built_in_fields = action == "enable"

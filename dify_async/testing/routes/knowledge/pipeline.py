@@ -24,7 +24,7 @@ _PUBLISHED: Final = Field("is_published", bool, required=True)
 
 
 async def plugins(call: Call) -> web.Response:
-    """List the data sources of a pipeline, in a bare array."""
+    """List the data sources of a pipeline, as a bare array."""
     return call.json(_plugins(call))
 
 
@@ -62,7 +62,7 @@ async def upload(call: Call) -> web.Response:
 
 
 async def run_node(call: Call) -> web.StreamResponse:
-    """Run a data source: a stream of events, of its failure too."""
+    """Run a data source. Its events, including its failure, are streamed."""
     body = checked("DatasourceNodeRunPayload", await call.body(), *_SOURCE, _PUBLISHED)
     known = {plugin["node_id"] for plugin in _plugins(call)}
     return await stream(call, _events(body, is_known=call.path["node_id"] in known))
@@ -78,7 +78,7 @@ async def _events(body: dict[str, Any], *, is_known: bool) -> AsyncGenerator[byt
 
 
 async def run(call: Call) -> web.Response:
-    """Run the published pipeline: it goes on in the background."""
+    """Run the published pipeline in the background."""
     fields = (
         *_SOURCE,
         Field("datasource_info_list", list, required=True),

@@ -23,7 +23,7 @@ def _json(call: Call, tag: FakeTag) -> dict[str, Json]:
 
 
 async def listed(call: Call) -> web.Response:
-    """List all tags, in a bare array."""
+    """List all tags, as a bare array."""
     return call.json([_json(call, tag) for tag in call.state.knowledge.tags.values()])
 
 
@@ -54,7 +54,7 @@ async def delete(call: Call) -> web.Response:
 
 
 async def bind(call: Call) -> web.Response:
-    """Put tags on a knowledge base."""
+    """Add tags to a knowledge base."""
     model = "TagBindingPayload"
     body = checked(model, await call.body(), Field("tag_ids", list, required=True, low=1), _TARGET)
     dataset = call.state.knowledge.datasets.find(body["target_id"])
@@ -64,7 +64,7 @@ async def bind(call: Call) -> web.Response:
 
 
 async def unbind(call: Call) -> web.Response:
-    """Take tags off a knowledge base."""
+    """Remove tags from a knowledge base."""
     model = "TagUnbindingPayload"
     body = checked(model, await call.body(), Field("tag_ids", list), Field("tag_id"), _TARGET)
     tag_ids = body.get("tag_ids") or [body.get("tag_id")]
