@@ -166,9 +166,7 @@ class FakeDify:
     generations = _Record[Collection[FakeGeneration]](
         "Answers of a chat or completion app by message id, oldest first."
     )
-    requests = _Record[Requests](
-        "All requests in order of arrival; `to()` selects those to one operation."
-    )
+    requests = _Record[Requests]("All requests in order of arrival; `to()` selects those to one operation.")
     conversations = _Record[Collection[Conversation]]("Conversations by id, oldest first.")
     messages = _Record[Collection[Message]]("Messages by id, oldest first.")
     annotations = _Record[Collection[Annotation]]("Annotations by id, oldest first.")
