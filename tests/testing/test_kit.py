@@ -62,7 +62,7 @@ async def test_requests_are_found_by_their_operation(client: AppClient, fake_dif
     assert run.headers["authorization"] == run.headers["Authorization"] == f"Bearer {fake_dify.api_key}"
     await client.request("GET", "/info", params={"user": "a b"})
     assert fake_dify.requests[-1].query == {"user": "a b"}
-    with pytest.raises(errors.ConfigurationError, match=r"GET /v1/info.* has no JSON body, got b''"):
+    with pytest.raises(errors.ConfigurationError, match=r"the body of GET /v1/info.* must be JSON, got b''"):
         fake_dify.requests[-1].json()
 
 
