@@ -50,7 +50,7 @@ class HttpError:
     code: str
     """Dify's error code, or the name of the error's class."""
     message: str
-    """For people. Quotes the server below 500 only: other details are for your log."""
+    """For people. Quotes the server only if `status` is below 500; other details belong in your log."""
     retry_after: int | None = None
     """Seconds that the server asks to wait. None if it does not say."""
 
@@ -68,9 +68,9 @@ class HttpError:
 def http_error(error: DifyError) -> HttpError:
     """Return the HTTP response for an error.
 
-    What the caller sent (inputs, files, ids, too many requests) has the server's status and message. All else
-    is 502, 503 or 504 with the kind of error only: that your API key is wrong is not the caller's 401. A run
-    that waits for a person is 202.
+    Errors in what the caller sent (inputs, files, ids, too many requests) have the server's status and
+    message. All others are 502, 503 or 504 and contain only the kind of error: a wrong API key is not a 401
+    for the caller. A run that waits for a person is 202.
     """
     status = _STATUSES.get(type(error), 502)
     retry_after = None

@@ -17,7 +17,7 @@ AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
 
 class Renderer(Protocol):
-    """Turns one run into the messages of an event stream. Each response needs one of its own."""
+    """Turns one run into the messages of an event stream. Each response needs its own instance."""
 
     @property
     def ping(self) -> bytes:

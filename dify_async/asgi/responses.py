@@ -44,14 +44,14 @@ class EventStreamResponse(_Response):
     Litestar return it. A client that disconnects, also before the first event, leaves the stream early: the
     server is asked to stop the run, unless the Dify client was created with `on_abandon="detach"`.
 
-    An error before the first event is a response with a status and perhaps `Retry-After` (`http_error` tells
-    which). Later, it is only an `error` event, unless the client has already received the event that tells
-    it. Both have `status`, `code` and `message`. Pings of the server are passed on, so that no proxy takes a
-    quiet run for a dead connection.
+    An error before the first event is a response with its own status, and `Retry-After` if the server sent it
+    (see `http_error`). A later error is an `error` event, unless the client has already received the event
+    that reports it. Both have `status`, `code` and `message`. Pings of the server are passed on, so that
+    proxies do not close the connection of a quiet run.
 
-    A GET request is taken for a browser's `EventSource`: messages have ids, an `end` event follows the last
-    one, and a browser that reconnects gets 204, which ends its attempts, instead of another run. A stream of
-    `attach` starts no run and is sent.
+    A GET request is treated as a browser's `EventSource`: messages have ids, and an `end` event follows the
+    last one. A browser that reconnects receives 204, which stops it, instead of starting another run. A
+    stream of `attach` starts no run, so it is sent.
 
     Args:
         stream: From a method such as `client.workflows.stream(...)`, not yet entered.
