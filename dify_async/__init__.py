@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dify_async.files import InputFile
     from dify_async.models import RunHandle
     from dify_async.resources.knowledge.folder_report import SyncAction, SyncChange, SyncReport
+    from dify_async.observer import Observer
     from dify_async.settings import Retry, Timeouts
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Failure",
     "InputFile",
     "KnowledgeClient",
+    "Observer",
     "Outcome",
     "Pager",
     "Probe",
@@ -63,6 +65,7 @@ _MODULES = {
     "Failure": "batch",
     "InputFile": "files",
     "KnowledgeClient": "clients.knowledge",
+    "Observer": "observer",
     "Outcome": "batch",
     "Pager": "_http.pager",
     "Probe": "_probe",

@@ -61,6 +61,7 @@ async def probe(
         ssl=ssl,
         trace_configs=(),
         limiter=None,
+        observer=None,
         max_event_bytes=2**20,
     )
     try:

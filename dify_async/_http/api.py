@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar
@@ -19,8 +19,10 @@ from dify_async._http.call_errors import CallErrors
 from dify_async._http.call_options import checked_options, header_secrets, missing_user
 from dify_async._http.download import save_body
 from dify_async._http.headers import checked_headers
+from dify_async._http.logs import HTTP, log_retry
 from dify_async._http.loop_state import LoopState
 from dify_async._http.observer import Observer
+from dify_async._http.observing import NO_OBSERVERS, Observers
 from dify_async._http.paths import fill_path, query_text
 from dify_async._http.request import Request, Response
 from dify_async._http.response import IncomingResponse
@@ -36,15 +38,13 @@ from dify_async.errors import ConfigurationError, DifyError, Unauthorized
 from dify_async.files import InputFile
 from dify_async.models import UploadedFile
 from dify_async.models._base import sendable
+from dify_async.observer import Run
 from dify_async.operations.app import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
 
 AnswerT = TypeVar("AnswerT")
 T = TypeVar("T")
-
-_log: Final = logging.getLogger("dify_async")
-
 
 _STREAM_HEADERS: Final = {
     "Accept": "text/event-stream",
@@ -71,6 +71,11 @@ class Api:
     auth: Auth
     defaults: CallDefaults
     observer: Observer | None = None
+    """Counts attempts, for batches."""
+    observers: Observers = NO_OBSERVERS
+    """What users want to follow calls and runs by."""
+    run: Run | None = None
+    """The run that calls belong to: those of a stream."""
 
     @property
     def errors(self) -> CallErrors:
@@ -246,19 +251,27 @@ class Api:
                     return Response(204, response.headers, b"")
                 raise error
             if save_to is not None:
-                await save_body(response, save_to)
+                size = await save_body(response, save_to)
+                if request.call is not None:
+                    request.call.received = size
                 return Response(response.status, response.headers, b"")
             body = await response.read(self.transport.settings.max_event_bytes)
             return Response(response.status, response.headers, body)
 
         total = request.timeouts.total
-        try:
-            async with asyncio.timeout(total) if total is not None else nullcontext():
-                if request.files:
-                    await self.upload_files(request)
-                return await self.with_retries(request, send)
-        except TimeoutError:
-            raise self.errors.of_total(request) from None
+        is_watched = self.observers.are_given or HTTP.isEnabledFor(logging.DEBUG)
+        with self.watched(request) if is_watched else nullcontext():
+            try:
+                async with asyncio.timeout(total) if total is not None else nullcontext():
+                    if request.files:
+                        await self.upload_files(request)
+                    return await self.with_retries(request, send)
+            except TimeoutError:
+                raise self.errors.of_total(request) from None
+
+    def watched(self, request: Request) -> AbstractContextManager[None]:
+        """Return a context manager that tells the observers of a call."""
+        return self.observers.watch(request, self.transport.settings.base_url, self.run)
 
     async def open(
         self, request: Request, headers: AuthHeaders, *, read_timeout: float | None = None
@@ -320,17 +333,11 @@ class Api:
                     idempotent=request.idempotent,
                     jitter=random.random(),  # noqa: S311 - spreads callers out, protects nothing
                 )
-                if self.observer is not None:
-                    self.observer.attempt_failed(request.operation, error, delay)
+                if request.call is not None:
+                    self.observers.attempt_failed(request.call, request.attempts, error, delay)
                 if delay is None:
                     raise
-                _log.info(
-                    "%s: attempt %d failed, next in %.1f s: %s",
-                    request.operation.name,
-                    request.attempts,
-                    delay,
-                    error,
-                )
+                log_retry(request.operation.name, request.attempts, error, delay)
             await asyncio.sleep(delay)
 
     # Files

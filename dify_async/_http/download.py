@@ -18,8 +18,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def save_body(response: IncomingResponse, path: Path) -> None:
-    """Write a body to `path` as it arrives, in constant memory.
+async def save_body(response: IncomingResponse, path: Path) -> int:
+    """Write a body to `path` as it arrives, in constant memory. Return its number of bytes.
 
     The data goes to a temporary file beside it, which gets the name once it is complete; an interrupted
     download leaves what was there before. As with `open(path, "wb")`, a symbolic link is followed, and an
@@ -30,10 +30,12 @@ async def save_body(response: IncomingResponse, path: Path) -> None:
         TransportError: the connection broke.
     """
     file: IO[bytes] | None = None
+    size = 0
     try:
         file = await _on_disk(path, _temporary_file, path)
         while data := await response.read_chunk():
             await _on_disk(path, file.write, data)
+            size += len(data)
         await _on_disk(path, _finish, file, path)
     except BaseException:
         response.close()
@@ -41,6 +43,7 @@ async def save_body(response: IncomingResponse, path: Path) -> None:
             file.close()
             Path(file.name).unlink(missing_ok=True)  # noqa: ASYNC240 - there is no time to wait when cancelled
         raise
+    return size
 
 
 def _temporary_file(path: Path) -> IO[bytes]:

@@ -1,23 +1,15 @@
-"""What happens to requests and runs, for those who count or trace it. Private for now."""
+"""Count the attempts to send requests."""
 
 from __future__ import annotations
 
 from dify_async._wire.operation import Operation
-from dify_async.errors import DifyError
-from dify_async.events import Event
 
 
 class Observer:
-    """Methods that do nothing: subclass it and override some of them."""
+    """Is told of attempts."""
 
     def attempt_started(self, operation: Operation[object], attempt: int) -> None:
         """Called before each attempt to send a request, counted from 1."""
-
-    def attempt_failed(self, operation: Operation[object], error: DifyError, delay: float | None) -> None:
-        """Called when an attempt failed; `delay` is in seconds, None if it is not retried."""
-
-    def run_event(self, operation: Operation[object], event: Event) -> None:
-        """Called for each event of a streamed run, before it is delivered."""
 
 
 class AttemptCounter(Observer):

@@ -13,6 +13,7 @@ from dify_async._wire.operation import Operation
 from dify_async.errors import DifyError
 from dify_async.files import InputFile
 from dify_async.models._base import parse_json
+from dify_async.observer import Call
 from dify_async.settings import Retry, Timeouts
 
 ErrorT = TypeVar("ErrorT", bound=DifyError)
@@ -62,6 +63,8 @@ class Request:
     """Files in `body` that are yet to be uploaded."""
     attempts: int = 0
     """Number of times it was sent, including rejected attempts."""
+    call: Call | None = None
+    """What observers are told of it. None if there are none."""
 
     @property
     def origin(self) -> str:

@@ -61,6 +61,8 @@ class IncomingResponse:
         except BaseException:
             self._response.close()
             raise
+        if self._request.call is not None:
+            self._request.call.received += size
         return b"".join(chunks)
 
     def interrupt(self) -> None:

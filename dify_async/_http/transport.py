@@ -193,6 +193,9 @@ class Transport:
                 )
                 raise error from error.__cause__
         self.server_version = response.headers.get("X-Version", "")[:50] or self.server_version
+        if request.call is not None:
+            request.call.status = response.status
+            request.call.server_trace_id = response.headers.get("X-Trace-Id")
         # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
         kind = response.content_type if is_stream and response.status == 200 else "text/html"
         may_stream = kind != "text/html" and "json" not in kind

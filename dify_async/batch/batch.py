@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import (
     AsyncIterator,
@@ -12,6 +13,8 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Generic, Self
 
+from dify_async._http.logs import BATCH
+from dify_async._http.observing import NO_OBSERVERS, Observers
 from dify_async._journal_file import open_in_thread
 from dify_async.batch.executor import Executor, LocalExecutor, RowCall
 from dify_async.batch.journal import Journal
@@ -20,6 +23,7 @@ from dify_async.batch.rows import Rows, RowT, each, iterable_of
 from dify_async.batch.stopping import StopRule
 from dify_async.batch.window import Window
 from dify_async.errors import ConfigurationError, DifyError
+from dify_async.observer import BatchRow
 
 
 class Batch(Generic[RowT, ResultT_co]):
@@ -53,6 +57,7 @@ class Batch(Generic[RowT, ResultT_co]):
         ordered: bool,
         adaptive: bool,
         journal: Journal | None = None,
+        observers: Observers = NO_OBSERVERS,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise ConfigurationError(f"`concurrency` must be an int of 1 or more, got {concurrency!r}")
@@ -60,6 +65,7 @@ class Batch(Generic[RowT, ResultT_co]):
         self._rows = each(iterable_of(rows))
         self._executor = LocalExecutor(executor) if callable(executor) else executor
         self._journal = journal
+        self._observers = observers
         self._ordered = ordered
         self._window = Window(concurrency, adaptive=adaptive)
         self._stop_rule = StopRule()
@@ -147,6 +153,10 @@ class Batch(Generic[RowT, ResultT_co]):
     async def _run(self, index: int, key: str, row: RowT) -> None:
         """Run one row to its outcome."""
         outcome: Outcome[Any] | None = None
+        observed: BatchRow | None = None
+        if self._observers.are_given or BATCH.isEnabledFor(logging.DEBUG):
+            observed = BatchRow(index=index, key=key)
+            self._observers.notify("batch_row_started", observed)
         try:
             self._ready[index] = outcome = await self._outcome(index, key, row)
             if self._stop_rule.stops(outcome):
@@ -161,6 +171,8 @@ class Batch(Generic[RowT, ResultT_co]):
             if not isinstance(exc, Exception):
                 raise
         finally:
+            if observed is not None:
+                self._observers.notify("batch_row_ended", observed, outcome)
             self._window.finished(outcome)
 
     async def _outcome(self, index: int, key: str, row: RowT) -> Outcome[Any]:

@@ -15,6 +15,7 @@ from dify_async._http.api import Api, CallDefaults
 from dify_async._http.auth import Auth
 from dify_async._http.connection_settings import ConnectionSettings
 from dify_async._http.headers import checked_headers
+from dify_async._http.observing import observers_of
 from dify_async._http.paths import custom_request
 from dify_async._http.redaction import hidden
 from dify_async._http.request import Response
@@ -22,6 +23,7 @@ from dify_async._http.transport import Transport
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
+from dify_async.observer import Observer
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
@@ -68,6 +70,7 @@ def make_api(
     ssl: tls.SSLContext | bool | None,
     trace_configs: Sequence[aiohttp.TraceConfig],
     limiter: Callable[[], AbstractAsyncContextManager[Any]] | None,
+    observer: Observer | Sequence[Observer] | None,
     max_event_bytes: int,
 ) -> Api:
     """Return a client's access to its server; raise `ConfigurationError` for an invalid argument."""
@@ -87,7 +90,7 @@ def make_api(
         on_abandon=_checked_on_abandon(on_abandon),
         headers=checked_headers(headers),
     )
-    return Api(Transport(connection), auth, defaults)
+    return Api(Transport(connection), auth, defaults, observers=observers_of(observer))
 
 
 def _checked_on_abandon(on_abandon: Any) -> Any:

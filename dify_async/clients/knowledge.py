@@ -12,6 +12,7 @@ import attrs
 from dify_async._http.auth import CLOUD, KeyAuth, checked_base_url
 from dify_async._http.redaction import hidden
 from dify_async.clients._base import Client, make_api, resource
+from dify_async.observer import Observer
 from dify_async.resources.knowledge.child_chunks import ChildChunks
 from dify_async.resources.knowledge.datasets import Datasets
 from dify_async.resources.knowledge.documents import Documents
@@ -55,6 +56,7 @@ class KnowledgeClient(Client):
         trace_configs: `aiohttp.TraceConfig`s, for aiohttp's tracing.
         limiter: A function that returns an async context manager, which is held during each data source
             stream. For a limit across processes or machines.
+        observer: An `Observer`, or a list of them: they are told of calls, runs and rows of batches.
         max_event_bytes: Maximum size of one event and of one response body, in bytes.
 
     Raises:
@@ -85,6 +87,7 @@ class KnowledgeClient(Client):
         ssl: tls.SSLContext | bool | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         limiter: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        observer: Observer | Sequence[Observer] | None = None,
         max_event_bytes: int = 64 * 2**20,
     ) -> None:
         api_key, base_url = hidden(api_key), hidden(base_url)
@@ -102,6 +105,7 @@ class KnowledgeClient(Client):
             ssl=ssl,
             trace_configs=trace_configs,
             limiter=limiter,
+            observer=observer,
             max_event_bytes=max_event_bytes,
         )
 

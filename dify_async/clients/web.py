@@ -11,6 +11,7 @@ from dify_async._http.auth import checked_base_url
 from dify_async._http.passport import PassportAuth, server_of
 from dify_async._http.redaction import hidden
 from dify_async.clients._base import ClientWithUsers, make_api, resource
+from dify_async.observer import Observer
 from dify_async.resources.app.audio import Audio
 from dify_async.resources.app.completions import Completions
 from dify_async.resources.web.app import WebApp
@@ -68,6 +69,7 @@ class WebAppClient(ClientWithUsers):
         trace_configs: `aiohttp.TraceConfig`s, for aiohttp's tracing.
         limiter: A function that returns an async context manager, which is held during each run. For a limit
             across processes or machines.
+        observer: An `Observer`, or a list of them: they are told of calls, runs and rows of batches.
         max_event_bytes: Maximum size of one event and of one response body, in bytes.
 
     Raises:
@@ -106,6 +108,7 @@ class WebAppClient(ClientWithUsers):
         ssl: tls.SSLContext | bool | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         limiter: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        observer: Observer | Sequence[Observer] | None = None,
         max_event_bytes: int = 64 * 2**20,
     ) -> None:
         passport, login_token, base_url = hidden(passport), hidden(login_token), hidden(base_url)
@@ -123,6 +126,7 @@ class WebAppClient(ClientWithUsers):
             ssl=ssl,
             trace_configs=trace_configs,
             limiter=limiter,
+            observer=observer,
             max_event_bytes=max_event_bytes,
         )
 

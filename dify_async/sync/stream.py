@@ -126,10 +126,13 @@ class EventStream(Generic[EventT_co, ResultT_co]):
 
     def close(self) -> None:
         """Close the stream, like leaving the `with` block. Idempotent. Any thread may call it."""
+        self._leave(None)
+
+    def _leave(self, error: BaseException | None) -> None:
         bridge = current()
         if self._bridge is bridge:  # Otherwise it was not entered, or belongs to the parent process.
             try:
-                bridge.call(self._wrapped.aclose)
+                bridge.call(self._wrapped.__aexit__, None, error, None)
             except BaseException:
                 bridge.post(self._wrapped.aclose)  # The call may have been interrupted before it started.
                 raise
@@ -151,7 +154,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._leave(error)
 
     def _entered(self) -> Bridge:
         if self._bridge is None:

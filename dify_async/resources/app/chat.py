@@ -226,4 +226,12 @@ class Chat(ChatOfBothApis):
             arguments: dict[str, Any] = {**options, **given}
             return await Chat(api.observed_by(attempts)).send(**arguments)
 
-        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
+        return Batch(
+            rows,
+            run_row,
+            concurrency=concurrency,
+            ordered=ordered,
+            adaptive=adaptive,
+            journal=book,
+            observers=api.observers,
+        )

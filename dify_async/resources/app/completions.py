@@ -137,7 +137,15 @@ class Completions(Resource):
                 await form.check(row)
             return await Completions(api.observed_by(attempts)).create(row, **options)
 
-        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
+        return Batch(
+            rows,
+            run_row,
+            concurrency=concurrency,
+            ordered=ordered,
+            adaptive=adaptive,
+            journal=book,
+            observers=api.observers,
+        )
 
     async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:
         """Ask the server to stop an answer; it stores the text so far.

@@ -212,7 +212,15 @@ class Workflows(FollowedRuns):
                     book.record_start(key, handle)
                 return await run.result()
 
-        return Batch(rows, run_row, concurrency=concurrency, ordered=ordered, adaptive=adaptive, journal=book)
+        return Batch(
+            rows,
+            run_row,
+            concurrency=concurrency,
+            ordered=ordered,
+            adaptive=adaptive,
+            journal=book,
+            observers=api.observers,
+        )
 
     async def _follow_recorded(
         self, book: Journal, key: str, options: AppCallOptions

@@ -1,0 +1,124 @@
+"""Tell observers and logs what happens to a streamed run."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+import attrs
+
+from dify_async._http.api import Api
+from dify_async._http.observing import Observers, host_of
+from dify_async._http.request import Request
+from dify_async._streaming.run_spec import RunSpec
+from dify_async._streaming.stream_errors import StreamErrors
+from dify_async._wire.results import Progress, text_of
+from dify_async.errors import DifyError
+from dify_async.events import Event, WorkflowPaused
+from dify_async.models import ChatResult, RunStatus, WorkflowResult
+from dify_async.observer import Run
+
+
+@attrs.define(eq=False)
+class RunWatch:
+    """Tells the observers of one run."""
+
+    api: Api
+    """Makes the calls of the run."""
+    run: Run
+    _request: Request
+    _progress: Progress
+    _observers: Observers
+    _interrupted_at: float | None = None
+    _error: BaseException | None = None  # What the block of the stream was left by.
+    _is_stopped: bool = False
+
+    def has_slot(self) -> None:
+        """Note that the run need not wait any more."""
+        self.run.queued = self.run.elapsed
+
+    def opening(self) -> AbstractContextManager[None]:
+        """Return a context manager that tells of the call that opens the stream."""
+        return self.api.watched(self._request)
+
+    def opened(self) -> None:
+        """Tell that the server has answered."""
+        self.run.opened_after = self.run.elapsed
+        self.run.attempts = self._request.attempts
+        self._observers.notify("run_opened", self.run)
+
+    def event(self, event: Event, size: int) -> None:
+        """Tell of an event of so many bytes."""
+        run = self.run
+        run.run_id, run.task_id = self._progress.run_id, self._progress.task_id
+        run.events += 1
+        run.received += size
+        if run.first_event_after is None:
+            run.first_event_after = run.elapsed
+        if run.first_text_after is None and text_of(event):
+            run.first_text_after = run.elapsed
+        self._observers.notify("run_event", run, event)
+        if isinstance(event, WorkflowPaused):
+            self._observers.notify("run_paused", run, event)
+
+    def interrupted(self) -> None:
+        """Tell that the run is looked for, unless that is known."""
+        if self._interrupted_at is None:
+            self._interrupted_at = time.monotonic()
+            self.run.interruptions += 1
+            self._observers.notify("run_interrupted", self.run)
+
+    def found(self) -> None:
+        """Tell that the run was found, if it was interrupted."""
+        if self._interrupted_at is not None:
+            seconds = time.monotonic() - self._interrupted_at
+            self._interrupted_at = None
+            self._observers.notify("run_recovered", self.run, seconds)
+
+    def stopped(self, problem: str | None) -> None:
+        """Tell that the server was asked to stop the run."""
+        self._is_stopped = problem is None
+        self._observers.notify("run_stopped", self.run, problem)
+
+    def left(self, error: BaseException | None) -> None:
+        """Note what the stream is left by."""
+        self._error = self._error or error
+
+    def ended(self, failure: DifyError | None = None) -> None:
+        """Tell of the end, unless that was told."""
+        run, progress = self.run, self._progress
+        if run.ended_at is not None:
+            return
+        run.ended_at = time.monotonic()
+        run.run_id, run.task_id, run.attempts = progress.run_id, progress.task_id, self._request.attempts
+        error = failure or self._error
+        self._error = None  # Its traceback refers to this object.
+        run.outcome = self._outcome(error)
+        self._observers.notify("run_ended", run, error)
+
+    def _outcome(self, error: BaseException | None) -> str:
+        result = self.run.result
+        workflow_run = result.run if isinstance(result, ChatResult) else result
+        if isinstance(workflow_run, WorkflowResult) and workflow_run.status != RunStatus.RUNNING:
+            return str(workflow_run.status)
+        if isinstance(error, DifyError):
+            return "error"
+        if self._progress.complete and self._progress.unusable_end is None:
+            return "succeeded"
+        return "stopped" if self._is_stopped else "left"
+
+
+def watch_run(api: Api, spec: RunSpec, progress: Progress, errors: StreamErrors[Any]) -> RunWatch:
+    """Return what tells the observers of a run that is about to be opened."""
+    run = Run(
+        operation=spec.request.operation.name,
+        host=host_of(spec.request.url),
+        kind=spec.kind,
+        user=spec.request.user,
+        is_new=spec.is_ours,
+        run_id=progress.run_id,
+        result=lambda: errors.partial_result,
+    )
+    api.observers.notify("run_opening", run)
+    return RunWatch(attrs.evolve(api, run=run), run, spec.request, progress, api.observers)
