@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dify_async.clients.web import WebAppClient
     from dify_async.files import InputFile
     from dify_async.models import RunHandle
-    from dify_async.resources.knowledge.folder_report import SyncAction, SyncChange, SyncReport
     from dify_async.observer import Observer
+    from dify_async.resources.knowledge.folder_report import SyncAction, SyncChange, SyncReport
     from dify_async.settings import Retry, Timeouts
 
 __all__ = [

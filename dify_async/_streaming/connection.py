@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from typing import Any
 
 import attrs
 
 from dify_async._http.auth import AuthHeaders
+from dify_async._http.logs import STREAM
 from dify_async._http.response import IncomingResponse
 from dify_async._streaming.leaving import abandon, stop_run
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.run_events import RunEvents
 from dify_async._streaming.state import NOT_OPEN, State
+from dify_async._streaming.watch import RunWatch, watch_run
 from dify_async.errors import DifyError
 
 
@@ -40,6 +44,10 @@ class RunConnection:
         events.loop = asyncio.get_running_loop()
         api, spec, request = events.api, events.spec, events.spec.request
         submit = spec.submit
+        watch: RunWatch | None = None
+        if api.observers.are_given or STREAM.isEnabledFor(logging.DEBUG):
+            events.watch = watch = watch_run(api, spec, events.progress, events.errors)
+            events.api = api = watch.api
         try:
             # `close` in another task ends these waits.
             async with asyncio.timeout(None) as entering:
@@ -49,6 +57,8 @@ class RunConnection:
                 if events.state in NOT_OPEN:
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
                 events.loop_state.streams.add(self)
+                if watch is not None:
+                    watch.has_slot()
                 if request.timeouts.total is not None:
                     events.total_deadline = events.loop.time() + request.timeouts.total
                     entering.reschedule(events.total_deadline)
@@ -63,10 +73,13 @@ class RunConnection:
                     submit = None
                 if request.files:
                     await api.upload_files(request)
-                response = await api.with_retries(request, self._open_once)
+                with watch.opening() if watch is not None else nullcontext():
+                    response = await api.with_retries(request, self._open_once)
                 self._has_opened = True
                 if events.state in NOT_OPEN:
                     raise self._closed_early()  # noqa: TRY301 - leaves what is open
+                if watch is not None:
+                    watch.opened()
                 events.reader = EventReader(response, api.transport.settings.max_event_bytes)
                 if submit is not None:
                     await submit()
@@ -75,6 +88,8 @@ class RunConnection:
             was_closed = events.state in NOT_OPEN
             if not was_closed:
                 events.state = State.OPEN  # Nothing waits any more that `close` would have to end.
+            if watch is not None:
+                watch.left(exc)
             await self.close()
             await events.slot.aclose()
             if not isinstance(exc, TimeoutError):
@@ -112,6 +127,8 @@ class RunConnection:
         if asyncio.get_running_loop() is not events.loop:
             if events.loop.is_closed():
                 events.state = State.CLOSED  # Its connection was closed with its event loop.
+                if events.watch is not None:
+                    events.watch.ended()
                 return
             closing = asyncio.run_coroutine_threadsafe(self.close(), events.loop)
             await asyncio.wrap_future(closing)
@@ -120,9 +137,13 @@ class RunConnection:
             self._entering.reschedule(events.loop.time())
         if events.loop_state is None:  # It waited for a slot.
             events.state = State.CLOSED
+            if events.watch is not None:
+                events.watch.ended()
             return
         if events.state is State.OVER and events.failure is None:
             events.state = State.CLOSED
+            if events.watch is not None:
+                events.watch.ended()
             events.loop_state.streams.discard(self)
             await events.slot.aclose()
             return
@@ -166,6 +187,7 @@ class RunConnection:
             opening=self._opening,
             reader=events.reader,
             accumulate=events.accumulate,
+            watch=events.watch,
         )
 
     def _release(self) -> None:
@@ -174,6 +196,8 @@ class RunConnection:
             abandon(self._opening)
             self._opening = None
         self._events.drop_reader()
+        if self._events.watch is not None:
+            self._events.watch.ended(self._events.failure)
 
     def _closed_early(self) -> DifyError:
         problem = "the stream was closed while it was being opened"

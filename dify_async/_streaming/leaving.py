@@ -12,6 +12,7 @@ from dify_async._http.loop_state import LEAVING
 from dify_async._http.request import Request
 from dify_async._http.response import IncomingResponse
 from dify_async._streaming.reader import EventReader
+from dify_async._streaming.watch import RunWatch
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import Progress
 from dify_async.errors import DifyError
@@ -30,6 +31,7 @@ async def stop_run(
     opening: asyncio.Task[IncomingResponse] | None,
     reader: EventReader | None,
     accumulate: Callable[[list[bytes]], None],
+    watch: RunWatch | None,
 ) -> None:
     """Ask the server to stop a run. A failure is logged: nobody waits for it.
 
@@ -44,6 +46,7 @@ async def stop_run(
         opening: The request, if its response has not arrived yet.
         reader: The stream, if it is open.
         accumulate: Takes the events that are read here.
+        watch: Tells observers of the run. None if there are none.
     """
     problem: str | None = None
     try:
@@ -78,6 +81,8 @@ async def stop_run(
             abandon(opening)
         if reader is not None:
             reader.close()
+    if watch is not None and not progress.complete:
+        watch.stopped(problem)
     if problem is not None and not progress.complete:
         _log.warning(
             "%s: left before the run ended, and the run was not stopped: %s", request.operation.name, problem

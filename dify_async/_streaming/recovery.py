@@ -201,7 +201,8 @@ class Recovery:
             return await self.api.open(request, headers, read_timeout=self.read_timeout)
 
         try:
-            return await self.api.with_retries(request, attach)
+            with self.api.watched(request):
+                return await self.api.with_retries(request, attach)
         except ApiError as error:
             # An id that is not a UUID is answered by a 500, whatever the server's state.
             self._may_attach = _is_transient(error) and (error.status != 500 or _is_uuid(self.run_id))

@@ -21,6 +21,7 @@ from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.search import Search
 from dify_async._streaming.state import State, not_entered
 from dify_async._streaming.stream_errors import StreamErrors
+from dify_async._streaming.watch import RunWatch
 from dify_async._text import printable
 from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.results import Accumulator, Progress
@@ -55,6 +56,8 @@ class RunEvents:
     """Whether what was taken shows that the run goes on. Reset when recovery has noted it."""
     is_resumed: bool = False
     """Whether the stream is one that follows an interrupted one, and may repeat events."""
+    watch: RunWatch | None = None
+    """Tells observers of the run. None if there are none."""
     failure: DifyError | None = None
     """Raised when everything that arrived was taken."""
     loop: asyncio.AbstractEventLoop | None = None
@@ -92,10 +95,14 @@ class RunEvents:
         try:
             while not self.pending:
                 if self.failure is not None:
+                    if self.watch is not None:
+                        self.watch.ended(self.failure)
                     raise self.errors.with_context(self.failure)
                 if self.state is State.CLOSED:
                     return False
                 if self.state is State.OVER:
+                    if self.watch is not None:
+                        self.watch.ended()
                     # Others may run, however long the caller keeps the stream open.
                     await self.slot.aclose()
                     return False
@@ -221,6 +228,8 @@ class RunEvents:
         self.drop_reader()
         self.state = State.RECOVERING
         self.is_resumed = True
+        if self.watch is not None:
+            self.watch.interrupted()
         if self.search is None:
             self.search = self.search_of(run_id)
 
@@ -249,6 +258,8 @@ class RunEvents:
             self._give_up(None)
         else:
             self.state = State.OPEN
+            if self.watch is not None:
+                self.watch.found()
             if isinstance(found, IncomingResponse):
                 self.reader = EventReader(found, self.api.transport.settings.max_event_bytes)
             else:

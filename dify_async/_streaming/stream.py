@@ -65,7 +65,6 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self.on_ping = on_ping
         """Called at each ping, about every 10 seconds of silence."""
         self._errors = StreamErrors(api, spec, accumulator)
-        self._observer = api.observer
         self._operation = spec.request.operation
         self._progress = accumulator.progress
         self._accumulator = accumulator
@@ -185,8 +184,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             self._accumulator.add(event)
             if self._progress.over:
                 pending.clear()
-            if self._observer is not None:
-                self._observer.run_event(self._operation, event)
+            if run.watch is not None:
+                run.watch.event(event, len(item) if isinstance(item, bytes) else 0)
             return event  # type: ignore[no-any-return]
         return None
 
@@ -229,6 +228,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._events.watch is not None:
+            self._events.watch.left(error)
         await self._connection.close()
 
     async def aclose(self) -> None:
