@@ -170,8 +170,8 @@ class Observer:
     def run_event(self, run: Run, event: Event) -> None:
         """Called for each event, before it is delivered. Not for pings, and for no event twice."""
 
-    def run_paused(self, run: Run, event: Event) -> None:
-        """Called after `run_event` when a run waits for a person: with a `WorkflowPaused`."""
+    def run_paused(self, run: Run) -> None:
+        """Called after the `run_event` of a `WorkflowPaused`: the run waits for a person or a time."""
 
     def run_interrupted(self, run: Run) -> None:
         """Called when a stream was interrupted, and the run is looked for."""

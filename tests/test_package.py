@@ -93,6 +93,7 @@ LAYERS = {
     "_data": 0,
     "_base_errors": 0,
     "errors": 0,
+    "observer": 2,
     "settings": 1,
     "options": 1,
     "models": 0,
@@ -144,6 +145,7 @@ EXTRAS = {
     "dify_async.asgi.django": ["django"],
     "dify_async.cli": ["typer", "rich"],
     "dify_async.distributed": ["distributed"],
+    "dify_async.otel": ["opentelemetry.trace"],
     "dify_async.sync.distributed": ["distributed"],
 }
 """The modules that need an extra, and the packages that the extra installs."""

@@ -60,7 +60,7 @@ class RunWatch:
             run.first_text_after = run.elapsed
         self._observers.notify("run_event", run, event)
         if isinstance(event, WorkflowPaused):
-            self._observers.notify("run_paused", run, event)
+            self._observers.notify("run_paused", run)
 
     def interrupted(self) -> None:
         """Tell that the run is looked for, unless that is known."""
