@@ -23,7 +23,7 @@ def log_retry(operation: str, attempt: int, error: DifyError, delay: float) -> N
         attempt,
         delay,
         error,
-        extra=_fields(operation=operation, attempt=attempt, delay=delay, error=_name_of(error)),
+        extra=log_fields(operation=operation, attempt=attempt, delay=delay, error=_name_of(error)),
     )
 
 
@@ -33,7 +33,7 @@ class LogObserver(Observer):
     def operation_ended(self, call: Call, error: BaseException | None) -> None:
         """Log the response, or the error."""
         run_id = call.run.run_id if call.run is not None else None
-        fields = _fields(
+        fields = log_fields(
             operation=call.operation,
             host=call.host,
             run_id=run_id,
@@ -98,7 +98,7 @@ class LogObserver(Observer):
         STREAM.debug(
             "%s: %s after %d ms, %d events, %d bytes, %d interruptions",
             _named(run),
-            run.outcome if error is None else f"{run.outcome} ({_name_of(error)})",
+            printable(run.outcome or "") + (f" ({_name_of(error)})" if error is not None else ""),
             _ms(run.elapsed),
             run.events,
             run.received,
@@ -109,7 +109,7 @@ class LogObserver(Observer):
     def batch_row_ended(self, row: BatchRow, outcome: Any) -> None:
         """Log the outcome of a row."""
         if outcome is None:
-            BATCH.debug("row %d: cancelled", row.index, extra=_fields(row=row.index))
+            BATCH.debug("row %d: cancelled", row.index, extra=log_fields(row=row.index))
             return
         status = printable(outcome.status)
         BATCH.debug(
@@ -118,7 +118,7 @@ class LogObserver(Observer):
             status,
             _ms(outcome.elapsed),
             outcome.attempts,
-            extra=_fields(row=row.index, status=status, ms=_ms(outcome.elapsed), attempt=outcome.attempts),
+            extra=log_fields(row=row.index, status=status, ms=_ms(outcome.elapsed), attempt=outcome.attempts),
         )
 
 
@@ -127,7 +127,7 @@ def _named(run: Run) -> str:
 
 
 def _run_fields(run: Run, **more: object) -> dict[str, object]:
-    return _fields(
+    return log_fields(
         operation=run.operation,
         host=run.host,
         run_id=run.run_id,
@@ -139,8 +139,8 @@ def _run_fields(run: Run, **more: object) -> dict[str, object]:
     )
 
 
-def _fields(**fields: object) -> dict[str, object]:
-    """Return the attributes of a log record: `dify_operation`, ... Those that are not known are left out."""
+def log_fields(**fields: object) -> dict[str, object]:
+    """Return additional attributes of a log record: `dify_operation`, ..., without those that are None."""
     return {
         f"dify_{name}": printable(value) if isinstance(value, str) else value
         for name, value in fields.items()

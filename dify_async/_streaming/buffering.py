@@ -8,7 +8,7 @@ from typing import Final
 
 from dify_async._http.transport import Transport
 
-_log: Final = logging.getLogger("dify_async")
+_log: Final = logging.getLogger("dify_async.stream")
 
 SHORTEST_RUN: Final = 5.0
 """Seconds that a run must have taken to be judged."""

@@ -19,7 +19,7 @@ from dify_async.errors import DifyError
 from dify_async.options import AppCallOptions
 from dify_async.settings import Timeouts
 
-_log: Final = logging.getLogger("dify_async")
+_log: Final = logging.getLogger("dify_async.stream")
 
 
 async def stop_run(

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from dify_async._http.api import Api
+from dify_async._http.logs import log_fields
 from dify_async._http.loop_state import LoopState
 from dify_async._http.response import IncomingResponse
 from dify_async._http.transport_errors import idle_timeout
@@ -28,7 +29,7 @@ from dify_async._wire.results import Accumulator, Progress
 from dify_async.errors import ConfigurationError, DifyError, TooLarge
 from dify_async.events import Event
 
-_log: Final = logging.getLogger("dify_async")
+_log: Final = logging.getLogger("dify_async.stream")
 
 _LATE_READS: Final = 1000
 """Reads after `Timeouts.total` has passed. A slow caller gets what has arrived by then, also if it is much
@@ -207,6 +208,7 @@ class RunEvents:
                 "%s: the stream of run %s was interrupted; reconnecting",
                 self._name,
                 run_id,
+                extra=log_fields(operation=self._name, run_id=run_id),
             )
             self._search_for(self.progress.run_id)
             self.progress.gap = self.spec.is_ours

@@ -37,7 +37,7 @@ _HOLDING_BACK: Final = (WorkflowStarted, ErrorEvent, WorkflowFinished)
 _TELLING: Final = (WorkflowFinished, WorkflowPaused, ErrorEvent)
 """Events that tell why a run has no result."""
 
-_log: Final = logging.getLogger("dify_async")
+_log: Final = logging.getLogger("dify_async.asgi")
 
 
 def status_without_run(method: str, last_event_id: str | None, stream: AnyStream) -> int | None:

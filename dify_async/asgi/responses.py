@@ -28,7 +28,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _CLIENT_HAS_LEFT: Final = 499
 """The status by which nginx and others log a client that disconnected before the response."""
 
-_log: Final = logging.getLogger("dify_async")
+_log: Final = logging.getLogger("dify_async.asgi")
 
 
 class EventStreamResponse(_Response):

@@ -38,7 +38,7 @@ AnswerT = TypeVar("AnswerT")
 
 _FILES: Final = (InputFile, UploadedFile, RemoteFile)
 
-_log: Final = logging.getLogger("dify_async")
+_log: Final = logging.getLogger("dify_async.stream")
 
 
 def run_body(inputs: Inputs, files: FileInputs | None, **fields: Json) -> dict[str, Json]:

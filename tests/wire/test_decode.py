@@ -443,7 +443,9 @@ def test_a_misfit_warns_once_for_each_name(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.DEBUG, "dify_async"):
         for name in ("text_chunk", "node_started", "text_chunk", "text_chunk", "node_started"):
             event_of({"event": name, "data": ["secret"]})
-    assert [(record.levelname, record.name) for record in caplog.records] == [("WARNING", "dify_async")] * 2
+    assert [(record.levelname, record.name) for record in caplog.records] == [
+        ("WARNING", "dify_async.decode")
+    ] * 2
     first, second = caplog.messages
     assert "'text_chunk'" in first
     assert "data must be an object, got an array" in first

@@ -55,7 +55,7 @@ from dify_async.models._base import (
 
 AnswerT = TypeVar("AnswerT", bound="Received | list[Any]")
 
-_log = logging.getLogger("dify_async")
+_log = logging.getLogger("dify_async.decode")
 
 _MAX_DIGITS: Final = 4000
 """Of an integer in a string. Python does not convert more than 4,300 digits."""
