@@ -115,7 +115,14 @@ class DocumentJobs(Resource):
             observed, source = api.observed_by(ChangeCounter(attempts)), upload_of(file, None, None)
             return await pacing.send(lambda: observed.call(operation, options, ids=ids, file=source))
 
-        return Batch(files, upload, concurrency=concurrency, ordered=False, adaptive=False)
+        return Batch(
+            files,
+            upload,
+            concurrency=concurrency,
+            ordered=False,
+            adaptive=False,
+            observers=api.observers,
+        )
 
     async def sync_folder(
         self,
