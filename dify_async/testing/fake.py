@@ -78,6 +78,7 @@ class FakeDify:
         ping_every: Seconds between pings while nothing else is sent; 10 on a real server.
         tail: Seconds that a stream stays open after its last event; by default as the version does.
         silence: Seconds that a stream stays open after an error, without pings; 300 on a real server.
+        keep_alive: Seconds that idle connections stay open; 2 on a real server.
         connections: Number of requests that are served at the same time; further ones wait. 10 on a default
             server.
         max_active_requests: The app's limit on concurrent runs; more are rejected. None for no limit.
@@ -97,6 +98,7 @@ class FakeDify:
         ping_every: float = 10.0,
         tail: float | None = None,
         silence: float = 300.0,
+        keep_alive: float = 2.0,
         connections: int = 10_000,
         max_active_requests: int | None = None,
         api_key: str | None = None,
@@ -104,7 +106,7 @@ class FakeDify:
         knowledge_key: str | None = None,
     ) -> None:
         imitated = ServerVersion.parse(version)
-        self._server = ServerThread(port)
+        self._server = ServerThread(port, keep_alive)
         self._knowledge_key = knowledge_key or f"dataset-{uuid.uuid4().hex[:24]}"
         self._new_state = functools.partial(
             State,

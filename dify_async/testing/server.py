@@ -22,7 +22,8 @@ _HOST: Final = "127.0.0.1"
 class ServerThread:
     """Serves a state on a port, in its own thread, so that the test's event loop cannot delay it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, keep_alive: float) -> None:
+        self._keep_alive = keep_alive
         self.port = port
         """The port; 0 for a free one, known after `start`."""
         self._thread: threading.Thread | None = None
@@ -89,7 +90,7 @@ class ServerThread:
             access_log=None,
             logger=_log,
             shutdown_timeout=0.01,
-            keepalive_timeout=2.0,
+            keepalive_timeout=self._keep_alive,
         )
         try:
             await self._runner.setup()

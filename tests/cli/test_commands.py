@@ -91,7 +91,7 @@ def test_run_as_events(dify: Command, fake_dify: FakeDify) -> None:
 
 
 def test_a_detached_run_is_watched_read_and_stopped(dify: Command, fake_dify: FakeDify) -> None:
-    fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=30)])
+    fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=3600)])
     started = dify("run", "--detach")
     run_id = started.stdout.strip()
     run = fake_dify.runs[run_id]
