@@ -255,8 +255,9 @@ async def test_a_response_of_django_that_is_not_read_stops_the_run(
     assert fake_dify.runs_started == 1
     if how == "close":
         await asyncio.to_thread(response.close)
-    del response
-    gc.collect()
+    else:
+        del response
+        gc.collect()
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
 
 
