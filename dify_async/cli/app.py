@@ -17,6 +17,7 @@ from dify_async.cli.fake import fake
 from dify_async.cli.form import form
 from dify_async.cli.get import get
 from dify_async.cli.info import info
+from dify_async.cli.kb import kb
 from dify_async.cli.logs import logs
 from dify_async.cli.output import say
 from dify_async.cli.parameters import parameters
@@ -55,6 +56,7 @@ for command in (
     fake,
 ):
     app.command()(command)
+app.add_typer(kb)
 app.add_typer(profile)
 
 

@@ -11,6 +11,7 @@ from dify_async.cli.process import perform
 from dify_async.cli.settings import Settings
 from dify_async.cli.verbose import request_log
 from dify_async.clients.app import AppClient
+from dify_async.clients.knowledge import KnowledgeClient
 from dify_async.errors import ConfigurationError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -43,13 +44,8 @@ def with_client(settings: Settings, command: Callable[[AppClient], Awaitable[int
     """Run a command with a client, to its exit code."""
 
     async def work() -> int | None:
-        if not settings.api_key:
-            raise ConfigurationError(
-                "the API key is empty: pass --api-key or set DIFY_API_KEY, or store it by "
-                "`dify-async profile add NAME`"
-            )
         async with AppClient(
-            settings.api_key,
+            _checked_key(settings, "DIFY_API_KEY"),
             base_url=settings.base_url,
             user=settings.user,
             timeouts=settings.timeout,
@@ -58,3 +54,29 @@ def with_client(settings: Settings, command: Callable[[AppClient], Awaitable[int
             return await command(client)
 
     perform(work())
+
+
+def with_knowledge_client(
+    settings: Settings, command: Callable[[KnowledgeClient], Awaitable[int | None]]
+) -> None:
+    """Run a command with a client of the Knowledge API, to its exit code."""
+
+    async def work() -> int | None:
+        async with KnowledgeClient(
+            _checked_key(settings, "DIFY_KNOWLEDGE_API_KEY"),
+            base_url=settings.base_url,
+            timeouts=settings.timeout,
+            trace_configs=[request_log()] if settings.log_requests else [],
+        ) as client:
+            return await command(client)
+
+    perform(work())
+
+
+def _checked_key(settings: Settings, variable: str) -> str:
+    if not settings.api_key:
+        raise ConfigurationError(
+            f"the API key is empty: pass --api-key or set {variable}, or store it by "
+            "`dify-async profile add NAME`"
+        )
+    return settings.api_key

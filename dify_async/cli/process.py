@@ -23,9 +23,10 @@ UNREACHABLE: Final = 3
 PAUSED: Final = 4
 _INTERRUPTED: Final = 130
 
-EXIT_CODES: Final = """Exit codes: 0 success; 1 the run failed or was stopped; 2 rejected, nothing was run: \
-an invalid input, option, key or id; 3 the server could not be reached, failed, or the connection was \
-interrupted; 4 the run waits for a person; 130 interrupted by Ctrl-C, 128 + n ended by signal n."""
+EXIT_CODES: Final = """Exit codes: 0 success; 1 the run failed or was stopped, or some files failed; \
+2 rejected, nothing was run: an invalid input, option, key or id; 3 the server could not be reached, failed, \
+or the connection was interrupted; 4 the run waits for a person; 130 interrupted by Ctrl-C, 128 + n ended by \
+signal n."""
 
 
 _OTHER_APPS: Final = {
@@ -43,7 +44,7 @@ def code_of(error: DifyError) -> int:
             return PAUSED
         case errors.RunRejected():
             return REJECTED
-        case errors.RunFailed():
+        case errors.RunFailed() | errors.IndexingFailed():
             return FAILED
         case errors.TransportError() | errors.StreamInterrupted() | errors.ServerError():
             return UNREACHABLE

@@ -11,6 +11,8 @@ _TERMS: Final = {
     r"this client takes '([a-z]+-)' keys, use \w+": r"this command takes a key that starts with '\1'",
     r"`?\bapi_key\b=?`?": "--api-key",
     r"`?\bbase_url\b=?`?": "--base-url",
+    r"`?\bindexing_technique\b=?`?": "--indexing-technique",
+    r"`?\bprocess_rule\b=?`?": "--process-rule",
     r"`?\bTimeouts\.total\b`?": "--timeout",
     r" \(Timeouts\.(?:connect|read|idle)\)": "",
     r"`user`": "--user",

@@ -54,7 +54,7 @@ class SyncReport(Model):
     """What became of all files."""
 
     changes: list[SyncChange]
-    """One entry for each file, as they were done; removed files come last."""
+    """One entry for each file, in the order in which they were done."""
     dry_run: bool
     """True if nothing was done: `changes` is the plan."""
 
