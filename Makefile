@@ -32,6 +32,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.sync
 	$(BIN)/python -m benchmarks.fan_out
+	$(BIN)/python -m benchmarks.imports
 
 # The documentation site, in site/. Fails on warnings and broken links.
 docs: $(VENV)/.docs
