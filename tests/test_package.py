@@ -135,6 +135,19 @@ def test_the_wire_is_pure_and_only_the_core_knows_aiohttp() -> None:
             assert not re.search(r"^(?:import|from) (?:asyncio|aiohttp|socket)", text, re.MULTILINE), path
 
 
+LONGEST = 400
+"""Lines of a file; a longer one tells more than one thing."""
+
+
+def test_files_are_short() -> None:
+    tables = {PACKAGE / "errors.py", *(PACKAGE / "operations").iterdir()}
+    files = {
+        path for folder in ("dify_async", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
+    }
+    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in files - tables}
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
+
+
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
