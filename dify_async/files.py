@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import io
 import mimetypes
@@ -23,9 +24,7 @@ FileInputs: TypeAlias = Sequence["InputFile | UploadedFile | RemoteFile | Mappin
 """The `files` of a run. None in the list is ignored."""
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
-_MIME_TYPES: Final = mimetypes.MimeTypes()
-"""A separate table, so that a file gets the same MIME type on every version of Python."""
-for _extension, _mime_type in {
+_MIME_TYPES: Final = {
     "amr": "audio/amr",
     "docx": f"{_OFFICE}.wordprocessingml.document",
     "epub": "application/epub+zip",
@@ -41,8 +40,8 @@ for _extension, _mime_type in {
     "wav": "audio/wav",
     "webp": "image/webp",
     "xlsx": f"{_OFFICE}.spreadsheetml.sheet",
-}.items():
-    _MIME_TYPES.add_type(_mime_type, f".{_extension}")
+}
+"""By extension: MIME types that not every version of Python knows."""
 
 
 class InputFile:
@@ -186,8 +185,17 @@ def _checked_mime_type(mime_type: str) -> str:
 
 
 def _mime_type_of(name: str) -> str:
-    guess, _ = _MIME_TYPES.guess_type(f"file.{extension_of(name)}", strict=False)
+    guess, _ = _mime_types().guess_type(f"file.{extension_of(name)}", strict=False)
     return guess or "application/octet-stream"
+
+
+@functools.cache
+def _mime_types() -> mimetypes.MimeTypes:
+    """Return a table of our own: a file gets the same MIME type on every machine and version of Python."""
+    table = mimetypes.MimeTypes()
+    for extension, mime_type in _MIME_TYPES.items():
+        table.add_type(mime_type, f".{extension}")
+    return table
 
 
 def _start(source: Any) -> int | None:

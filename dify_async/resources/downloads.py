@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Unpack, cast, overload
 from urllib.parse import urljoin
 
-import attrs
 from yarl import URL
 
 from dify_async._http.api import Api
@@ -49,7 +48,6 @@ async def fetch_link(
     return await fetch(anonymous, request, path)
 
 
-@attrs.frozen
 class Downloads(Resource):
     """Download the files of runs and messages."""
 

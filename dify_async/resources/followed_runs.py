@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.api import Api
 from dify_async._http.redaction import hidden
 from dify_async._streaming.recovery import follow_request
@@ -22,7 +20,6 @@ from dify_async.resources._base import Resource
 from dify_async.resources.app.forms import submit_form
 
 
-@attrs.frozen
 class FollowedRuns(Resource):
     """Runs of workflows and chatflows, by their ids or handles."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async.models import AppFeedback, AppInfo, AppMeta, AppParameters, AppSite
 from dify_async.operations import app as operations
@@ -13,7 +11,6 @@ from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource, next_number, pages
 
 
-@attrs.frozen
 class App(Resource):
     """Information about the app that the key belongs to. These calls need no end user."""
 

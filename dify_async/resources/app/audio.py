@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
-import attrs
-
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import FileSource, InputFile
@@ -18,7 +16,6 @@ _EXTENSIONS: Final = {"mp3", "m4a", "wav", "amr", "mpga"}
 """The server accepts `audio/` and one of these, and none of the registered types such as audio/mpeg."""
 
 
-@attrs.frozen
 class Audio(Resource):
     """Turn speech into text, and text into speech."""
 

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Unpack
 
-import attrs
-
 from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.run_spec import RunSpec
@@ -33,7 +31,6 @@ from dify_async.resources.run_bodies import (
 )
 
 
-@attrs.frozen
 class ChatOfBothApis(Resource):
     """The methods that work the same on both APIs."""
 
@@ -84,7 +81,6 @@ def message_body(
     return run_body(inputs or {}, files, query=query, **fields)
 
 
-@attrs.frozen
 class Chat(ChatOfBothApis):
     """Chat with chat, agent and chatflow apps."""
 

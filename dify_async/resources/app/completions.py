@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable
 from typing import Literal, Unpack
 
-import attrs
-
 from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.run_spec import RunSpec
@@ -31,7 +29,6 @@ from dify_async.resources.run_bodies import (
 )
 
 
-@attrs.frozen
 class Completions(Resource):
     """Generate text with completion apps."""
 

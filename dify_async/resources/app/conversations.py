@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
@@ -17,7 +15,6 @@ from dify_async.resources._base import Resource, after_last, pages
 SortBy: TypeAlias = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
 
 
-@attrs.frozen
 class ConversationsOfBothApis(Resource):
     """The methods that work the same on both APIs."""
 
@@ -62,7 +59,6 @@ class ConversationsOfBothApis(Resource):
         return await self._api.call(operations.RENAME_CONVERSATION, options, ids=ids, json=body)
 
 
-@attrs.frozen
 class Conversations(ConversationsOfBothApis):
     """Conversations of the end user that were started through this API."""
 

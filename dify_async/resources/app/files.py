@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Unpack, overload
 
-import attrs
-
 from dify_async.files import FileSource, InputFile
 from dify_async.models import RunFile, UploadedFile
 from dify_async.operations import app as operations
@@ -16,7 +14,6 @@ from dify_async.resources.downloads import Downloads, fetch
 from dify_async.resources.uploads import upload_of
 
 
-@attrs.frozen
 class Files(Downloads):
     """Upload files, and read the files of messages."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.api import Api
 from dify_async._http.redaction import hidden
 from dify_async._types import Json
@@ -31,7 +29,6 @@ async def submit_form(
     )
 
 
-@attrs.frozen
 class Forms(Resource):
     """Forms that paused runs wait for."""
 

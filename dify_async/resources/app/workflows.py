@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal, Unpack
 
-import attrs
-
 from dify_async._http.call_options import checked_options, missing_user
 from dify_async._http.observer import AttemptCounter
 from dify_async._http.pager import Pager
@@ -43,7 +41,6 @@ from dify_async.resources.run_bodies import (
 )
 
 
-@attrs.frozen
 class Workflows(FollowedRuns):
     """Run workflows, and wait for, follow, stop and inspect runs. For keys of workflow apps."""
 

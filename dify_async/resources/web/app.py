@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.passport import PassportAuth
 from dify_async.models import AccessMode, AppMeta, AppParameters, WebSite
 from dify_async.operations import app, web
@@ -13,7 +11,6 @@ from dify_async.options import CallOptions
 from dify_async.resources._base import Resource
 
 
-@attrs.frozen
 class WebApp(Resource):
     """Information about the web app: its page, its input form, and who may use it."""
 

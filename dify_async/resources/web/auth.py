@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.auth import is_text
 from dify_async._http.passport import PassportAuth, received_token
 from dify_async._http.redaction import Secret, hidden
@@ -19,7 +17,6 @@ from dify_async.options import CallOptions
 from dify_async.resources._base import Resource
 
 
-@attrs.frozen
 class Auth(Resource):
     """Log in to web apps that are not public. Community servers and Dify Cloud have only public apps.
 

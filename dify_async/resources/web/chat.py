@@ -16,7 +16,6 @@ from dify_async.options import RunOptions
 from dify_async.resources.app.chat import ChatOfBothApis, message_body
 
 
-@attrs.frozen
 class WebChat(ChatOfBothApis):
     """Chat with chat, agent and chatflow apps."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async.models import Conversation
 from dify_async.operations import app, web
@@ -14,7 +12,6 @@ from dify_async.resources._base import after_last, pages
 from dify_async.resources.app.conversations import ConversationsOfBothApis, SortBy
 
 
-@attrs.frozen
 class WebConversations(ConversationsOfBothApis):
     """Conversations of the end user that were started through this API."""
 

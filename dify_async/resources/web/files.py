@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async.errors import ConfigurationError
 from dify_async.files import FileSource, InputFile
 from dify_async.models import UploadedFile
@@ -15,7 +13,6 @@ from dify_async.resources.downloads import Downloads
 from dify_async.resources.uploads import input_file
 
 
-@attrs.frozen
 class WebFiles(Downloads):
     """Upload files for inputs and messages, and download files of answers and runs."""
 

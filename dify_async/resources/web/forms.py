@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.passport import checked_token
 from dify_async._http.redaction import Secret, hidden
 from dify_async.files import FileSource, InputFile
@@ -16,7 +14,6 @@ from dify_async.resources.app.forms import Forms
 from dify_async.resources.uploads import input_file
 
 
-@attrs.frozen
 class WebForms(Forms):
     """Forms that paused runs wait for, and files for their inputs."""
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async.models import RemoteFile, RemoteFileInfo
 from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource
 
 
-@attrs.frozen
 class RemoteFiles(Resource):
     """Files at URLs, which the server fetches."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Unpack
 
-import attrs
-
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs
@@ -20,7 +18,6 @@ from dify_async.resources.followed_runs import FollowedRuns
 from dify_async.resources.run_bodies import run_body, start
 
 
-@attrs.frozen
 class WebWorkflows(FollowedRuns):
     """Run workflows, and wait for, follow, stop and inspect runs."""
 
