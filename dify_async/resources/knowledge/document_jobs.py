@@ -177,7 +177,7 @@ class DocumentJobs(Resource):
             self._api, dataset_id, book, Pacing(per_minute), delete=delete, dry_run=dry_run, options=options
         )
         steps = sync.steps(sources_of(contents, include, book.path))
-        batch = Batch(steps, sync.take, concurrency=concurrency, ordered=False, adaptive=False)
+        batch = Batch(steps, sync.take, concurrency=concurrency, ordered=dry_run, adaptive=False)
         report = SyncReport(changes=[], dry_run=dry_run)
         await open_in_thread(book)
         try:

@@ -54,7 +54,7 @@ class SyncReport(Model):
     """What became of all files."""
 
     changes: list[SyncChange]
-    """One entry for each file, in the order in which they were done."""
+    """One entry for each file, as they were done; in a plan, removed files come last."""
     dry_run: bool
     """True if nothing was done: `changes` is the plan."""
 
