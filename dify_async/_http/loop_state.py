@@ -32,11 +32,12 @@ class LoopState:
 
     session: aiohttp.ClientSession
     proxy: Proxy | None
-    ssl: tls.SSLContext | bool
     closing: AsyncGenerator[None, None]
     """Closes the session; the event loop does so at its end."""
     dropped: weakref.finalize[Any, Any]
     """Closes the session when nothing refers to the client any more."""
+    ssl: tls.SSLContext | bool | None = None
+    """For connections over TLS. None until the first one: reading certificates takes long."""
     slots: dict[Hashable, asyncio.Semaphore] = attrs.Factory(dict[Hashable, asyncio.Semaphore])
     """Concurrency slots, by API key or app."""
     locks: WeakKeyDictionary[object, asyncio.Lock] = attrs.Factory(WeakKeyDictionary[object, asyncio.Lock])

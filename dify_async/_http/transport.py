@@ -161,6 +161,8 @@ class Transport:
         state = self._states.get(asyncio.get_running_loop()) or await self.loop_state()
         proxy = state.proxy
         is_tunnelled = request.url.startswith("https:")
+        if state.ssl is None and (is_tunnelled or proxy is not None):
+            state.ssl = self._ssl()
         seconds = request.timeouts.read
         headers = {**credentials, **request.headers}
         if proxy is not None and not is_tunnelled:
@@ -184,7 +186,7 @@ class Transport:
                     raise_for_status=False,
                     proxy=proxy.url if proxy is not None else None,
                     proxy_headers=proxy.headers if proxy is not None and is_tunnelled else None,
-                    ssl=state.ssl,
+                    ssl=state.ssl if state.ssl is not None else True,
                     timeout=_timeout(request.timeouts.connect, read_timeout, self.settings.session is None),
                 )
             except MAPPED as exc:
@@ -237,7 +239,7 @@ class Transport:
         ours = session if settings.session is None else None
         dropped = weakref.finalize(self, _close_dropped, loop, closing, ours)
         dropped.atexit = False  # A loop that still runs then closes its streams first, and the session last.
-        state = LoopState(session, proxy, self._ssl(), closing, dropped)
+        state = LoopState(session, proxy, closing, dropped)
         # Another task may have been faster while this one waited.
         found = self._states.setdefault(loop, state)
         if found is not state:
