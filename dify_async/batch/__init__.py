@@ -1,7 +1,18 @@
 """Run many rows with bounded concurrency."""
 
 from dify_async.batch.batch import Batch
-from dify_async.batch.outcome import Failure, Outcome, ResultT, ResultT_co, Success, Totals
+from dify_async.batch.outcome import Failure, Outcome, ResultT, ResultT_co, Share, Success, Totals
 from dify_async.batch.rows import Rows, RowT
 
-__all__ = ["Batch", "Failure", "Outcome", "ResultT", "ResultT_co", "RowT", "Rows", "Success", "Totals"]
+__all__ = [
+    "Batch",
+    "Failure",
+    "Outcome",
+    "ResultT",
+    "ResultT_co",
+    "RowT",
+    "Rows",
+    "Share",
+    "Success",
+    "Totals",
+]

@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import (
     AsyncIterator,
+    Callable,
     Coroutine,
 )
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ from dify_async._journal_file import open_in_thread
 from dify_async.batch.executor import Executor, LocalExecutor, RowCall
 from dify_async.batch.journal import Journal
 from dify_async.batch.outcome import Failure, Outcome, ResultT_co, Success, Totals
+from dify_async.batch.pace import Pace
 from dify_async.batch.rows import Rows, RowT, each, iterable_of
 from dify_async.batch.stopping import StopRule
 from dify_async.batch.window import Window
@@ -58,6 +60,8 @@ class Batch(Generic[RowT, ResultT_co]):
         adaptive: bool,
         journal: Journal | None = None,
         observers: Observers = NO_OBSERVERS,
+        per_minute: float | None = None,
+        user_of: Callable[[RowT], str | None] = lambda _: None,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise ConfigurationError(f"`concurrency` must be an int of 1 or more, got {concurrency!r}")
@@ -69,6 +73,8 @@ class Batch(Generic[RowT, ResultT_co]):
         self._ordered = ordered
         self._window = Window(concurrency, adaptive=adaptive)
         self._stop_rule = StopRule()
+        self._pace = Pace(per_minute)
+        self._user_of = user_of
         # By index, in order of completion.
         self._ready: OrderedDict[int, Outcome[ResultT_co]] = OrderedDict()
         self._next = 0  # If ordered: the index to deliver next.
@@ -179,12 +185,14 @@ class Batch(Generic[RowT, ResultT_co]):
         journal = self._journal
         if journal is not None and (done := journal.outcome_of(key, index, row)) is not None:
             return done
+        if not self._was_started(key):
+            await self._pace.wait()
         loop = asyncio.get_running_loop()
         started = loop.time()
         run = await self._executor.run(row, key)
         if run.executor_lost:
             self._stop(run.error)
-        resumed = journal is not None and key in journal.in_flight
+        resumed = self._was_started(key)
         fields: dict[str, Any] = {
             "index": index,
             "key": key,
@@ -193,8 +201,13 @@ class Batch(Generic[RowT, ResultT_co]):
             "attempts": 1 if resumed else run.attempts,  # At least one, sent by an earlier batch.
             "elapsed": loop.time() - started,
             "resumed": resumed,
+            "user": self._user_of(row),
         }
         return Success(**fields) if run.error is None else Failure(**fields, error=run.error)
+
+    def _was_started(self, key: str) -> bool:
+        """Return True if an earlier batch has started the run of a row, which is followed."""
+        return self._journal is not None and key in self._journal.in_flight
 
     def _stop(self, reason: BaseException | None) -> None:
         """Start no further rows; raise `reason` after the outcomes of the rows in flight have been read."""

@@ -43,6 +43,8 @@ class _Row(Model, Generic[ResultT_co]):
     elapsed: float = 0.0
     """Duration in seconds, including delays between attempts. For a row from a journal, the duration in the
     batch that ran it."""
+    user: str | None = None
+    """The end user of the run. None if it is not known: for rows of a journal, and for uploads."""
     resumed: bool = False
     """True if the journal had the result or the id of the run, so that no run was started for this row."""
 
@@ -144,6 +146,25 @@ Outcome: TypeAlias = Success[ResultT_co] | Failure[ResultT_co]
 
 
 @attrs.define
+class Share(Data):
+    """Part of the totals."""
+
+    rows: int = 0
+    """Outcomes read."""
+    tokens: int = 0
+    """Sum of all tokens that the server reported."""
+    price: Decimal = Decimal(0)
+    """Sum of all prices that the server reported."""
+
+    def add(self, usage: Usage | None) -> None:
+        """Count a row."""
+        self.rows += 1
+        if usage is not None:
+            self.tokens += tokens_of(usage)
+            self.price = _sum(self.price, usage.total_price)
+
+
+@attrs.define
 class Totals(Data):
     """The totals of the outcomes read so far."""
 
@@ -157,23 +178,38 @@ class Totals(Data):
     """Sum of all prices that the server reported; currencies are not converted."""
     statuses: Counter[str] = attrs.Factory(Counter[str])
     """Number of outcomes by `Outcome.status`."""
+    by_status: dict[str, Share] = attrs.Factory(dict[str, Share])
+    """Rows, tokens and price by `Outcome.status`."""
+    by_user: dict[str, Share] = attrs.Factory(dict[str, Share])
+    """Rows, tokens and price by end user, for rows whose end user is known."""
+    by_model: dict[str, Share] = attrs.Factory(dict[str, Share])
+    """Rows, tokens and price by model, for streamed runs of workflows and chatflows. A row counts for each of
+    its models."""
 
     def add(self, outcome: Outcome[Any]) -> None:
         """Count an outcome. Values that are not numbers count as 0."""
+        usage = outcome.usage
         self.rows += 1
         self.ok += outcome.ok
         self.statuses[outcome.status] += 1
-        usage = outcome.usage
         if usage is not None:
             self.tokens += tokens_of(usage)
             self.price = _sum(self.price, usage.total_price)
+        self.by_status.setdefault(outcome.status, Share()).add(usage)
+        if outcome.user is not None:
+            self.by_user.setdefault(outcome.user, Share()).add(usage)
+        result: Any = outcome.result
+        run = result.run if isinstance(result, ChatResult) else result
+        if isinstance(run, WorkflowResult):
+            for model, share in run.usage_by_model.items():
+                self.by_model.setdefault(model, Share()).add(share)
 
     def _repr_html_(self) -> str:
         from dify_async._html import table  # noqa: PLC0415 - for notebooks only
 
         shown = self.to_dict()
-        statuses = shown.pop("statuses")
-        return table("Totals", [*shown.items(), *statuses.items()])
+        rows = [(name, shown[name]) for name in ("rows", "ok", "tokens", "price")]
+        return table("Totals", [*rows, *shown["statuses"].items(), *shown["by_model"].items()])
 
 
 def tokens_of(usage: Usage) -> int:

@@ -49,6 +49,9 @@ class WorkflowResult(Received):
     total_price: Decimal | None = attrs.field(default=None, eq=False)
     """Sum of the prices of all nodes. None if no node has a price: on the Web API, in blocking mode, and for
     a run that was recovered from its record."""
+    usage_by_model: dict[str, Usage] = attrs.field(factory=dict[str, Usage], eq=False)
+    """Tokens and prices of the nodes, by the name of their model. Empty where the server does not send it: on
+    the Web API, in blocking mode, and for a run that was recovered from its record."""
     total_steps: int = 0
     """Number of nodes that ran."""
     created_at: datetime | None = None

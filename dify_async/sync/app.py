@@ -6,7 +6,7 @@ from typing import Any
 
 from dify_async._http.redaction import hidden, hidden_settings
 from dify_async.clients import app as clients
-from dify_async.resources import followed_runs
+from dify_async.resources import conversation, followed_runs
 from dify_async.resources.app import (
     app,
     audio,
@@ -25,6 +25,7 @@ from dify_async.sync.wrap import (
     blocking_batch,
     blocking_pager,
     blocking_stream,
+    blocking_view,
     resource,
     with_arguments_of,
 )
@@ -50,12 +51,45 @@ class Workflows(FollowedRuns):
     logs = blocking_pager(workflows.Workflows.logs)
 
 
+class ChatConversation(Blocking):
+    """A conversation: each message follows the last one, so that the model remembers.
+
+    ```python
+    conversation = client.chat.conversation()
+    conversation.send("My name is Ada.")
+    print(conversation.send("What is my name?").answer)
+    ```
+
+    Send one message at a time: a message that is sent before the last answer has begun starts another
+    conversation, or follows the same message as the last one.
+    """
+
+    @property
+    def user(self) -> str | None:
+        """The end user. None if the server chooses one, as it does for visitors of a web app."""
+        return self._wrapped.user  # type: ignore[no-any-return]
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The conversation's id. None before the first answer has begun."""
+        return self._wrapped.conversation_id  # type: ignore[no-any-return]
+
+    @property
+    def last_message_id(self) -> str | None:
+        """Id of the message that the next one will follow. None before the first answer has begun."""
+        return self._wrapped.last_message_id  # type: ignore[no-any-return]
+
+    send = blocking(conversation.ChatConversation.send)
+    stream = blocking_stream(conversation.ChatConversation.stream)
+
+
 class Chat(Blocking):
     """Chat with chat, agent and chatflow apps."""
 
     send = blocking(chat.Chat.send)
     stream = blocking_stream(chat.Chat.stream)
     send_many = blocking_batch(chat.Chat.send_many)
+    conversation = blocking_view(chat.Chat.conversation, ChatConversation)
     stop = blocking(chat.Chat.stop)
 
 

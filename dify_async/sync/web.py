@@ -20,7 +20,7 @@ from dify_async.resources.web import (
     workflows,
 )
 from dify_async.sync._base import ClientWithUsers
-from dify_async.sync.app import Audio, Completions, FollowedRuns, Forms, Messages
+from dify_async.sync.app import Audio, ChatConversation, Completions, FollowedRuns, Forms, Messages
 from dify_async.sync.wrap import (
     Blocking,
     blocking,
@@ -54,40 +54,13 @@ class WebWorkflows(FollowedRuns):
     submit = blocking(workflows.WebWorkflows.submit)
 
 
-class WebConversation(Blocking):
-    """A conversation of the Web API: each message follows the last one, so that the model remembers.
-
-    ```python
-    conversation = web.chat.conversation()
-    conversation.send("My name is Ada.")
-    print(conversation.send("What is my name?").answer)
-    ```
-
-    Send one message at a time: a message that is sent before the last answer has begun follows the same
-    message as the last one.
-    """
-
-    @property
-    def conversation_id(self) -> str | None:
-        """The conversation's id. None before the first answer has begun."""
-        return self._wrapped.conversation_id  # type: ignore[no-any-return]
-
-    @property
-    def last_message_id(self) -> str | None:
-        """Id of the message that the next one will follow. None before the first answer has begun."""
-        return self._wrapped.last_message_id  # type: ignore[no-any-return]
-
-    send = blocking(chat.WebConversation.send)
-    stream = blocking_stream(chat.WebConversation.stream)
-
-
 class WebChat(Blocking):
     """Chat with chat, agent and chatflow apps."""
 
     send = blocking(chat.WebChat.send)
     stream = blocking_stream(chat.WebChat.stream)
     stop = blocking(chat.WebChat.stop)
-    conversation = blocking_view(chat.WebChat.conversation, WebConversation)
+    conversation = blocking_view(chat.WebChat.conversation, ChatConversation)
 
 
 class WebConversations(Blocking):

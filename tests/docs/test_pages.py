@@ -24,6 +24,7 @@ PAGES = [
 ]
 RUN_ELSEWHERE = {
     "docs/recipes.md": "the recipes are the files of examples/ (tests/recipes)",
+    "docs/notebook.md": "it runs as a notebook (tests/recipes)",
     "docs/distributed.md": "it needs a cluster (tests/distributed)",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from dify_async.events import (
     WorkflowStarted,
 )
 from dify_async.events.workflow import CreatedBy
-from dify_async.models import NodeStatus, Pause, RunHandle, RunStatus, WorkflowResult
+from dify_async.models import NodeStatus, Pause, RunHandle, RunStatus, Usage, WorkflowResult
 
 
 @attrs.define(eq=False)
@@ -35,6 +36,7 @@ class WorkflowAccumulator:
     _continue_on_pause: bool = attrs.field(default=False, kw_only=True, alias="continue_on_pause")
     _workflow_id: str | None = attrs.field(default=None, init=False)
     _price: Decimal | None = attrs.field(default=None, init=False)
+    _models: dict[str, Usage] = attrs.field(factory=dict[str, Usage], init=False)
     _has_task: bool = attrs.field(default=True, init=False)
     _has_nodes: bool = attrs.field(default=False, init=False)
     _reasoning: dict[str | None, list[str]] = attrs.field(factory=dict[str | None, list[str]], init=False)
@@ -83,6 +85,8 @@ class WorkflowAccumulator:
             )
         if progress.gap or self._price is not None:
             result = attrs.evolve(result, gap=progress.gap, total_price=self._price)
+        if self._models:
+            result = attrs.evolve(result, usage_by_model=deepcopy(self._models))
         if self._reasoning:
             result = attrs.evolve(result, reasoning=reasoning_of_run(result.outputs, self.reasoning))
         return result.received_as(last or progress.error)
@@ -172,6 +176,12 @@ class WorkflowAccumulator:
             is_new = (event.event, event.data.id) not in self.progress.seen
             if is_new and metadata.total_price is not None:
                 self._price = (self._price or 0) + metadata.total_price
+            model = (event.data.process_data or {}).get("model_name")
+            if is_new and isinstance(model, str):
+                usage = self._models.setdefault(model, Usage())
+                usage.total_tokens += metadata.total_tokens or 0
+                if metadata.total_price is not None:
+                    usage.total_price = (usage.total_price or 0) + metadata.total_price
         self.progress.seen.add((event.event, event.data.id))
         if event.data.status == NodeStatus.FAILED:
             self.progress.failed_node = event.data.node_id

@@ -8,23 +8,20 @@ from typing import Any, Literal, Unpack
 
 from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
-from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
-from dify_async._wire.results import ChatAccumulator
 from dify_async.batch import Batch, Rows
-from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
 from dify_async.models import ChatResult
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
 from dify_async.resources._base import Resource
+from dify_async.resources.conversation import ChatConversation, message_body, stream_message
 from dify_async.resources.run_bodies import (
     journal_for,
     raise_for_run,
     row_arguments,
-    run_body,
     run_in_blocking_mode,
     with_trace,
     wrong_mode,
@@ -66,19 +63,7 @@ class ChatOfBothApis(Resource):
         options: AppRunOptions | RunOptions,
         on_ping: Callable[[], object] | None = None,
     ) -> EventStream[ChatEvent, ChatResult]:
-        json = {**body, "response_mode": "streaming"}
-        request = self._api.build(operations.SEND_CHAT_MESSAGE, options, json=json)
-        spec = RunSpec(request=request, kind="chat", stop=operations.STOP_CHAT_MESSAGE, recovers=True)
-        return EventStream(self._api, spec, ChatAccumulator(), on_ping=on_ping)
-
-
-def message_body(
-    query: str, inputs: Inputs | None, files: FileInputs | None, **fields: Json
-) -> dict[str, Json]:
-    """Return the body of a chat message; fields that are None are omitted."""
-    if not isinstance(query, str):
-        raise ConfigurationError(f"`query` must be a str, got {type(query).__name__}")
-    return run_body(inputs or {}, files, query=query, **fields)
+        return stream_message(self._api, body, options, on_ping)
 
 
 class Chat(ChatOfBothApis):
@@ -181,6 +166,21 @@ class Chat(ChatOfBothApis):
             options = with_trace(options, trace_id, trace_session_id)
         return self._stream(body, options, on_ping)
 
+    def conversation(
+        self, conversation_id: str | None = None, *, user: str | None = None
+    ) -> ChatConversation:
+        """Return a conversation object, which stores the conversation's id and end user.
+
+        Args:
+            conversation_id: The conversation to continue. Default: a new conversation.
+            user: The end user. Default: the client's.
+
+        Raises:
+            ConfigurationError: an argument is invalid.
+        """
+        checked_options({"user": user}, operations.SEND_CHAT_MESSAGE, takes_user=True)
+        return ChatConversation(self._api.for_user(user), conversation_id)
+
     def send_many(
         self,
         rows: Rows[str | Mapping[str, Any]],
@@ -189,6 +189,7 @@ class Chat(ChatOfBothApis):
         ordered: bool = False,
         adaptive: bool = False,
         journal: str | os.PathLike[str] | None = None,
+        per_minute: float | None = None,
         **options: Unpack[AppRunOptions],
     ) -> Batch[str | Mapping[str, Any], ChatResult]:
         """Send many messages with bounded concurrency, each in a new conversation. See `Batch`.
@@ -203,6 +204,7 @@ class Chat(ChatOfBothApis):
             journal: A file that records the progress. A later batch with the same rows and journal runs only
                 rows that have not succeeded; earlier answers are read from the file. An answer that was in
                 progress when the process ended is requested again. Rows are identified by their content.
+            per_minute: Maximum number of messages that start in a minute, evenly spaced. Default: no maximum.
             **options: See `AppRunOptions`; `timeout` applies to each row. A row's own options take
                 precedence.
 
@@ -222,6 +224,9 @@ class Chat(ChatOfBothApis):
             arguments: dict[str, Any] = {**options, **given}
             return await Chat(api.observed_by(attempts)).send(**arguments)
 
+        def user_of(row: str | Mapping[str, Any]) -> str | None:
+            return api.user_of(options if isinstance(row, str) else {**options, **row})
+
         return Batch(
             rows,
             run_row,
@@ -230,4 +235,6 @@ class Chat(ChatOfBothApis):
             adaptive=adaptive,
             journal=book,
             observers=api.observers,
+            per_minute=per_minute,
+            user_of=user_of,
         )

@@ -105,6 +105,7 @@ class Completions(Resource):
         adaptive: bool = False,
         check_inputs: bool = True,
         journal: str | os.PathLike[str] | None = None,
+        per_minute: float | None = None,
         **options: Unpack[AppRunOptions],
     ) -> Batch[Inputs, CompletionResult]:
         """Send many inputs with bounded concurrency. See `Batch`.
@@ -119,6 +120,7 @@ class Completions(Resource):
             journal: A file that records the progress. A later batch with the same rows and journal runs only
                 rows that have not succeeded; earlier answers are read from the file. An answer that was in
                 progress when the process ended is requested again. Rows are identified by their content.
+            per_minute: Maximum number of calls that start in a minute, evenly spaced. Default: no maximum.
             **options: See `AppRunOptions`; `timeout` applies to each row.
 
         Raises:
@@ -142,6 +144,8 @@ class Completions(Resource):
             adaptive=adaptive,
             journal=book,
             observers=api.observers,
+            per_minute=per_minute,
+            user_of=lambda _: api.user_of(options),
         )
 
     async def stop(self, task_id: str, **options: Unpack[AppCallOptions]) -> None:

@@ -169,6 +169,7 @@ class Workflows(FollowedRuns):
         check_inputs: bool = True,
         workflow_id: str | None = None,
         journal: str | os.PathLike[str] | None = None,
+        per_minute: float | None = None,
         **options: Unpack[AppRunOptions],
     ) -> Batch[Inputs, WorkflowResult]:
         """Run the app's workflow for many inputs with bounded concurrency. See `Batch`.
@@ -184,6 +185,7 @@ class Workflows(FollowedRuns):
             journal: A file that records the progress. A later batch with the same rows and journal runs only
                 rows that have not succeeded: earlier results are read from the file, and runs that were in
                 flight when the process ended are followed by their ids. Rows are identified by their content.
+            per_minute: Maximum number of runs that start in a minute, evenly spaced. Default: no maximum.
             **options: See `AppRunOptions`; `timeout` applies to each row.
 
         Raises:
@@ -217,6 +219,8 @@ class Workflows(FollowedRuns):
             adaptive=adaptive,
             journal=book,
             observers=api.observers,
+            per_minute=per_minute,
+            user_of=lambda _: api.user_of(options),
         )
 
     async def _follow_recorded(
