@@ -10,6 +10,7 @@ import typer
 from dify_async.cli.batch_job import BatchJob
 from dify_async.cli.batch_run import run_batch
 from dify_async.cli.options import WorkflowId, with_client
+from dify_async.cli.saved_files import SaveFiles
 from dify_async.cli.settings import Settings, app_command
 
 
@@ -84,6 +85,7 @@ def batch(
             help="Continue a previous run of this command with the rows that failed, and no others.",
         ),
     ] = False,
+    folder: SaveFiles = None,
     workflow_id: WorkflowId = None,
     encoding: Annotated[
         str | None,
@@ -114,6 +116,7 @@ def batch(
         columns=columns,
         keep=keep,
         encoding=encoding,
+        folder=folder,
         workflow_id=workflow_id,
         concurrency=concurrency,
         adaptive=adaptive,

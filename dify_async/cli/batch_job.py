@@ -27,6 +27,8 @@ class BatchJob:
     """Columns to keep in the results."""
     encoding: str | None
     """The encoding of the rows. None to find it out."""
+    folder: Path | None
+    """Where files of results are saved, in a folder for each row. None to save none."""
     workflow_id: str | None
     """The version of the workflow to run. None for the current one."""
     concurrency: int

@@ -38,9 +38,14 @@ def progress_on(batch: Batch[Any, Any], rows: int, *, live: bool) -> Progress:
 
 def problem_of(outcome: Outcome[Any], number: int) -> str:
     """Return one line about a failed row; the results have the whole error."""
+    return f"row {number} {reason_of(outcome)}"
+
+
+def reason_of(outcome: Outcome[Any]) -> str:
+    """Return the status and the error of a failed row, in one line of a reasonable length."""
     why = one_line(in_terms_of_the_command(str(outcome.error)))
     why = why if len(why) <= _LONGEST_ERROR else f"{why[:_LONGEST_ERROR]}..."
-    return f"row {number} {one_line(outcome.status)}: {why}"
+    return f"{one_line(outcome.status)}: {why}"
 
 
 class _State:

@@ -1,33 +1,60 @@
-"""Report on a batch: a summary in a few lines, and an HTML page with charts."""
+"""Report on a batch: what it counts, and a summary in a few lines."""
 
 from __future__ import annotations
 
+import heapq
+import re
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from html import escape
-from importlib.resources import files
 from statistics import quantiles
-from string import Template
 from typing import Any, Final
 
 import attrs
 
 from dify_async.batch import Outcome, Totals
 from dify_async.batch.outcome import tokens_of
-from dify_async.cli.batch_progress import problem_of
+from dify_async.cli.batch_progress import reason_of
+from dify_async.cli.output import one_line, to_json
 
-_PROBLEMS: Final = 200
-"""Maximum number of problems on the page."""
-_BARS: Final = 40
-"""Bars of a histogram."""
+_SLOWEST: Final = 10
+"""Rows among the slowest."""
+_KINDS_OF_FAILURES: Final = 100
+"""Kinds of failures that are kept apart."""
+_INPUTS_LENGTH: Final = 120
+"""Characters of a row's inputs that are shown."""
 _DIGITS: Final = 30
 """Prices with more digits are written with an exponent."""
-_WIDTH: Final = 720
-_HEIGHT: Final = 140
+_VARYING: Final = re.compile(r"(?<!\w)'[^']*'|(?<!\w)\"[^\"]*\"|[\w-]*\d[\w.-]*")
+"""Parts of error messages in which those of the same kind differ: values in quotes, ids, numbers."""
+
+
+@attrs.define
+class Failures:
+    """Rows that failed in the same way."""
+
+    example: str
+    """The first of their errors."""
+    rows: list[int] = attrs.Factory(list[int])
+    """Their numbers, in order of their completion."""
+
+
+@attrs.frozen(order=True)
+class SlowRow:
+    """A row among the slowest."""
+
+    seconds: float
+    """Its duration."""
+    number: int
+    """Its number, starting at 1."""
+    status: str
+    """Its status."""
+    tokens: float
+    """Its tokens."""
+    inputs: str
+    """The start of its inputs, as JSON."""
 
 
 @attrs.define(kw_only=True)
@@ -37,15 +64,21 @@ class Report:
     title: str
     """Name of the file of rows."""
     rows: int
-    """Number of rows in the file."""
+    """Number of rows to run."""
     totals: Totals
     """The totals of the batch."""
     seconds: list[float] = attrs.Factory(list[float])
     """Time of each row that was run now and succeeded."""
     tokens: list[float] = attrs.Factory(list[float])
     """Tokens of each of these rows."""
-    problems: list[str] = attrs.Factory(list[str])
-    """One line for each failed row."""
+    failures: dict[str, Failures] = attrs.Factory(dict[str, Failures])
+    """Failed rows, by the kind of their error."""
+    slowest: list[SlowRow] = attrs.Factory(list[SlowRow])
+    """A heap of the slowest rows that were run now."""
+    resumed: int = 0
+    """Rows whose result an earlier batch has recorded."""
+    currencies: set[str] = attrs.Factory(set[str])
+    """The currencies of the prices."""
     began: datetime = attrs.Factory(lambda: datetime.now(UTC))
     _clock: float = attrs.Factory(time.monotonic)
     took: float = 0.0
@@ -54,12 +87,29 @@ class Report:
     def take(self, outcome: Outcome[Any], number: int) -> None:
         """Count the outcome of the row with a number."""
         self.took = time.monotonic() - self._clock
+        if outcome.usage is not None and outcome.usage.currency:
+            self.currencies.add(one_line(str(outcome.usage.currency)))
         if not outcome.ok:
-            if len(self.problems) < _PROBLEMS:
-                self.problems.append(problem_of(outcome, number))
-        elif not outcome.resumed:
+            self._take_failure(outcome, number)
+        if outcome.resumed and outcome.ok:
+            self.resumed += 1
+            return
+        tokens = _tokens(outcome)
+        if outcome.ok:
             self.seconds.append(outcome.elapsed)
-            self.tokens.append(_tokens(outcome))
+            self.tokens.append(tokens)
+        row = SlowRow(outcome.elapsed, number, one_line(outcome.status), tokens, _inputs(outcome))
+        if len(self.slowest) < _SLOWEST:
+            heapq.heappush(self.slowest, row)
+        else:
+            heapq.heappushpop(self.slowest, row)
+
+    def _take_failure(self, outcome: Outcome[Any], number: int) -> None:
+        reason = reason_of(outcome)
+        kind = _VARYING.sub("…", reason)
+        if kind not in self.failures and len(self.failures) >= _KINDS_OF_FAILURES:
+            kind = reason = "other errors"
+        self.failures.setdefault(kind, Failures(reason)).rows.append(number)
 
     def facts(self) -> list[tuple[str, str]]:
         """Return the summary, as names and values."""
@@ -70,33 +120,34 @@ class Report:
             ("rows", f"{self.rows:,}"),
             *statuses,
             *([("not run", f"{left:,}")] if left else []),
+            *([("from earlier", f"{self.resumed:,}")] if self.resumed else []),
             ("tokens", f"{totals.tokens:,}"),
-            *([("price", _price(totals.price))] if totals.price != Decimal(0) else []),
+            *self._cost(),
             ("time", f"{self.took:.1f} s"),
         ]
         if self.seconds:
-            low, high = _middle_and_most(self.seconds)
+            low, high = median_and_most(self.seconds)
             facts.append(("time per row", f"median {low:.1f} s, 95 % within {high:.1f} s"))
         return facts
 
-    def page(self) -> str:
-        """Return the page: HTML that needs no other file."""
-        facts = "".join(
-            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.facts()
-        )
-        problems = "".join(f"<li>{escape(problem)}</li>" for problem in self.problems)
-        missing = self.totals.rows - self.totals.ok - len(self.problems)
-        more = f"<p>and {missing:,} more</p>" if missing > 0 else ""
-        page = Template(files("dify_async.cli").joinpath("batch_report.html").read_text(encoding="utf-8"))
-        return page.substitute(
-            title=escape(self.title),
-            began=f"{self.began:%Y-%m-%d %H:%M} UTC",
-            facts=facts,
-            statuses=_shares(self.totals.statuses, self.rows),
-            seconds=_histogram(self.seconds, "s"),
-            tokens=_histogram(self.tokens, "tokens"),
-            problems=f"<h2>Problems</h2><ol>{problems}</ol>{more}" if problems else "",
-        )
+    def _cost(self) -> list[tuple[str, str]]:
+        price = self.totals.price
+        if price == Decimal(0):
+            return []
+        currency = f" {next(iter(self.currencies))}" if len(self.currencies) == 1 else ""
+        per_row = price / max(self.totals.rows, 1)
+        return [
+            ("price", f"{_price(price)}{currency}"),
+            ("price per row", f"{_price(Decimal(f'{per_row:.3g}'))}{currency}"),
+        ]
+
+
+def median_and_most(values: Sequence[float]) -> tuple[float, float]:
+    """Return the median, and the value that 95 % of the values do not exceed."""
+    if len(values) == 1:
+        return values[0], values[0]
+    cuts = quantiles(values, n=20, method="inclusive")
+    return cuts[9], cuts[18]
 
 
 def _tokens(outcome: Outcome[Any]) -> float:
@@ -110,68 +161,6 @@ def _price(price: Decimal) -> str:
     return f"{price.normalize():f}" if abs(price.adjusted()) < _DIGITS else str(price)
 
 
-def _middle_and_most(values: Sequence[float]) -> tuple[float, float]:
-    if len(values) == 1:
-        return values[0], values[0]
-    cuts = quantiles(values, n=20, method="inclusive")
-    return cuts[9], cuts[18]
-
-
-_GOOD: Final = {"succeeded": "ok", "partial-succeeded": "partly", "paused": "waits"}
-
-
-def _shares(statuses: Counter[str], rows: int) -> str:
-    """Return one bar of all rows, by status."""
-    shown = [(status, count, _GOOD.get(status, "bad")) for status, count in statuses.most_common()]
-    left = rows - statuses.total()
-    if left > 0:
-        shown.append(("not run", left, "left"))
-    parts: list[str] = []
-    legend: list[str] = []
-    x = 0.0
-    for status, count, kind in shown:
-        width = _WIDTH * count / rows
-        text = escape(f"{status}: {count:,}")
-        parts.append(
-            f'<rect class="{kind}" x="{x:.1f}" width="{width:.1f}" height="28"><title>{text}</title></rect>'
-        )
-        legend.append(f'<span><i class="{kind}"></i>{text}</span>')
-        x += width
-    bars = "".join(parts)
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} 28" role="img" aria-label="rows by status">{bars}</svg>'
-        f'<p class="legend">{"".join(legend)}</p>'
-    )
-
-
-def _histogram(values: Sequence[float], unit: str) -> str:
-    """Return a histogram of rows."""
-    if not values or max(values) <= 0:
-        return "<p>nothing to show</p>"
-    step = max(values) / _BARS
-    counts = Counter(min(int(value / step), _BARS - 1) for value in values)
-    highest = max(counts.values())
-    wide = _WIDTH / _BARS
-    bars = "".join(
-        f'<rect class="bar" x="{place * wide + 1:.1f}" y="{_HEIGHT * (1 - count / highest):.1f}" '
-        f'width="{wide - 2:.1f}" height="{_HEIGHT * count / highest:.1f}">'
-        f"<title>{_number(place * step)} to {_number((place + 1) * step)} {unit}: {count:,} rows"
-        "</title></rect>"
-        for place, count in sorted(counts.items())
-    )
-    middle, most = _middle_and_most(values)
-    marks = "".join(
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT}"/><text x="{x:.1f}" y="{y}" '
-        f'text-anchor="{"end" if x > _WIDTH / 2 else "start"}">{name} {_number(value)} {unit}</text>'
-        for name, value, y in (("median", middle, -4), ("95 %", most, -17))
-        for x in [_WIDTH * value / max(values)]
-    )
-    return (
-        f'<svg viewBox="0 -30 {_WIDTH} {_HEIGHT + 48}" role="img" aria-label="rows by {unit}">{bars}{marks}'
-        f'<text x="0" y="{_HEIGHT + 14}">0</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{_number(max(values))} {unit}</text></svg>'
-    )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def _inputs(outcome: Outcome[Any]) -> str:
+    text = one_line(to_json(outcome.row))
+    return text if len(text) <= _INPUTS_LENGTH else f"{text[:_INPUTS_LENGTH]}..."

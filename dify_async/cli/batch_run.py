@@ -12,9 +12,10 @@ from typing import Any
 import attrs
 
 from dify_async._private_file import private_opener
-from dify_async.batch import Batch
+from dify_async.batch import Batch, Outcome
 from dify_async.cli.app_kind import AppKind, kind_of
 from dify_async.cli.batch_job import BatchJob
+from dify_async.cli.batch_page import page_of
 from dify_async.cli.batch_progress import progress_on
 from dify_async.cli.batch_report import Report
 from dify_async.cli.batch_rows import BatchRows
@@ -23,6 +24,7 @@ from dify_async.cli.output import print_rows, say
 from dify_async.cli.process import FAILED, SUCCEEDED, code_of
 from dify_async.cli.results import AnyResult, Results, results_to, rows_in_results
 from dify_async.cli.rows import Table, read_table
+from dify_async.cli.saved_files import save_files
 from dify_async.cli.standard_input import standard_input_in_file
 from dify_async.cli.terms import in_terms_of_the_command
 from dify_async.cli.verbose import has_warned
@@ -51,7 +53,7 @@ async def run_batch(client: AppClient, job: BatchJob) -> int:
         batch = _batch(client, job, kind, rows)
         report = Report(title=path.name, rows=rows.count, totals=batch.totals)
         destination = results_to(job.output, in_table, job.keep or rows.ignored, kind)
-        return await _Running(job, batch, rows, report).run(destination)
+        return await _Running(client, job, batch, rows, report).run(destination)
 
 
 @contextmanager
@@ -95,6 +97,7 @@ def _batch(client: AppClient, job: BatchJob, kind: AppKind, rows: BatchRows) -> 
 class _Running:
     """A batch in progress."""
 
+    client: AppClient
     job: BatchJob
     batch: Batch[Any, AnyResult]
     rows: BatchRows
@@ -131,10 +134,20 @@ class _Running:
                 async for outcome in self.batch:
                     number, cells = self.rows.finished(outcome.index)
                     results.write(outcome, number, cells)
+                    await self._save_files(outcome, number)
                     self.report.take(outcome, number)
                     progress.take(outcome, number)
                     if outcome.error is not None:
                         self.codes.add(code_of(outcome.error))
+
+    async def _save_files(self, outcome: Outcome[AnyResult], number: int) -> None:
+        folder = self.job.folder
+        if folder is not None and outcome.ok:
+            try:
+                await save_files(self.client, outcome.result.files, folder / f"row-{number}")
+            except DifyError as error:
+                say(f"row {number}: a file was not saved: {in_terms_of_the_command(str(error))}")
+                self.codes.add(code_of(error))
 
     def _conclude(self) -> None:
         if self.report.totals.rows:
@@ -143,6 +156,6 @@ class _Running:
         if page is not None:
             try:
                 with open(page, "w", opener=private_opener, encoding="utf-8", errors="replace") as file:
-                    file.write(self.report.page())
+                    file.write(page_of(self.report))
             except OSError as exc:
                 say(f"the report cannot be written to {str(page)!r}: {exc.strerror}")

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from dify_async.cli.chat_session import ChatSession
-from dify_async.cli.follow import Format, format_of
+from dify_async.cli.follow import Showing, showing_of
 from dify_async.cli.inputs import Inputs, checked_inputs
 from dify_async.cli.options import AsEvents, AsJson, FilePlaces, WorkflowId, with_client
+from dify_async.cli.saved_files import SaveFiles
 from dify_async.cli.settings import Settings, app_command
 from dify_async.cli.standard_input import STANDARD_INPUT, read_standard_input
 from dify_async.cli.values import files_at
@@ -36,6 +37,7 @@ def chat(
         typer.Option(show_default="a new one", help="Id of the conversation to continue."),
     ] = None,
     workflow_id: WorkflowId = None,
+    folder: SaveFiles = None,
     as_json: AsJson = False,
     as_events: AsEvents = False,
 ) -> None:
@@ -45,10 +47,10 @@ def chat(
 
     `dify-async chat "What is on tonight?"` or, interactively, `dify-async chat`
     """
-    shown_as = format_of(as_json=as_json, as_events=as_events)
+    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder)
     with_client(
         settings,
-        lambda client: _chat(client, message, inputs, files, conversation, workflow_id, shown_as),
+        lambda client: _chat(client, message, inputs, files, conversation, workflow_id, showing),
     )
 
 
@@ -59,11 +61,11 @@ async def _chat(
     files: Sequence[str],
     conversation: str | None,
     workflow_id: str | None,
-    shown_as: Format,
+    showing: Showing,
 ) -> None:
     session = ChatSession(
         client=client,
-        shown_as=shown_as,
+        showing=showing,
         inputs=await checked_inputs(inputs, client, other_version=workflow_id is not None),
         files=files_at(files, Path()),
         workflow_id=workflow_id,

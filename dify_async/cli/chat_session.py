@@ -11,7 +11,7 @@ import attrs
 
 from dify_async._types import Json
 from dify_async.cli.answer_view import AnswerView
-from dify_async.cli.follow import Format, follow, follow_own
+from dify_async.cli.follow import Showing, follow, follow_own
 from dify_async.cli.form_filling import resumed
 from dify_async.cli.output import printable, say
 from dify_async.cli.process import report
@@ -31,7 +31,7 @@ class ChatSession:
     """Sends messages, each of which continues the conversation."""
 
     client: AppClient
-    shown_as: Format
+    showing: Showing
     inputs: Mapping[str, Json]
     """The values of the app's input form."""
     files: Sequence[InputFile]
@@ -52,7 +52,7 @@ class ChatSession:
             workflow_id=self.workflow_id,
         )
         try:
-            result = await follow_own(stream, self.shown_as, AnswerView(), "the answer")
+            result = await follow_own(self.client, stream, self.showing, AnswerView(), what="the answer")
             self.conversation_id = result.conversation_id or self.conversation_id
         except DifyError as error:
             partial = getattr(error, "result", None) or getattr(error, "partial", None)
@@ -100,7 +100,8 @@ class ChatSession:
         try:
             await self.send(query)
         except RunPaused as paused:
-            await follow(await resumed(self.client, paused), self.shown_as, AnswerView())
+            stream = await resumed(self.client, paused)
+            await follow(self.client, stream, self.showing, AnswerView())
 
     async def _show_earlier_messages(self) -> None:
         if self.conversation_id is None:

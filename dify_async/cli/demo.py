@@ -19,6 +19,14 @@ _FORECAST: Final = (
     "Expect 24 °C in the afternoon, a north wind that ruffles the terraces, and a sunset worth the climb "
     "to the Miradouro. 明天也是晴天。"
 )
+_NEXT: Final = """
+That was a fake server. Next:
+  dify-async profile add NAME               store the address and the key of your app (asks for the key)
+  dify-async info                           check that it answers
+  dify-async run -i city=Lisbon             run a workflow; for other apps: dify-async chat, complete
+  dify-async batch rows.csv -o results.csv  run it for each row of a file
+  dify-async fake                           serve a fake Dify to try these without an account
+"""
 
 
 def demo(
@@ -74,3 +82,4 @@ async def _demo(speed: float) -> None:
                 async for event in run:
                     view.take(event)
             view.conclude(await run.result())
+    console.print(_NEXT, highlight=False)

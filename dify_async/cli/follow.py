@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import attrs
@@ -14,8 +15,10 @@ from dify_async._types import Json
 from dify_async.cli.forms import Form
 from dify_async.cli.output import print_json, print_json_line, say
 from dify_async.cli.results import AnyResult
+from dify_async.cli.saved_files import save_files
 from dify_async.cli.verbose import has_warned
 from dify_async.cli.view import View
+from dify_async.clients.app import AppClient
 from dify_async.errors import RunFailed, RunPaused
 
 ResultT = TypeVar("ResultT", bound=AnyResult)
@@ -29,21 +32,61 @@ class Format(Enum):
     EVENTS = "events"
 
 
-def format_of(*, as_json: bool, as_events: bool) -> Format:
-    """Return the format that the options ask for."""
+@attrs.frozen
+class Showing:
+    """What becomes of a run's events and files."""
+
+    format: Format
+    """How they are shown."""
+    folder: Path | None
+    """Where files are saved. None to save none."""
+
+
+def showing_of(*, as_json: bool, as_events: bool, folder: Path | None) -> Showing:
+    """Return what the options ask for."""
     if as_json and as_events:
         raise typer.BadParameter("--json and --events cannot be combined")
-    return Format.JSON if as_json else Format.EVENTS if as_events else Format.TEXT
+    return Showing(Format.JSON if as_json else Format.EVENTS if as_events else Format.TEXT, folder)
 
 
-async def follow(stream: EventStream[Any, ResultT], shown_as: Format, view: View) -> ResultT:
-    """Show a stream while it runs, and its result at the end, also that of a failed run.
+async def follow(
+    client: AppClient, stream: EventStream[Any, ResultT], showing: Showing, view: View
+) -> ResultT:
+    """Show a stream while it runs, and its result at the end, also that of a failed run; save its files.
 
     Args:
+        client: The client of the stream.
         stream: The stream, not entered yet.
-        shown_as: How to show it.
+        showing: How to show it, and where to save its files.
         view: Shows it as text.
     """
+    result = await _shown(stream, showing.format, view)
+    await save_files(client, result.files, showing.folder)
+    return result
+
+
+async def follow_own(
+    client: AppClient, stream: EventStream[Any, ResultT], showing: Showing, view: View, *, what: str
+) -> ResultT:
+    """Follow a stream that stops its run if it is interrupted, and report that.
+
+    Args:
+        client: As for `follow`.
+        stream: As for `follow`.
+        showing: As for `follow`.
+        view: As for `follow`.
+        what: What the server is asked to stop: "the run" or "the answer".
+    """
+    try:
+        return await follow(client, stream, showing, view)
+    except asyncio.CancelledError:
+        was_stopped = stream.task_id is not None and not has_warned()
+        name = f"{what} {stream.run_id}" if stream.run_id is not None else what
+        say(f"interrupted; the server was asked to stop {name}" if was_stopped else "interrupted")
+        raise
+
+
+async def _shown(stream: EventStream[Any, ResultT], shown_as: Format, view: View) -> ResultT:
     async with stream as run:
         if shown_as is Format.EVENTS:
             async for event in run:
@@ -62,24 +105,6 @@ async def follow(stream: EventStream[Any, ResultT], shown_as: Format, view: View
             raise
         _conclude(result, shown_as, view)
         return result
-
-
-async def follow_own(stream: EventStream[Any, ResultT], shown_as: Format, view: View, what: str) -> ResultT:
-    """Follow a stream that stops its run if it is interrupted, and report that.
-
-    Args:
-        stream: As for `follow`.
-        shown_as: As for `follow`.
-        view: As for `follow`.
-        what: What the server is asked to stop: "the run" or "the answer".
-    """
-    try:
-        return await follow(stream, shown_as, view)
-    except asyncio.CancelledError:
-        was_stopped = stream.task_id is not None and not has_warned()
-        name = f"{what} {stream.run_id}" if stream.run_id is not None else what
-        say(f"interrupted; the server was asked to stop {name}" if was_stopped else "interrupted")
-        raise
 
 
 def show_forms(paused: RunPaused, file: TextIO | None = None) -> None:

@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dify_async.cli.follow import Format, follow, format_of, show_forms
+from dify_async.cli.follow import Showing, follow, show_forms, showing_of
 from dify_async.cli.form_filling import resumed
 from dify_async.cli.inputs import Inputs
 from dify_async.cli.options import Action, AsEvents, AsJson, with_client
 from dify_async.cli.output import say
 from dify_async.cli.prompt import can_ask
 from dify_async.cli.run_view import view_on
+from dify_async.cli.saved_files import SaveFiles
 from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError, RunPaused
@@ -32,6 +33,7 @@ def resume(
         str | None,
         typer.Option("--form", show_default="the first one", help="Token of one form, if there are several."),
     ] = None,
+    folder: SaveFiles = None,
     as_json: AsJson = False,
     as_events: AsEvents = False,
 ) -> None:
@@ -41,8 +43,8 @@ def resume(
 
     `dify-async resume RUN -i comment=fine --action approve`
     """
-    shown_as = format_of(as_json=as_json, as_events=as_events)
-    with_client(settings, lambda client: _resume(client, run_id, inputs, action, form_token, shown_as))
+    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder)
+    with_client(settings, lambda client: _resume(client, run_id, inputs, action, form_token, showing))
 
 
 async def _resume(
@@ -51,14 +53,14 @@ async def _resume(
     inputs: Sequence[str],
     action: str | None,
     form_token: str | None,
-    shown_as: Format,
+    showing: Showing,
 ) -> None:
     paused = await _pause_of(client, run_id)
     if can_ask():
         show_forms(paused, sys.stderr)
     stream = await resumed(client, paused, inputs=inputs, action=action, form_token=form_token)
     try:
-        await follow(stream, shown_as, view_on(Console()))
+        await follow(client, stream, showing, view_on(Console()))
     except asyncio.CancelledError:
         say(f"interrupted; the run {run_id} was not stopped")
         raise

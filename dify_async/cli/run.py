@@ -9,11 +9,12 @@ import attrs
 import typer
 from rich.console import Console
 
-from dify_async.cli.follow import Format, follow_own, format_of
+from dify_async.cli.follow import Format, Showing, follow_own, showing_of
 from dify_async.cli.inputs import Inputs, checked_inputs
 from dify_async.cli.options import AsEvents, AsJson, WorkflowId, with_client
 from dify_async.cli.output import print_json_line, printable, say
 from dify_async.cli.run_view import view_on
+from dify_async.cli.saved_files import SaveFiles
 from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 
@@ -25,6 +26,7 @@ def run(
     as_json: AsJson = False,
     as_events: AsEvents = False,
     workflow_id: WorkflowId = None,
+    folder: SaveFiles = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start the run, print its id, and exit while it keeps running.")
     ] = False,
@@ -36,23 +38,30 @@ def run(
 
     `dify-async run -i city=Lisbon -i doc=@file.pdf -i pics=@a.png -i pics=@b.png`
     """
+    if detach and folder is not None:
+        raise typer.BadParameter("--detach and --save-files cannot be combined")
     if detach and as_events:
         raise typer.BadParameter("--detach and --events cannot be combined")
-    shown_as = format_of(as_json=as_json, as_events=as_events)
-    with_client(settings, lambda client: _run(client, inputs, shown_as, workflow_id, detach=detach))
+    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder)
+    with_client(settings, lambda client: _run(client, inputs, showing, workflow_id, detach=detach))
 
 
 async def _run(
-    client: AppClient, given: Sequence[str], shown_as: Format, workflow_id: str | None, *, detach: bool
+    client: AppClient,
+    given: Sequence[str],
+    showing: Showing,
+    workflow_id: str | None,
+    *,
+    detach: bool,
 ) -> None:
     inputs = await checked_inputs(given, client, other_version=workflow_id is not None)
     if detach:
         handle = await client.workflows.submit(inputs, workflow_id=workflow_id)
-        if shown_as is Format.JSON:
+        if showing.format is Format.JSON:
             print_json_line(attrs.asdict(handle))
         else:
             print(printable(handle.run_id))
             say(f"follow it: dify-async watch {handle.run_id}; stop it: dify-async stop {handle.task_id}")
         return
     stream = client.workflows.stream(inputs, workflow_id=workflow_id)
-    await follow_own(stream, shown_as, view_on(Console()), "the run")
+    await follow_own(client, stream, showing, view_on(Console()), what="the run")
