@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from decimal import Decimal, DecimalException
+from typing import Any
 
 from dify_async._types import Json
 from dify_async.models import (
@@ -29,6 +30,8 @@ def fields_of(result: WorkflowResult | ChatResult | CompletionResult) -> dict[st
             "elapsed_time": result.elapsed_time,
         }
     fields: dict[str, Json] = {"answer": result.answer, "message_id": result.message_id}
+    if result.reasoning:
+        fields |= {"reasoning": result.reasoning, "clean_answer": result.clean_answer}
     if isinstance(result, ChatResult):
         fields |= {"conversation_id": result.conversation_id}
     run = result.run if isinstance(result, ChatResult) else None
@@ -51,17 +54,18 @@ def result_from(entry: Mapping[str, Json]) -> WorkflowResult | ChatResult | Comp
             total_steps=_int(entry, "total_steps"),
             elapsed_time=seconds_in(entry, "elapsed_time"),
         )
-    message_id, answer = str(entry.get("message_id") or ""), str(entry["answer"])
+    answer = str(entry["answer"])
     usage = Usage(total_tokens=tokens, total_price=price) if "total_tokens" in entry else None
-    metadata = MessageMetadata(usage=usage)
+    fields: dict[str, Any] = {
+        "message_id": str(entry.get("message_id") or ""),
+        "answer": answer,
+        "reasoning": str(entry.get("reasoning") or ""),
+        "clean_answer": str(entry.get("clean_answer", answer)),
+        "metadata": MessageMetadata(usage=usage),
+    }
     if "conversation_id" not in entry:
-        return CompletionResult(message_id=message_id, answer=answer, metadata=metadata)
-    return ChatResult(
-        message_id=message_id,
-        answer=answer,
-        metadata=metadata,
-        conversation_id=str(entry["conversation_id"] or ""),
-    )
+        return CompletionResult(**fields)
+    return ChatResult(**fields, conversation_id=str(entry["conversation_id"] or ""))
 
 
 def seconds_in(entry: Mapping[str, Json], name: str) -> float:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from dify_async import events
-from dify_async._streaming.texts import text_of
+from dify_async._wire.parts import PartSplitter
 from dify_async.cli.output import one_line, printable, say
-from dify_async.models import CompletionResult
+from dify_async.models import CompletionResult, ReasoningPart, TextPart
 
 
 class AnswerView:
     """Prints the text to standard output, and everything else to standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reasoning: bool) -> None:
+        self._parts = PartSplitter()
+        self._shows_reasoning = reasoning
         self._line = ""  # What was printed since the last line break.
+        self._reasons = False  # Whether that is reasoning.
         self._agent_wrote = False
 
     def take(self, event: Any) -> None:
@@ -29,28 +34,43 @@ class AnswerView:
             case events.MessageReplace():
                 self._end_line()
                 say("the server replaces the answer:")
+                self._reasons = False
                 self._print(event.answer)
             case events.NodeFinished(data=node) if node.error:
                 self._end_line()
                 say(f"{node.title} {node.status}: {node.error}")
             case _:
                 self._agent_wrote |= isinstance(event, events.AgentMessage)
-                self._print(text_of(event))
+                self._show(self._parts.feed(event))
 
     def conclude(self, result: CompletionResult) -> None:
         """Name the files of the answer."""
         for file in result.files:
             say(f"file {file.filename or file.id}: {file.url}")
 
+    def _show(self, parts: Sequence[TextPart | ReasoningPart]) -> None:
+        for part in parts:
+            reasons = isinstance(part, ReasoningPart)
+            if reasons and not self._shows_reasoning:
+                continue
+            if reasons is not self._reasons:
+                self._end_line()
+                self._reasons = reasons
+            self._print(part.text)
+
     def _print(self, text: str) -> None:
         if text:
-            print(printable(text), end="", flush=True)
+            print(printable(text), end="", file=self._stream, flush=True)
             self._line = f"{self._line}{text}".rpartition("\n")[2]
 
     def _end_line(self) -> None:
         if self._line:
-            print(flush=True)
+            print(file=self._stream, flush=True)
             self._line = ""
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stderr if self._reasons else sys.stdout
 
     def __enter__(self) -> Self:
         return self
@@ -58,4 +78,5 @@ class AnswerView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._show(self._parts.close())
         self._end_line()

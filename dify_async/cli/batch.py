@@ -85,6 +85,10 @@ def batch(
             help="Continue a previous run of this command with the rows that failed, and no others.",
         ),
     ] = False,
+    reasoning: Annotated[
+        bool,
+        typer.Option("--reasoning", help="Add the reasoning of models to the results, as `reasoning`."),
+    ] = False,
     folder: SaveFiles = None,
     workflow_id: WorkflowId = None,
     encoding: Annotated[
@@ -117,6 +121,7 @@ def batch(
         keep=keep,
         encoding=encoding,
         folder=folder,
+        reasoning=reasoning,
         workflow_id=workflow_id,
         concurrency=concurrency,
         adaptive=adaptive,

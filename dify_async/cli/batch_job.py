@@ -29,6 +29,8 @@ class BatchJob:
     """The encoding of the rows. None to find it out."""
     folder: Path | None
     """Where files of results are saved, in a folder for each row. None to save none."""
+    reasoning: bool
+    """True to add the reasoning of models to the results."""
     workflow_id: str | None
     """The version of the workflow to run. None for the current one."""
     concurrency: int

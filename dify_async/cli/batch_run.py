@@ -22,7 +22,7 @@ from dify_async.cli.batch_rows import BatchRows
 from dify_async.cli.columns import read_columns
 from dify_async.cli.output import print_rows, say
 from dify_async.cli.process import FAILED, SUCCEEDED, code_of
-from dify_async.cli.results import AnyResult, Results, results_to, rows_in_results
+from dify_async.cli.results import AnyResult, Results, Shape, results_to, rows_in_results
 from dify_async.cli.rows import Table, read_table
 from dify_async.cli.saved_files import save_files
 from dify_async.cli.standard_input import standard_input_in_file
@@ -52,7 +52,7 @@ async def run_batch(client: AppClient, job: BatchJob) -> int:
         await asyncio.to_thread(rows.check_files)
         batch = _batch(client, job, kind, rows)
         report = Report(title=path.name, rows=rows.count, totals=batch.totals)
-        destination = results_to(job.output, in_table, job.keep or rows.ignored, kind)
+        destination = results_to(job.output, in_table, job.keep or rows.ignored, Shape(kind, job.reasoning))
         return await _Running(client, job, batch, rows, report).run(destination)
 
 

@@ -11,7 +11,7 @@ import typer
 from dify_async.cli.chat_session import ChatSession
 from dify_async.cli.follow import Showing, showing_of
 from dify_async.cli.inputs import Inputs, checked_inputs
-from dify_async.cli.options import AsEvents, AsJson, FilePlaces, WorkflowId, with_client
+from dify_async.cli.options import AsEvents, AsJson, FilePlaces, Reasoning, WorkflowId, with_client
 from dify_async.cli.saved_files import SaveFiles
 from dify_async.cli.settings import Settings, app_command
 from dify_async.cli.standard_input import STANDARD_INPUT, read_standard_input
@@ -37,6 +37,7 @@ def chat(
         typer.Option(show_default="a new one", help="Id of the conversation to continue."),
     ] = None,
     workflow_id: WorkflowId = None,
+    reasoning: Reasoning = False,
     folder: SaveFiles = None,
     as_json: AsJson = False,
     as_events: AsEvents = False,
@@ -47,7 +48,7 @@ def chat(
 
     `dify-async chat "What is on tonight?"` or, interactively, `dify-async chat`
     """
-    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder)
+    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder, reasoning=reasoning)
     with_client(
         settings,
         lambda client: _chat(client, message, inputs, files, conversation, workflow_id, showing),

@@ -52,7 +52,13 @@ class ChatSession:
             workflow_id=self.workflow_id,
         )
         try:
-            result = await follow_own(self.client, stream, self.showing, AnswerView(), what="the answer")
+            result = await follow_own(
+                self.client,
+                stream,
+                self.showing,
+                self._view(),
+                what="the answer",
+            )
             self.conversation_id = result.conversation_id or self.conversation_id
         except DifyError as error:
             partial = getattr(error, "result", None) or getattr(error, "partial", None)
@@ -101,7 +107,10 @@ class ChatSession:
             await self.send(query)
         except RunPaused as paused:
             stream = await resumed(self.client, paused)
-            await follow(self.client, stream, self.showing, AnswerView())
+            await follow(self.client, stream, self.showing, self._view())
+
+    def _view(self) -> AnswerView:
+        return AnswerView(reasoning=self.showing.reasoning)
 
     async def _show_earlier_messages(self) -> None:
         if self.conversation_id is None:

@@ -21,11 +21,11 @@ _FORECAST: Final = (
 )
 _NEXT: Final = """
 That was a fake server. Next:
-  dify-async profile add NAME               store the address and the key of your app (asks for the key)
-  dify-async info                           check that it answers
-  dify-async run -i city=Lisbon             run a workflow; for other apps: dify-async chat, complete
-  dify-async batch rows.csv -o results.csv  run it for each row of a file
-  dify-async fake                           serve a fake Dify to try these without an account
+  dify-async profile add NAME        store the server and the key of your app
+  dify-async info                    check that it answers
+  dify-async run -i city=Lisbon      run a workflow; other apps: chat, complete
+  dify-async batch rows.csv -o r.csv run it for each row of a file
+  dify-async fake                    serve a fake Dify, to try these on
 """
 
 
@@ -82,4 +82,4 @@ async def _demo(speed: float) -> None:
                 async for event in run:
                     view.take(event)
             view.conclude(await run.result())
-    console.print(_NEXT, highlight=False)
+    console.print(_NEXT, highlight=False, soft_wrap=True)

@@ -40,13 +40,16 @@ class Showing:
     """How they are shown."""
     folder: Path | None
     """Where files are saved. None to save none."""
+    reasoning: bool
+    """True to show the reasoning of models."""
 
 
-def showing_of(*, as_json: bool, as_events: bool, folder: Path | None) -> Showing:
+def showing_of(*, as_json: bool, as_events: bool, folder: Path | None, reasoning: bool) -> Showing:
     """Return what the options ask for."""
     if as_json and as_events:
         raise typer.BadParameter("--json and --events cannot be combined")
-    return Showing(Format.JSON if as_json else Format.EVENTS if as_events else Format.TEXT, folder)
+    shown_as = Format.JSON if as_json else Format.EVENTS if as_events else Format.TEXT
+    return Showing(shown_as, folder, reasoning)
 
 
 async def follow(

@@ -24,6 +24,10 @@ WorkflowId = Annotated[
         help="Id of the published version to run, for workflows and chatflows.",
     ),
 ]
+Reasoning = Annotated[
+    bool,
+    typer.Option("--reasoning", help="Show the reasoning of models too; --json and --events always have it."),
+]
 FilePlaces = Annotated[
     list[str],
     typer.Option(

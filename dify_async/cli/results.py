@@ -10,8 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, TypeAlias
 
+import attrs
+
 from dify_async._private_file import private_opener
 from dify_async._types import Json
+from dify_async._wire.reasoning import split_answer
 from dify_async.batch import Outcome
 from dify_async.cli.app_kind import AppKind
 from dify_async.cli.output import print_json_line, to_json
@@ -31,6 +34,16 @@ _COLLISION_PREFIX: Final = "result."
 """Put before the names of our own columns that the file of rows has too."""
 
 
+@attrs.frozen
+class Shape:
+    """What each result has."""
+
+    kind: AppKind = AppKind.WORKFLOW
+    """The kind of the app: outputs for a workflow, an answer for others."""
+    reasoning: bool = False
+    """True to add the reasoning of models."""
+
+
 class Results(Protocol):
     """A destination for outcomes."""
 
@@ -40,7 +53,7 @@ class Results(Protocol):
 
 @contextmanager
 def results_to(
-    path: Path | None, columns: Sequence[str], kept: Sequence[str], kind: AppKind = AppKind.WORKFLOW
+    path: Path | None, columns: Sequence[str], kept: Sequence[str], shape: Shape
 ) -> Generator[Results]:
     """Open a file for results, readable by its owner only; print them if there is no `path`.
 
@@ -48,24 +61,24 @@ def results_to(
         path: The file. If it exists, it is overwritten.
         columns: The columns of the rows that a table has before those of the results.
         kept: The columns of the rows that lines of JSON have.
-        kind: The kind of the app that is run.
+        shape: What each result has.
 
     Raises:
         ConfigurationError: The file cannot be written.
     """
     if path is None:
-        yield _Printed(kept, kind)
+        yield _Printed(kept, shape)
         return
     try:
         delimiter = _DELIMITERS.get(path.suffix.lower())
         if delimiter is None:
             with open(path, "wb", opener=private_opener) as lines:
-                yield _JsonLines(lines, kept, kind)
+                yield _JsonLines(lines, kept, shape)
         else:
             with open(
                 path, "w+", opener=private_opener, encoding="utf-8", errors="backslashreplace", newline=""
             ) as table:
-                yield _Csv(table, delimiter, columns, kind)
+                yield _Csv(table, delimiter, columns, shape)
     except OSError as exc:  # Also of the journal.
         place = exc.filename or str(path)
         raise ConfigurationError(f"{place!r} cannot be written: {exc.strerror}") from None
@@ -96,30 +109,30 @@ def rows_in_results(path: Path, columns: Sequence[str]) -> frozenset[int]:
 
 
 class _Printed:
-    def __init__(self, kept: Sequence[str], kind: AppKind) -> None:
+    def __init__(self, kept: Sequence[str], shape: Shape) -> None:
         self._kept = kept
-        self._kind = kind
+        self._shape = shape
 
     def write(self, outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json]) -> None:
-        print_json_line(_record(outcome, number, row, self._kept, self._kind))
+        print_json_line(_record(outcome, number, row, self._kept, self._shape))
 
 
 class _JsonLines:
-    def __init__(self, file: IO[bytes], kept: Sequence[str], kind: AppKind) -> None:
+    def __init__(self, file: IO[bytes], kept: Sequence[str], shape: Shape) -> None:
         self._file = file
         self._kept = kept
-        self._kind = kind
+        self._shape = shape
 
     def write(self, outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json]) -> None:
-        self._file.write(to_json(_record(outcome, number, row, self._kept, self._kind)).encode() + b"\n")
+        self._file.write(to_json(_record(outcome, number, row, self._kept, self._shape)).encode() + b"\n")
         self._file.flush()
 
 
 class _Csv:
     """The columns of the rows, then those of `_fields`, then one for each output."""
 
-    def __init__(self, file: IO[str], delimiter: str, columns: Sequence[str], kind: AppKind) -> None:
-        self._kind = kind
+    def __init__(self, file: IO[str], delimiter: str, columns: Sequence[str], shape: Shape) -> None:
+        self._shape = shape
         self._file = file
         self._writer = csv.writer(file, delimiter=delimiter)
         self._delimiter = delimiter
@@ -127,7 +140,7 @@ class _Csv:
         self._header = list(columns)
 
     def write(self, outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json]) -> None:
-        fields = _fields(outcome, number, self._kind)
+        fields = _fields(outcome, number, self._shape)
         outputs: dict[str, Json] = fields.pop("outputs", {})
         fields |= {f"outputs.{name}": value for name, value in outputs.items()}
         cells = {name: cell for name, cell in row.items() if name in self._columns}
@@ -154,23 +167,23 @@ def _free_name(name: str, columns: Sequence[str]) -> str:
 
 
 def _record(
-    outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json], kept: Sequence[str], kind: AppKind
+    outcome: Outcome[AnyResult], number: int, row: Mapping[str, Json], kept: Sequence[str], shape: Shape
 ) -> dict[str, Json]:
     columns = {name: row[name] for name in kept if name in row}
-    fields = _fields(outcome, number, kind)
-    sent: dict[str, Json] = outcome.row if kind is AppKind.CHAT else {"inputs": outcome.row}
+    fields = _fields(outcome, number, shape)
+    sent: dict[str, Json] = outcome.row if shape.kind is AppKind.CHAT else {"inputs": outcome.row}
     return {"row": fields.pop("row"), **sent, "columns": columns, **fields}
 
 
-def _fields(outcome: Outcome[AnyResult], number: int, kind: AppKind) -> dict[str, Any]:
+def _fields(outcome: Outcome[AnyResult], number: int, shape: Shape) -> dict[str, Any]:
     usage = outcome.usage
     result: AnyResult | None = outcome.result
     return {
         "row": number,
         "status": outcome.status,
-        **_output(result, kind),
+        **_output(result, shape),
         "error": str(outcome.error) if outcome.error is not None else None,
-        **{name: getattr(result, name, None) for name in _IDS[kind]},
+        **{name: getattr(result, name, None) for name in _IDS[shape.kind]},
         "total_tokens": usage.total_tokens if usage is not None else None,
         "total_price": usage.total_price if usage is not None else None,
         "seconds": round(outcome.elapsed, 3),
@@ -178,10 +191,16 @@ def _fields(outcome: Outcome[AnyResult], number: int, kind: AppKind) -> dict[str
     }
 
 
-def _output(result: AnyResult | None, kind: AppKind) -> dict[str, Json]:
-    if kind is AppKind.WORKFLOW:
-        return {"outputs": result.outputs if isinstance(result, WorkflowResult) else {}}
-    return {"answer": result.answer if isinstance(result, CompletionResult) else None}
+def _output(result: AnyResult | None, shape: Shape) -> dict[str, Json]:
+    reasoning = result.reasoning if result is not None else ""
+    added: dict[str, Json] = {"reasoning": reasoning} if shape.reasoning else {}
+    if shape.kind is not AppKind.WORKFLOW:
+        return {"answer": result.clean_answer if isinstance(result, CompletionResult) else None, **added}
+    outputs = result.outputs if isinstance(result, WorkflowResult) else {}
+    clean = {
+        name: split_answer(value)[1] if isinstance(value, str) else value for name, value in outputs.items()
+    }
+    return {"outputs": clean, **added}
 
 
 def _cell(value: Json) -> str:

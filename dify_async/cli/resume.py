@@ -13,7 +13,7 @@ from rich.console import Console
 from dify_async.cli.follow import Showing, follow, show_forms, showing_of
 from dify_async.cli.form_filling import resumed
 from dify_async.cli.inputs import Inputs
-from dify_async.cli.options import Action, AsEvents, AsJson, with_client
+from dify_async.cli.options import Action, AsEvents, AsJson, Reasoning, with_client
 from dify_async.cli.output import say
 from dify_async.cli.prompt import can_ask
 from dify_async.cli.run_view import view_on
@@ -33,6 +33,7 @@ def resume(
         str | None,
         typer.Option("--form", show_default="the first one", help="Token of one form, if there are several."),
     ] = None,
+    reasoning: Reasoning = False,
     folder: SaveFiles = None,
     as_json: AsJson = False,
     as_events: AsEvents = False,
@@ -43,7 +44,7 @@ def resume(
 
     `dify-async resume RUN -i comment=fine --action approve`
     """
-    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder)
+    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder, reasoning=reasoning)
     with_client(settings, lambda client: _resume(client, run_id, inputs, action, form_token, showing))
 
 
@@ -60,7 +61,7 @@ async def _resume(
         show_forms(paused, sys.stderr)
     stream = await resumed(client, paused, inputs=inputs, action=action, form_token=form_token)
     try:
-        await follow(client, stream, showing, view_on(Console()))
+        await follow(client, stream, showing, view_on(Console(), reasoning=showing.reasoning))
     except asyncio.CancelledError:
         say(f"interrupted; the run {run_id} was not stopped")
         raise

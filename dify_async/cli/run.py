@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dify_async.cli.follow import Format, Showing, follow_own, showing_of
 from dify_async.cli.inputs import Inputs, checked_inputs
-from dify_async.cli.options import AsEvents, AsJson, WorkflowId, with_client
+from dify_async.cli.options import AsEvents, AsJson, Reasoning, WorkflowId, with_client
 from dify_async.cli.output import print_json_line, printable, say
 from dify_async.cli.run_view import view_on
 from dify_async.cli.saved_files import SaveFiles
@@ -26,6 +26,7 @@ def run(
     as_json: AsJson = False,
     as_events: AsEvents = False,
     workflow_id: WorkflowId = None,
+    reasoning: Reasoning = False,
     folder: SaveFiles = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start the run, print its id, and exit while it keeps running.")
@@ -42,7 +43,7 @@ def run(
         raise typer.BadParameter("--detach and --save-files cannot be combined")
     if detach and as_events:
         raise typer.BadParameter("--detach and --events cannot be combined")
-    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder)
+    showing = showing_of(as_json=as_json, as_events=as_events, folder=folder, reasoning=reasoning)
     with_client(settings, lambda client: _run(client, inputs, showing, workflow_id, detach=detach))
 
 
@@ -64,4 +65,4 @@ async def _run(
             say(f"follow it: dify-async watch {handle.run_id}; stop it: dify-async stop {handle.task_id}")
         return
     stream = client.workflows.stream(inputs, workflow_id=workflow_id)
-    await follow_own(client, stream, showing, view_on(Console()), what="the run")
+    await follow_own(client, stream, showing, view_on(Console(), reasoning=showing.reasoning), what="the run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,11 +15,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dify_async import events
-from dify_async._streaming.texts import text_of
+from dify_async._wire.parts import PartSplitter
+from dify_async._wire.reasoning import split_answer
 from dify_async.cli.output import one_line, printable, seconds, shown
 from dify_async.cli.view import View
 from dify_async.events import WorkflowEvent
-from dify_async.models import NodeStatus, WorkflowResult
+from dify_async.models import NodeStatus, ReasoningPart, TextPart, WorkflowResult
 
 _SYMBOLS: Final = {
     NodeStatus.SUCCEEDED: ("✓", "green"),
@@ -28,9 +30,54 @@ _SYMBOLS: Final = {
 }
 
 
-def view_on(console: Console) -> View:
-    """Return the view for a terminal, or for other output."""
-    return _TreeView(console) if console.is_terminal else _PlainView(console)
+def view_on(console: Console, *, reasoning: bool = False) -> View:
+    """Return the view for a terminal, or for other output.
+
+    Args:
+        console: Where to show the run.
+        reasoning: True to show the reasoning of models too.
+    """
+    view = _TreeView if console.is_terminal else _PlainView
+    return view(console, _Shown(reasoning=reasoning))
+
+
+class _Shown:
+    """Selects the text of a run that is shown.
+
+    Args:
+        reasoning: True to show reasoning too.
+    """
+
+    def __init__(self, *, reasoning: bool) -> None:
+        self._splitter = PartSplitter()
+        self._reasoning = reasoning
+
+    def text_of(self, event: WorkflowEvent) -> str:
+        """Return the text that is known after the next event."""
+        return self._selected(self._splitter.feed(event))
+
+    def rest(self) -> str:
+        """Return the text that was held back; the run is over."""
+        return self._selected(self._splitter.close())
+
+    def facts(self, result: WorkflowResult) -> list[tuple[str, str]]:
+        """Return the result as names and values; the outputs without reasoning."""
+        outputs = [
+            (f"outputs.{name}", shown(split_answer(value)[1] if isinstance(value, str) else value))
+            for name, value in result.outputs.items()
+        ]
+        reasoning = [("reasoning", shown(result.reasoning))] if self._reasoning and result.reasoning else []
+        return [
+            ("status", str(result.status)),
+            *reasoning,
+            *outputs,
+            ("tokens", shown(result.total_tokens)),
+            ("steps", shown(result.total_steps)),
+            ("time", f"{seconds(result.elapsed_time)} s"),
+        ]
+
+    def _selected(self, parts: Sequence[TextPart | ReasoningPart]) -> str:
+        return "".join(part.text for part in parts if self._reasoning or isinstance(part, TextPart))
 
 
 @attrs.define
@@ -45,8 +92,9 @@ class _Line:
 
 
 class _TreeView:
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, shown_text: _Shown) -> None:
         self._console = console
+        self._shown = shown_text
         self._heading = "waiting for the run to start"
         self._lines: dict[str, _Line] = {}
         self._live = Live(self, console=console, refresh_per_second=12, transient=False)
@@ -65,12 +113,16 @@ class _TreeView:
                 line.status = node.status
                 line.note = _note(node)
             case _:
-                running = [line for line in self._lines.values() if line.status is None]
-                if running:
-                    running[-1].text += printable(text_of(event))
+                self._write(self._shown.text_of(event))
 
     def conclude(self, result: WorkflowResult) -> None:
-        self._console.print(_summary(result))
+        """Show the result."""
+        self._console.print(_summary(self._shown.facts(result)))
+
+    def _write(self, text: str) -> None:
+        running = [line for line in self._lines.values() if line.status is None]
+        if running:
+            running[-1].text += printable(text)
 
     def __rich__(self) -> RenderableType:
         tree = Tree(Text(self._heading, style="bold"), guide_style="dim")
@@ -101,8 +153,9 @@ class _TreeView:
 
 
 class _PlainView:
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, shown_text: _Shown) -> None:
         self._console = console
+        self._shown = shown_text
         self._in_text = False
 
     def take(self, event: WorkflowEvent) -> None:
@@ -116,10 +169,10 @@ class _PlainView:
             case events.NodeFinished(data=node):
                 self._say(one_line(f"{node.title} {node.status}, {_note(node)}"))
             case _:
-                self._write(text_of(event))
+                self._write(self._shown.text_of(event))
 
     def conclude(self, result: WorkflowResult) -> None:
-        for name, value in _facts(result):
+        for name, value in self._shown.facts(result):
             self._say(f"{name}: {value}")
 
     def _write(self, text: str) -> None:
@@ -142,6 +195,7 @@ class _PlainView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._write(self._shown.rest())
         self._end_text()
 
 
@@ -160,20 +214,9 @@ def _attempt(node: events.NodeRetryData) -> str:
     return f"attempt {retry + 1}" if isinstance(retry, int) else "another attempt"
 
 
-def _facts(result: WorkflowResult) -> list[tuple[str, str]]:
-    outputs = [(f"outputs.{name}", shown(value)) for name, value in result.outputs.items()]
-    return [
-        ("status", str(result.status)),
-        *outputs,
-        ("tokens", shown(result.total_tokens)),
-        ("steps", shown(result.total_steps)),
-        ("time", f"{seconds(result.elapsed_time)} s"),
-    ]
-
-
-def _summary(result: WorkflowResult) -> RenderableType:
+def _summary(facts: Sequence[tuple[str, str]]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    for name, value in _facts(result):
+    for name, value in facts:
         style = "bold green" if name == "status" else ""
         table.add_row(Text(printable(name), style="dim"), Text(printable(value), style=style))
     return Group(Text(), table)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dify_async import Outcome, Success, errors
-from dify_async.cli.results import results_to
+from dify_async.cli.results import Shape, results_to
 from dify_async.errors import ConfigurationError
 from dify_async.models import RunStatus, WorkflowResult
 from dify_async.testing import FakeDify, Field, Refuse, Workflow
@@ -97,7 +97,7 @@ def test_results_are_written_as_csv(dify: Command, fake_dify: FakeDify, tmp_path
 @pytest.mark.parametrize(("name", "delimiter"), [("out.csv", ","), ("out.TSV", "\t")])
 def test_outputs_that_come_later_get_columns_too(tmp_path: Path, name: str, delimiter: str) -> None:
     path = tmp_path / name
-    with results_to(path, ["id"], ["id"]) as results:
+    with results_to(path, ["id"], ["id"], Shape()) as results:
         results.write(outcome(0, {"a": "x\ny"}), 1, {"id": "=1"})
         results.write(outcome(1, {"b": {"c": [1, 2**70]}, "half": "\ud83d"}), 2, {"id": 2})
         results.write(outcome(2, {"a": None, "b": True}), 3, {})
@@ -128,7 +128,7 @@ def test_links_of_somebody_else_are_not_followed(tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(precious)
         os.lchown(tmp_path / name, 12345, 12345)
         with pytest.raises(ConfigurationError, match="cannot be written"):
-            with results_to(tmp_path / name, [], []):
+            with results_to(tmp_path / name, [], [], Shape()):
                 pass
     assert precious.read_text() == "gold"
 

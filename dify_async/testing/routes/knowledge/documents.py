@@ -284,7 +284,10 @@ async def download_url(call: Call) -> web.Response:
 
 
 async def download(call: Call) -> web.Response:
-    """Return the file of a document. The URL is signed, so no key is needed."""
+    """Return the file of a document or of a run. The URL is signed, so no key is needed."""
+    if call.path["file_id"] in call.state.files:
+        stored = call.state.files.find(call.path["file_id"])
+        return web.Response(body=stored.content, content_type=stored.mime_type, headers=call.headers)
     for document in call.state.knowledge.documents:
         if document.file_id == call.path["file_id"]:
             headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name)}"}
@@ -329,4 +332,4 @@ ROUTES: Final[Routes] = [
     ("GET", f"{DOCUMENT}/download", limited(download_url)),
 ]
 OPEN: Final[Routes] = [("GET", "/files/{file_id}/file-preview", download)]
-"""The file of a document; without a prefix and without a key."""
+"""The file of a document or of a run; without a prefix and without a key."""
