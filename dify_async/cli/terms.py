@@ -15,6 +15,7 @@ _TERMS: Final = {
     r"`?\bprocess_rule\b=?`?": "--process-rule",
     r"`?\bTimeouts\.total\b`?": "--timeout",
     r" \(Timeouts\.(?:connect|read|idle)\)": "",
+    r": see result\.paused": "",
     r"`user`": "--user",
     r"; pass headers= if a proxy asks for them": "",
     r": pass InputFile\(\.\.\.\)": ": pass it as NAME=@FILE",
