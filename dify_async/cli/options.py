@@ -9,7 +9,6 @@ import typer
 
 from dify_async.cli.process import perform
 from dify_async.cli.settings import Settings
-from dify_async.cli.verbose import request_log
 from dify_async.clients.app import AppClient
 from dify_async.clients.knowledge import KnowledgeClient
 from dify_async.errors import ConfigurationError
@@ -53,7 +52,6 @@ def with_client(settings: Settings, command: Callable[[AppClient], Awaitable[int
             base_url=settings.base_url,
             user=settings.user,
             timeouts=settings.timeout,
-            trace_configs=[request_log()] if settings.log_requests else [],
         ) as client:
             return await command(client)
 
@@ -70,7 +68,6 @@ def with_knowledge_client(
             _checked_key(settings, "DIFY_KNOWLEDGE_API_KEY"),
             base_url=settings.base_url,
             timeouts=settings.timeout,
-            trace_configs=[request_log()] if settings.log_requests else [],
         ) as client:
             return await command(client)
 

@@ -97,7 +97,7 @@ _Verbosity = Annotated[
         "-v",
         count=True,
         show_default=False,
-        help="Log retries and recovery to standard error; twice: each request.",
+        help="Log retries and recovery to standard error; twice: each request and node.",
     ),
 ]
 
@@ -114,8 +114,6 @@ class Settings:
     """The end user."""
     timeout: float | None
     """Time limit of each call in seconds."""
-    log_requests: bool
-    """True if each request is logged."""
 
 
 _AppCommand: TypeAlias = Callable[Concatenate[Settings, P], None]
@@ -177,7 +175,6 @@ def _settings(
         base_url=base_url if base_url is not None else stored.base_url,
         user=user if user is not None else stored.user or _DEFAULT_USER,
         timeout=timeout,
-        log_requests=verbose > 1,
     )
 
 

@@ -190,12 +190,10 @@ def test_logs_of_retries_and_requests(dify: Command, fake_dify: FakeDify) -> Non
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert "attempt 1 failed, next in" in done.stderr
     done = dify("run", "-vv")
-    lines = done.stderr.splitlines()
     assert done.returncode == 0
-    assert [line.split(" after ")[0] for line in lines] == [
-        f"dify-async: GET {fake_dify.base_url}/parameters: 200",
-        f"dify-async: POST {fake_dify.base_url}/workflows/run: 200",
-    ]
+    assert "dify-async: GET /parameters at 127.0.0.1" in done.stderr
+    assert "dify-async: POST /workflows/run at 127.0.0.1" in done.stderr
+    assert ": 200 after " in done.stderr
     assert fake_dify.api_key not in done.stderr
 
 
