@@ -26,9 +26,10 @@ def fake(
     version: Annotated[str, typer.Option(help="The version of Dify to imitate: 1.14, 1.16.1, ...")] = "1.14",
     api_key: Annotated[str, typer.Option(help="The API key that is accepted.")] = "app-fake",
     app_code: Annotated[str, typer.Option(help="The code of the web app.")] = "fake",
+    knowledge_key: Annotated[str, typer.Option(help="The API key of the knowledge bases.")] = "dataset-fake",
     seconds: Annotated[float, typer.Option(min=0, help="Duration of a run.")] = 2.0,
 ) -> None:
-    """Serve a fake Dify on this machine until Ctrl-C: both APIs of a sample app, no account needed.
+    """Serve a fake Dify on this machine until Ctrl-C: both APIs of a sample app, and knowledge bases.
 
     Browsers may call it from pages of any origin.
 
@@ -38,7 +39,12 @@ def fake(
 
     try:
         dify = FakeDify(
-            _sample(kind, seconds), version=version, port=port, api_key=api_key, app_code=app_code
+            _sample(kind, seconds),
+            version=version,
+            port=port,
+            api_key=api_key,
+            app_code=app_code,
+            knowledge_key=knowledge_key,
         ).start()
     except DifyError as error:
         raise typer.BadParameter(str(error)) from None
@@ -50,6 +56,7 @@ async def _serve(dify: FakeDify, kind: str) -> None:
     print(f"A fake Dify {dify.version} with a sample {kind} is listening. Press Ctrl-C to stop.")
     print(f"Service API: {dify.base_url}")
     print(f"API key: {dify.api_key}")
+    print(f"Knowledge API key: {dify.knowledge.api_key}")
     print(f"Web API: {dify.web_url}")
     print(f"App code: {dify.app_code}", flush=True)
     await asyncio.Event().wait()

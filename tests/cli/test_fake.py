@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from dify_async import AppClient, WebAppClient
+from dify_async import AppClient, KnowledgeClient, WebAppClient
 from dify_async.testing import FakeDify
 from tests.support.command import COMMAND
 from tests.support.limits import HANGS_AFTER
 from tests.support.processes import running
 
-FIELDS = ("Service API", "API key", "Web API", "App code")
+FIELDS = ("Service API", "API key", "Knowledge API key", "Web API", "App code")
 
 
 @contextmanager
@@ -36,6 +36,14 @@ async def test_it_serves_both_apis() -> None:
         async with WebAppClient("fake", user="ada", base_url=told["Web API"]) as web:
             assert (await web.chat.send("Who?")).answer == answer
     assert answer.split()[-1] == "Who?"
+
+
+async def test_it_serves_knowledge_bases() -> None:
+    with serving("--knowledge-key", "dataset-mine") as (_, told):
+        assert told["Knowledge API key"] == "dataset-mine"
+        async with KnowledgeClient("dataset-mine", base_url=told["Service API"]) as client:
+            await client.datasets.create("handbook")
+            assert [dataset.name async for dataset in client.datasets.list()] == ["handbook"]
 
 
 @pytest.mark.parametrize("kind", ["workflow", "chatflow", "agent", "completion"])

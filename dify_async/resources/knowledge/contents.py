@@ -102,7 +102,9 @@ def _walk(folder: Path, exclude: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
     left_out = exclude.resolve()
-    return [path for path in found if path.is_file() and path.resolve() != left_out]
+    # A broken link is an error of that file; it must not look like one that was removed.
+    files = [path for path in found if path.is_file() or not path.exists()]
+    return [path for path in files if path.resolve() != left_out]
 
 
 async def _named(contents: NamedContents, include: Sequence[str]) -> AsyncIterator[Source]:

@@ -328,6 +328,33 @@ async def test_files_that_cannot_be_uploaded_do_not_stop_the_others(
     assert len(stored(fake_dify)) == 3
 
 
+async def test_a_broken_link_is_not_a_removed_file(
+    documents: Documents, fake_dify: FakeDify, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere.md").write_text("text")
+    (folder / "link.md").symlink_to(tmp_path / "elsewhere.md")
+    await documents.sync_folder(folder)
+    (tmp_path / "elsewhere.md").unlink()
+    report = await documents.sync_folder(folder, delete=True)
+    assert [(change.path, type(change.error)) for change in report.failed] == [
+        ("link.md", errors.ConfigurationError)
+    ]
+    assert len(stored(fake_dify)) == 4
+
+
+async def test_lists_of_several_pages_are_read(
+    documents: Documents, fake_dify: FakeDify, tmp_path: Path
+) -> None:
+    contents = {f"{number}.md": b"text" for number in range(200)}
+    journal = tmp_path / "journal"
+    first = await documents.sync_folder(contents, journal=journal, concurrency=20)
+    assert first.count("create") == 200
+    journal.unlink()
+    again = await documents.sync_folder(contents, journal=journal, concurrency=20)
+    assert again.count("adopt") == 200
+    assert len(stored(fake_dify)) == 200
+
+
 async def test_files_of_the_same_document_name_are_an_error(documents: Documents, folder: Path) -> None:
     (folder / "guides - setup.md").write_text("other")
     report = await documents.sync_folder(folder)
