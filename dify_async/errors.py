@@ -25,7 +25,7 @@ DifyError
 │   │   ├── AppAccessDenied                web_app_access_denied
 │   │   └── AuthenticationFailed           authentication_failed: wrong password, e-mail or code
 │   ├── Forbidden                          403
-│   │   └── KnowledgeRateLimited           the plan's limit on knowledge requests
+│   │   └── KnowledgeRateLimited           a limit of the plan on knowledge bases
 │   ├── NotFound                           404
 │   │   └── NotSupportedByServer           the server does not have the operation
 │   ├── Conflict                           409
@@ -41,6 +41,7 @@ DifyError
 │   ├── RunStopped                         the run was stopped
 │   └── RunPaused                          the run waits for a person
 ├── IndexingFailed                         documents failed, are empty or are stuck
+├── JobFailed                              a background job of the server failed
 ├── StreamInterrupted                      the stream ended without a terminal event
 ├── TooLarge                               an event or a response body is larger than the limit
 └── DecodeError                            a 2xx response that cannot be decoded
@@ -58,15 +59,17 @@ from dify_async._base_errors import DecodeError, DifyError
 
 if TYPE_CHECKING:
     from dify_async.models import (
+        AnnotationJob,
         ChatResult,
         CompletionResult,
+        DatasourceResult,
         IndexingReport,
         Pause,
         RunHandle,
         WorkflowResult,
     )
 
-    AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
+    AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult | DatasourceResult
 
 __all__ = [
     "ApiError",
@@ -90,6 +93,7 @@ __all__ = [
     "IndexingFailed",
     "InvalidFormData",
     "InvalidParam",
+    "JobFailed",
     "KnowledgeRateLimited",
     "LoginRequired",
     "ModelNotSupported",
@@ -291,7 +295,7 @@ class Forbidden(ApiError):
 
 
 class KnowledgeRateLimited(Forbidden):
-    """The plan's limit on knowledge requests per minute is reached."""
+    """A limit of the plan on knowledge bases is reached: on requests per minute, documents or storage."""
 
 
 class NotFound(ApiError):
@@ -399,6 +403,22 @@ class IndexingFailed(DifyError):
         super().__init__(text)
         self.report = report
         """All documents, and what came of them."""
+
+
+class JobFailed(DifyError):
+    """A background job of the server failed."""
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        job: AnnotationJob,
+        operation: str | None = None,
+        server_version: str | None = None,
+    ) -> None:
+        super().__init__(text, operation=operation, server_version=server_version)
+        self.job = job
+        """The job; `error_msg` tells why it failed."""
 
 
 class StreamInterrupted(DifyError):

@@ -198,6 +198,8 @@ class RunEvents:
         """Handle the end of the response body: finished, interrupted, or incomplete."""
         error = self.reader.error if self.reader is not None else None
         assert self.loop_state is not None
+        if self.progress.ends_with_body and self.reader is not None and error is None:
+            self.progress.complete = True
         if self.progress.complete:
             self._has_ended = True
         elif self.loop_state.session.closed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
-from typing import Any, Final, Generic, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
 
 from dify_async._http.api import Api
 from dify_async._streaming.connection import RunConnection
@@ -17,17 +17,13 @@ from dify_async._wire.decoding.hooks import decode_event
 from dify_async._wire.results import Accumulator, is_repeated
 from dify_async._wire.run_errors import error_from_result
 from dify_async.events import HumanInputRequired, WorkflowPaused
-from dify_async.models import (
-    ChatResult,
-    CompletionResult,
-    ReasoningPart,
-    RunHandle,
-    TextPart,
-    WorkflowResult,
-)
+from dify_async.models import ReasoningPart, RunHandle, TextPart
+
+if TYPE_CHECKING:
+    from dify_async.errors import AnyResult
 
 EventT_co = TypeVar("EventT_co", covariant=True)
-ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
+ResultT_co = TypeVar("ResultT_co", bound="AnyResult", covariant=True)
 
 _PAUSES: Final = frozenset({WorkflowPaused, HumanInputRequired})
 """Events after which a run may wait for a person, without making progress."""

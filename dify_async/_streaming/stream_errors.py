@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
@@ -23,9 +23,12 @@ from dify_async.errors import (
     TransportError,
 )
 from dify_async.events import ErrorEvent
-from dify_async.models import ChatResult, CompletionResult, RunHandle, WorkflowResult
+from dify_async.models import RunHandle
 
-ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
+if TYPE_CHECKING:
+    from dify_async.errors import AnyResult
+
+ResultT_co = TypeVar("ResultT_co", bound="AnyResult", covariant=True)
 
 
 @attrs.frozen
@@ -87,7 +90,10 @@ class StreamErrors(Generic[ResultT_co]):
         """
         problem = "the connection broke" if cause is not None else "the server closed the stream"
         progress = self._accumulator.progress
-        if progress.run_id is None and (self._spec.kind == "workflow" or progress.task_id is None):
+        has_id = progress.run_id is not None or (
+            self._spec.kind != "workflow" and progress.task_id is not None
+        )
+        if not has_id and not progress.ends_with_body:
             problem = quoted_words(f"{problem} before the run sent its id", start)
             unknown = OutcomeUnknown(
                 self.redacted(f"{problem}; it may have started, so it was not sent again"),

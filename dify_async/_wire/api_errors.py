@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dify_async import errors
 from dify_async._text import printable, shortened
-from dify_async._wire.error_bodies import parse_error_body, quoted
+from dify_async._wire.error_bodies import ErrorBody, parse_error_body, quoted
 from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
@@ -26,6 +26,12 @@ _MAX_TARGET_LENGTH: Final = 200
 
 _A_CENTURY: Final = 100 * 365 * 86400.0
 """Seconds. The maximum of `retry_after`."""
+
+_LIMIT_OF_THE_PLAN: Final = re.compile("rate limit|limit of your subscription")
+"""In messages of 403: Dify's cloud has no code for these."""
+
+_MISSING_SETTING: Final = re.compile("indexing_technique is required|process rule", re.IGNORECASE)
+"""In messages of 400: what a knowledge base without documents needs."""
 
 _SECRET_HEADERS: Final = {"set-cookie", "set-cookie2", "authorization", "proxy-authenticate"}
 """Headers of a response that are masked in an error."""
@@ -87,6 +93,7 @@ _HINTS: Final[dict[type[ApiError], str]] = {
     errors.FormClosed: "workflows.wait(handle, continue_on_pause=True) returns the result of the run",
     errors.RateLimited: "too many requests at the same time; lower max_concurrent, or raise the app's limit "
     "in Dify",
+    errors.KnowledgeRateLimited: "if it is a limit per minute, wait; others need another plan",
     errors.QuotaExceeded: "a quota is used up, so a retry does not help",
     errors.ProviderNotInitialized: "set up the model provider's credentials in Dify",
     errors.NotSupportedByServer: "the server is too old for this, or base_url is not the URL of its API",
@@ -130,7 +137,7 @@ def error_from_response(
     return kind(
         _with_hint(
             content.quoted(f"{status}"),
-            _hint(kind, operation, status, headers, content.code, content.is_json),
+            _hint(kind, operation, status, headers, content),
         ),
         status=status,
         code=content.code,
@@ -167,7 +174,7 @@ def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
     if status == 400 and code == "invalid_param" and message.startswith("Too many requests"):
         # Dify 1.14 sends this instead of 429 (recording: `err_rate_limited_streaming`).
         return errors.RateLimited
-    if status == 403 and "rate limit" in message:
+    if status == 403 and _LIMIT_OF_THE_PLAN.search(message):
         return errors.KnowledgeRateLimited
     special = _BY_CODE.get(code or "", ApiError)
     if issubclass(special, kind) or (status, code) in _OUTSIDE_THEIR_STATUS:
@@ -180,9 +187,14 @@ def _hint(
     operation: Operation[Any],
     status: int,
     headers: Mapping[str, str],
-    code: str | None,
-    is_json: bool,
+    content: ErrorBody,
 ) -> str:
+    code, is_json = content.code, content.is_json
+    if status == 400 and _MISSING_SETTING.search(content.message):
+        return (
+            "a knowledge base without documents needs `indexing_technique`, unless it was created with one, "
+            'and `process_rule`, for example {"mode": "automatic"}'
+        )
     if is_json and operation.advice is not None and operation.advice[0] == status:
         return operation.advice[1]
     if operation.enterprise and status == 404:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dify_async._text import printable, shortened
 from dify_async.errors import RunFailed, RunPaused, RunRejected, RunStopped
-from dify_async.models import ChatResult, CompletionResult, RunStatus, WorkflowResult
+from dify_async.models import ChatResult, RunStatus, WorkflowResult
+
+if TYPE_CHECKING:
+    from dify_async.errors import AnyResult
 
 _SHOWN: Final = 300
 """Maximum length of the run's error in our error message; the result has the complete text."""
@@ -16,7 +19,7 @@ _STOP_WORDS: Final = ("user requested stop", "stopped by user")
 
 
 def error_from_result(
-    result: WorkflowResult | ChatResult | CompletionResult,
+    result: AnyResult,
     *,
     redact: Callable[[str], str] = str,
     **context: Any,

@@ -13,11 +13,13 @@ from dify_async._http.auth import CLOUD, KeyAuth, checked_base_url
 from dify_async._http.redaction import hidden
 from dify_async.clients._base import ClientWithUsers, make_api, resource
 from dify_async.observer import Observer
+from dify_async.resources.app.annotations import Annotations
 from dify_async.resources.app.app import App
 from dify_async.resources.app.audio import Audio
 from dify_async.resources.app.chat import Chat
 from dify_async.resources.app.completions import Completions
 from dify_async.resources.app.conversations import Conversations
+from dify_async.resources.app.end_users import EndUsers
 from dify_async.resources.app.files import Files
 from dify_async.resources.app.forms import Forms
 from dify_async.resources.app.messages import Messages
@@ -75,6 +77,8 @@ class AppClient(ClientWithUsers):
     audio = resource(Audio)
     forms = resource(Forms)
     app = resource(App)
+    annotations = resource(Annotations)
+    end_users = resource(EndUsers)
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ class Annotation(Received):
 class AnnotationJob(Received):
     """A background job that turns annotation replies on or off."""
 
+    action: str = ""
+    """`enable` or `disable`. Not part of the response."""
     job_id: str = ""
     """The job's id, for its status."""
     job_status: str = ""

@@ -9,6 +9,8 @@ from dify_async._wire.blocking import BlockingMessage, BlockingRun
 from dify_async._wire.operation import Operation
 from dify_async.events import Event
 from dify_async.models import (
+    Annotation,
+    AnnotationJob,
     AppFeedback,
     AppInfo,
     AppMeta,
@@ -16,6 +18,7 @@ from dify_async.models import (
     AppSite,
     Conversation,
     ConversationVariable,
+    EndUserDetail,
     HumanInputForm,
     Message,
     Page,
@@ -137,6 +140,22 @@ GET_APP_META: Final = Operation("GET", "/meta", AppMeta, idempotent=True, recent
 GET_APP_SITE: Final = Operation("GET", "/site", AppSite, idempotent=True, recent=True)
 LIST_APP_FEEDBACKS: Final = Operation(
     "GET", "/app/feedbacks", Page[AppFeedback], idempotent=True, recent=True
+)
+
+# Annotations and end users
+
+LIST_ANNOTATIONS: Final = Operation("GET", "/apps/annotations", Page[Annotation], idempotent=True)
+CREATE_ANNOTATION: Final = Operation("POST", "/apps/annotations", Annotation, idempotent=False)
+UPDATE_ANNOTATION: Final = Operation("PUT", "/apps/annotations/{annotation_id}", Annotation, idempotent=True)
+DELETE_ANNOTATION: Final = Operation("DELETE", "/apps/annotations/{annotation_id}", NoneType, idempotent=True)
+SWITCH_ANNOTATION_REPLY: Final = Operation(
+    "POST", "/apps/annotation-reply/{action}", AnnotationJob, idempotent=False
+)
+GET_ANNOTATION_JOB: Final = Operation(
+    "GET", "/apps/annotation-reply/{action}/status/{job_id}", AnnotationJob, idempotent=True
+)
+GET_END_USER: Final = Operation(
+    "GET", "/end-users/{end_user_id}", EndUserDetail, idempotent=True, recent=True
 )
 
 # Files and speech

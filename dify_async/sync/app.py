@@ -13,11 +13,13 @@ from dify_async.resources.app import (
     chat,
     completions,
     conversations,
+    end_users,
     files,
     forms,
     messages,
     workflows,
 )
+from dify_async.resources.app.annotations import Annotations as AsyncAnnotations
 from dify_async.sync._base import ClientWithUsers, client_view
 from dify_async.sync.wrap import (
     Blocking,
@@ -152,6 +154,24 @@ class App(Blocking):
     feedbacks = blocking_pager(app.App.feedbacks)
 
 
+class Annotations(Blocking):
+    """The app's annotations, and whether it replies with them. None of these calls needs an end user."""
+
+    list = blocking_pager(AsyncAnnotations.list)
+    create = blocking(AsyncAnnotations.create)
+    update = blocking(AsyncAnnotations.update)
+    delete = blocking(AsyncAnnotations.delete)
+    switch_reply = blocking(AsyncAnnotations.switch_reply)
+    job = blocking(AsyncAnnotations.job)
+    wait = blocking(AsyncAnnotations.wait)
+
+
+class EndUsers(Blocking):
+    """The end users of the app."""
+
+    get = blocking(end_users.EndUsers.get)
+
+
 class AppClient(ClientWithUsers):
     """A blocking client of the Service API for one Dify app, with an API key.
 
@@ -175,6 +195,8 @@ class AppClient(ClientWithUsers):
     audio = resource(Audio)
     forms = resource(Forms)
     app = resource(App)
+    annotations = resource(Annotations)
+    end_users = resource(EndUsers)
 
     @with_arguments_of(clients.AppClient)
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -21,6 +21,7 @@ from dify_async.sync.wrap import (
     Blocking,
     blocking,
     blocking_pager,
+    blocking_stream,
     blocking_sync,
     blocking_uploads,
     resource,
@@ -110,6 +111,9 @@ class Pipeline(Blocking):
 
     datasource_plugins = blocking_pager(pipeline.Pipeline.datasource_plugins)
     upload_file = blocking(pipeline.Pipeline.upload_file)
+    stream_datasource = blocking_stream(pipeline.Pipeline.stream_datasource)
+    run = blocking(pipeline.Pipeline.run)
+    stream_draft = blocking_stream(pipeline.Pipeline.stream_draft)
 
 
 class Models(Blocking):

@@ -5,23 +5,19 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from dify_async._streaming.stream import EventStream as AsyncEventStream
 from dify_async._streaming.texts import PartSplitter, text_of
 from dify_async.errors import ConfigurationError, DifyError
-from dify_async.models import (
-    ChatResult,
-    CompletionResult,
-    ReasoningPart,
-    RunHandle,
-    TextPart,
-    WorkflowResult,
-)
+from dify_async.models import ReasoningPart, RunHandle, TextPart
 from dify_async.sync.bridge import Bridge, current
 
+if TYPE_CHECKING:
+    from dify_async.errors import AnyResult
+
 EventT_co = TypeVar("EventT_co", covariant=True)
-ResultT_co = TypeVar("ResultT_co", bound=WorkflowResult | ChatResult | CompletionResult, covariant=True)
+ResultT_co = TypeVar("ResultT_co", bound="AnyResult", covariant=True)
 
 
 class EventStream(Generic[EventT_co, ResultT_co]):

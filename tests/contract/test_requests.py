@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Awaitable, Callable
-from email import message_from_bytes
 from typing import Any
 
-import aiohttp
-import attrs
 import pytest
-from aioresponses import aioresponses
-from aioresponses.compat import normalize_url
-from yarl import URL
 
 from dify_async import AppClient, InputFile, Retry, WebAppClient, models
 from dify_async._wire.operation import Operation
 from dify_async.operations import app as operations
 from dify_async.operations import web as web_operations
+from tests.support.requests import Case, answered, as_requested
 
 APP = "https://dify.test/v1"
 WEB = "https://dify.test/api"
@@ -35,22 +28,6 @@ SAID = json.dumps(
     {"event": "message", "task_id": "t", "message_id": "m", "conversation_id": "c", "answer": "hi"}
 )
 OVER = json.dumps({"event": "message_end", "task_id": "t", "message_id": "m", "conversation_id": "c"})
-
-Call = Callable[[Any], Awaitable[object]]
-
-
-@attrs.frozen(kw_only=True)
-class Case:
-    """One call, what it sends, and what comes back."""
-
-    operation: Operation[Any]
-    call: Call
-    path: str
-    body: Any = None
-    """JSON, or the fields of a form."""
-    answer: Any = None
-    """JSON, the events of a stream as texts, or bytes."""
-    gives: Any = None
 
 
 async def _read(stream: Any) -> object:
@@ -315,6 +292,59 @@ SERVICE_ONLY = [
         gives=[],
     ),
     Case(
+        operation=operations.LIST_ANNOTATIONS,
+        call=lambda client: client.annotations.list(keyword="k").all(),
+        path="/apps/annotations?keyword=k&limit=20",
+        answer={"data": [{"id": "n"}], "has_more": False, "limit": 20, "total": 1, "page": 1},
+        gives=[models.Annotation(id="n")],
+    ),
+    Case(
+        operation=operations.CREATE_ANNOTATION,
+        call=lambda client: client.annotations.create("Why?", "So."),
+        path="/apps/annotations",
+        body={"question": "Why?", "answer": "So."},
+        answer={"id": "n"},
+        gives=models.Annotation(id="n"),
+    ),
+    Case(
+        operation=operations.UPDATE_ANNOTATION,
+        call=lambda client: client.annotations.update("n", "Why?", "So."),
+        path="/apps/annotations/n",
+        body={"question": "Why?", "answer": "So."},
+        answer={"id": "n"},
+        gives=models.Annotation(id="n"),
+    ),
+    Case(
+        operation=operations.DELETE_ANNOTATION,
+        call=lambda client: client.annotations.delete("n"),
+        path="/apps/annotations/n",
+        answer=b"",
+    ),
+    Case(
+        operation=operations.SWITCH_ANNOTATION_REPLY,
+        call=lambda client: client.annotations.switch_reply(
+            "enable", score_threshold=0.9, embedding_provider_name="p", embedding_model_name="m"
+        ),
+        path="/apps/annotation-reply/enable",
+        body={"score_threshold": 0.9, "embedding_provider_name": "p", "embedding_model_name": "m"},
+        answer={"job_id": "j", "job_status": "waiting"},
+        gives=models.AnnotationJob(action="enable", job_id="j", job_status="waiting"),
+    ),
+    Case(
+        operation=operations.GET_ANNOTATION_JOB,
+        call=lambda client: client.annotations.job(models.AnnotationJob(action="enable", job_id="j")),
+        path="/apps/annotation-reply/enable/status/j",
+        answer={"job_id": "j", "job_status": "completed", "error_msg": ""},
+        gives=models.AnnotationJob(action="enable", job_id="j", job_status="completed"),
+    ),
+    Case(
+        operation=operations.GET_END_USER,
+        call=lambda client: client.end_users.get("u"),
+        path="/end-users/u",
+        answer={"id": "u", "session_id": "ada"},
+        gives=models.EndUserDetail(id="u", session_id="ada"),
+    ),
+    Case(
         operation=operations.PREVIEW_FILE,
         call=lambda client: client.files.preview("f"),
         path="/files/f/preview{?user}",
@@ -538,34 +568,17 @@ async def test_the_request_is_what_the_server_asks_for(api: str, case: Case) -> 
     base = APP if is_service else WEB
     path = case.path.replace("{&user}", "&user=ada" if is_service else "")
     path = path.replace("{?user}", "?user=ada" if is_service else "")
-    reply: dict[str, Any] = {"payload": case.answer}
-    if isinstance(case.answer, list):
-        body = "".join(f"data: {event}\n\n" for event in case.answer)
-        reply = {"body": body, "content_type": "text/event-stream"}
-    elif isinstance(case.answer, bytes):
-        status = 204 if operation.method == "DELETE" else 200
-        reply = {"body": case.answer, "content_type": "application/octet-stream", "status": status}
-    with aioresponses() as server:
-        forms: list[bytes] = []
-
-        async def read_form(url: URL, *, data: Any = None, **_: Any) -> None:
-            if isinstance(data, aiohttp.Payload):  # It can be read only while it is sent.
-                forms.append(await data.as_bytes())
-
-        server.add(re.compile(".*"), method=operation.method, callback=read_form, **reply)
-        retry = Retry(attempts=1)
-        client: Any = AppClient("app-x", user="ada", base_url=APP, retry=retry)
-        if not is_service:
-            client = WebAppClient(
-                "c0de", user="ada", base_url=WEB, passport=PASSPORT, login_token=LOGIN, retry=retry
-            )
-        async with client:
-            given = await case.call(client)
-        ((method, url),) = server.requests
-        (call,) = server.requests[method, url]
-    assert (method, url) == (operation.method, normalize_url(URL(base + path, encoded=True)))
-    assert credentials(call.kwargs["headers"]) == expected_credentials(is_service, operation)
-    assert sent(call.kwargs, forms) == expected_body(is_service, case)
+    retry = Retry(attempts=1)
+    client: Any = AppClient("app-x", user="ada", base_url=APP, retry=retry)
+    if not is_service:
+        client = WebAppClient(
+            "c0de", user="ada", base_url=WEB, passport=PASSPORT, login_token=LOGIN, retry=retry
+        )
+    sent = await answered(client, case)
+    assert (sent.method, sent.url) == (operation.method, as_requested(base + path))
+    assert credentials(sent.headers) == expected_credentials(is_service, operation)
+    assert sent.body == expected_body(is_service, case)
+    given = sent.given
     given = (
         getattr(given, "answer", getattr(given, "status", given)) if isinstance(case.gives, str) else given
     )
@@ -589,21 +602,6 @@ def expected_credentials(is_service: bool, operation: Operation[Any]) -> dict[st
         "login": {"Authorization": f"Bearer {LOGIN}", **code, **passport},
         "own": {"Authorization": f"Bearer {PASSPORT}", **code, **passport},
     }[operation.credentials]
-
-
-def sent(call: dict[str, Any], forms: list[bytes]) -> Any:
-    data = call["data"]
-    if isinstance(data, aiohttp.Payload):
-        (body,) = forms
-        form = message_from_bytes(f"Content-Type: {data.headers['Content-Type']}\r\n\r\n".encode() + body)
-        return {
-            part.get_param("name", header="Content-Disposition"): (part.get_filename(), part["Content-Type"])
-            if part.get_filename()
-            else part.get_payload()
-            for part in form.get_payload()
-        }
-    assert ("Content-Type" in call["headers"]) == (data is not None)
-    return None if data is None else json.loads(data)
 
 
 def expected_body(is_service: bool, case: Case) -> Any:

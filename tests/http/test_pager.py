@@ -6,11 +6,12 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from dify_async import sync
-from tests.support.clients import app_client, web_client
+from tests.support.clients import app_client, knowledge_client, web_client
 from tests.support.families import settings_for
 from tests.support.raw_server import Call, RawServer, answer
 
@@ -84,3 +85,67 @@ async def test_pages_end_too() -> None:
             pages = [page async for page in client.workflows.logs().pages()]
         assert len(server.calls) <= 5
     assert [entry.id for entry in pages[0].data] == ["a", "b"]
+
+
+def numbered(count: int, size: int, **fields: Any) -> RawServer:
+    """Return a server of so many entries on pages of a size. `fields` are in every page."""
+
+    async def handler(call: Call) -> bool:
+        query = dict(parse_qsl(urlsplit(call.path).query))
+        first = (int(query.get("page", 1)) - 1) * size
+        data = entries(*map(str, range(first, min(first + size, count))))
+        page = {name: value(data, first // size + 1) for name, value in fields.items()}
+        await call.send(answer({"data": data, **page}))
+        return True
+
+    return RawServer(handler)
+
+
+STYLES: dict[str, tuple[Callable[[Any], Any], dict[str, Any], int]] = {
+    "has_more": (
+        lambda client: client.datasets.list(limit=2),
+        # Like Dify: true on the last page too, if that is full.
+        {"has_more": lambda data, _: len(data) == 2, "page": lambda _, number: number, "total": lambda *_: 4},
+        3,
+    ),
+    "total_pages": (
+        lambda client: client.child_chunks.list("d", "o", "s", limit=2),
+        {"total_pages": lambda *_: 2, "page": lambda _, number: number, "total": lambda *_: 4},
+        2,
+    ),
+    "nothing": (lambda client: client.app.feedbacks(limit=2), {}, 3),
+}
+
+
+@pytest.mark.parametrize("name", STYLES)
+async def test_every_style_of_pages_is_read_to_its_end(name: str) -> None:
+    listed, fields, requests = STYLES[name]
+    with numbered(4, 2, **fields) as server:
+        make = app_client if name == "nothing" else knowledge_client
+        async with make(server.base_url) as client:
+            assert [one.id for one in await listed(client).all()] == ["0", "1", "2", "3"]
+        assert len(server.calls) == requests
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_the_blocking_client_reads_them_too(name: str) -> None:
+    listed, fields, requests = STYLES[name]
+    with numbered(4, 2, **fields) as server:
+        settings = settings_for("app", server.base_url)
+        client: Any = (
+            sync.AppClient(**settings)
+            if name == "nothing"
+            else sync.KnowledgeClient("dataset-x", base_url=server.base_url)
+        )
+        with client:
+            assert [one.id for one in listed(client)] == ["0", "1", "2", "3"]
+        assert len(server.calls) == requests
+
+
+async def test_a_list_that_is_sent_as_a_whole_is_one_page() -> None:
+    with RawServer(lambda call: call.send(answer(entries("a", "b", "a")))) as server:
+        async with knowledge_client(server.base_url) as client:
+            assert [one.id for one in await client.tags.list().all()] == ["a", "b"]
+            pages = [page async for page in client.tags.list().pages()]
+        assert len(pages) == 1
+        assert len(server.calls) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from dify_async import AppClient, Retry, WebAppClient
+from dify_async import AppClient, KnowledgeClient, Retry, WebAppClient
 from dify_async.testing import FakeDify
 
 KEY: Final = "app-SECRETsecret123"
@@ -29,3 +29,8 @@ def web_client(server: FakeDify | str, **settings: Any) -> WebAppClient:
     else:
         settings = {"app_code": "kJ2hQ9xTz4Lm7PwR", "base_url": server, **settings}
     return WebAppClient(**{"user": "ada", **settings})
+
+
+def knowledge_client(server: str, **settings: Any) -> KnowledgeClient:
+    """Return a client of the knowledge bases of the server at a base URL."""
+    return KnowledgeClient(**{"api_key": "dataset-SECRETsecret123", "base_url": server, **settings})

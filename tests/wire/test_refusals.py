@@ -14,7 +14,7 @@ from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent
-from dify_async.models import ChatResult
+from dify_async.models import AnnotationJob, ChatResult
 from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, RUN, operation_named, refused
 from tests.support.recordings import load, matching
 from tests.support.work import limited_work
@@ -131,11 +131,25 @@ def test_every_class_of_the_tree_is_reached() -> None:
             "Sorry, you have reached the knowledge base request rate limit of your subscription.",
             errors.KnowledgeRateLimited,
         ),
+        (
+            403,
+            "forbidden",
+            "The number of documents has reached the limit of your subscription.",
+            errors.KnowledgeRateLimited,
+        ),
         (403, "forbidden", "The app's API service has been disabled.", errors.Forbidden),
     ],
 )
 def test_limits_are_told_apart(status: int, code: str, message: str, kind: type[ApiError]) -> None:
     assert type(coded(status, code, message)) is kind
+
+
+@pytest.mark.parametrize("message", ["indexing_technique is required.", "No process rule found."])
+def test_a_setting_that_an_empty_knowledge_base_needs_is_named(message: str) -> None:
+    text = str(coded(400, "invalid_param", message))
+    assert text.startswith(f"400 invalid_param: {message}; a knowledge base without documents needs")
+    assert "`indexing_technique`" in text
+    assert "`process_rule`" in text
 
 
 def test_what_may_be_tried_again_and_what_may_not() -> None:
@@ -424,6 +438,7 @@ def test_an_error_event_without_a_status_is_the_server_s() -> None:
 
 RECORDED: dict[str, list[str]] = {
     "BadRequest": [
+        "116_ds_segments_add_bad",
         "err_audio_no_file",
         "err_chatflow_bad_workflow_id",
         "err_conversation_variable_wrong_type",
@@ -449,6 +464,8 @@ RECORDED: dict[str, list[str]] = {
         "err_chatflow_missing_required_blocking",
         "err_completion_missing_query",
         "err_conversations_limit_0",
+        "116_ds_create_bad",
+        "116_ds_doc_update",
         "err_ds_create_no_name",
         "err_ds_doc_create_missing_text",
         "err_ds_models_bad_type",
@@ -515,6 +532,7 @@ RECORDED: dict[str, list[str]] = {
         "err_conversation_rename_unknown",
         "err_conversation_variable_unknown",
         "err_conversations_last_id_unknown",
+        "116_ds_meta_builtin",
         "err_ds_get_bad_uuid",
         "err_file_preview_not_in_message",
         "err_file_preview_unknown",
@@ -580,7 +598,8 @@ def test_a_recorded_refusal_becomes_its_error(kind: type[ApiError], name: str) -
     assert error.server_version == answer.headers.get("x-version")
     if "json" in answer.headers["content-type"]:
         words = json.loads(answer.body)
-        assert (error.code, error.message) == (words["code"], words["message"])
+        # A chunk that is not valid is the one error that has no code.
+        assert (error.code, error.message) == (words.get("code"), words.get("message", words.get("error")))
     else:
         assert error.code is None
     assert "<" not in str(error).replace("<string:", "").replace("<uuid:", "")
@@ -627,6 +646,7 @@ ATTRIBUTES: list[tuple[type[DifyError], dict[str, Any]]] = [
     ),
     (errors.TransportError, {"may_have_started": True, "handle": HANDLE, "partial": RESULT}),
     (errors.RunFailed, {"result": RESULT, "handle": HANDLE, "node_id": "n"}),
+    (errors.JobFailed, {"job": AnnotationJob(job_id="j")}),
     (errors.StreamInterrupted, {"handle": HANDLE, "partial": RESULT}),
     (errors.DecodeError, {"raw": b"<html>\xff"}),
     (errors.DifyError, {}),

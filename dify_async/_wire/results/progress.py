@@ -65,6 +65,8 @@ class Progress:
     """True after the last event: the stream is not read any further."""
     complete: bool = False
     """True if the stream may end here: everything that the result needs was received."""
+    ends_with_body: bool = False
+    """True if the stream is complete once its body ends, unless the connection breaks."""
     seconds: float | None = None
     """Duration of the run, as reported by the server. None before its end."""
     linger: float | None = None

@@ -1,0 +1,114 @@
+"""Annotations and end users of an app."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import Any
+
+import pytest
+
+from dify_async import errors, models, sync
+from dify_async.testing import FakeDify
+from tests.support.clients import app_client
+from tests.support.clock import frozen_time
+from tests.support.raw_server import Call, RawServer, answer
+
+SETTINGS: dict[str, Any] = {
+    "score_threshold": 0.9,
+    "embedding_provider_name": "openai",
+    "embedding_model_name": "small",
+}
+JOB = models.AnnotationJob(action="enable", job_id="11111111-1111-4111-8111-111111111111")
+
+
+async def test_annotations_are_created_changed_listed_and_deleted(fake_dify: FakeDify) -> None:
+    async with app_client(fake_dify) as client:
+        made = [await client.annotations.create(f"Question {n}?", f"Answer {n}") for n in range(3)]
+        changed = await client.annotations.update(made[0].id, "Why?", "So.")
+        assert (changed.question, changed.answer) == ("Why?", "So.")
+        assert changed.raw["id"] == made[0].id  # type: ignore[call-overload, index]
+        listed = [one.id async for one in client.annotations.list(limit=1)]
+        assert sorted(listed) == sorted(one.id for one in made)
+        assert [one.id for one in await client.annotations.list(keyword="Why").all()] == [made[0].id]
+        await client.annotations.delete(made[0].id)
+        assert len(await client.annotations.list().all()) == 2
+        with pytest.raises(errors.NotFound):
+            await client.annotations.update(made[0].id, "Why?", "So.")
+
+
+async def test_replies_are_switched_by_a_job(fake_dify: FakeDify) -> None:
+    async with app_client(fake_dify) as client:
+        job = await client.annotations.switch_reply("enable", **SETTINGS)
+        assert (job.action, job.job_status) == ("enable", "waiting")
+        done = await client.annotations.wait(pickle.loads(pickle.dumps(job)))
+        assert (done.job_id, done.job_status, done.action) == (job.job_id, "completed", "enable")
+        with pytest.raises(errors.InvalidParam):
+            await client.annotations.job(JOB)
+
+
+def test_the_blocking_client_too(fake_dify: FakeDify) -> None:
+    with sync.AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
+        client.annotations.create("Why?", "So.")
+        assert [one.question for one in client.annotations.list()] == ["Why?"]
+        job = client.annotations.switch_reply("disable", **SETTINGS)
+        assert client.annotations.wait(job).job_status == "completed"
+
+
+def server_of(*statuses: str) -> RawServer:
+    """Return a server whose job has these statuses, one after the other; the last one stays."""
+    rest = [*statuses]
+
+    async def handler(call: Call) -> bool:
+        status = rest.pop(0) if len(rest) > 1 else rest[0]
+        await call.send(answer({"job_id": JOB.job_id, "job_status": status, "error_msg": "no\x1bmodel"}))
+        return True
+
+    return RawServer(handler)
+
+
+async def test_a_job_is_polled_less_and_less_often() -> None:
+    with server_of("waiting", "processing", "processing", "completed") as server, frozen_time() as clock:
+        async with app_client(server.base_url) as client:
+            waiting = asyncio.ensure_future(client.annotations.wait(JOB))
+            for asked, delay in ((1, 0.5), (2, 1), (3, 2)):
+                await clock.at_once(until(lambda asked=asked: len(server.calls) == asked))  # type: ignore[misc]
+                await clock.settle()
+                assert not waiting.done()
+                clock.advance(delay)
+            assert (await clock.at_once(waiting)).job_status == "completed"
+    assert len(server.calls) == 4
+
+
+async def until(condition: Any) -> None:
+    while not condition():
+        await asyncio.sleep(0)
+
+
+async def test_a_job_that_fails() -> None:
+    with server_of("error") as server:
+        async with app_client(server.base_url) as client:
+            with pytest.raises(errors.JobFailed, match="the job failed: no") as caught:
+                await client.annotations.wait(JOB)
+    assert caught.value.job.error_msg == "no\x1bmodel"
+    assert "\x1b" not in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).job == caught.value.job
+
+
+async def test_a_job_that_takes_too_long() -> None:
+    with server_of("processing") as server:
+        async with app_client(server.base_url) as client:
+            with pytest.raises(errors.TotalTimeout, match=r"after 0.05 s \(Timeouts.total\)"):
+                await client.annotations.wait(JOB, timeout=0.05)
+
+
+async def test_an_end_user_by_the_servers_id() -> None:
+    async def handler(call: Call) -> None:
+        await call.send(answer({"id": "u", "session_id": "ada", "created_at": "2026-11-22T00:54:36"}))
+
+    with RawServer(handler) as server:
+        async with app_client(server.base_url) as client:
+            found = await client.end_users.get("u")
+    assert found.session_id == "ada"
+    assert found.created_at is not None
+    assert found.created_at.tzinfo is not None
