@@ -96,10 +96,14 @@ async def test_a_job_that_fails() -> None:
 
 
 async def test_a_job_that_takes_too_long() -> None:
-    with server_of("processing") as server:
+    with server_of("processing") as server, frozen_time() as clock:
         async with app_client(server.base_url) as client:
-            with pytest.raises(errors.TotalTimeout, match=r"after 0.05 s \(Timeouts.total\)"):
-                await client.annotations.wait(JOB, timeout=0.05)
+            waiting = asyncio.ensure_future(client.annotations.wait(JOB, timeout=5))
+            await clock.at_once(until(lambda: len(server.calls) == 1))
+            await clock.settle()
+            clock.advance(5)
+            with pytest.raises(errors.TotalTimeout, match=r"after 5 s \(Timeouts.total\)"):
+                await clock.at_once(waiting)
 
 
 async def test_an_end_user_by_the_servers_id() -> None:

@@ -466,6 +466,7 @@ RECORDED: dict[str, list[str]] = {
         "err_conversations_limit_0",
         "116_ds_create_bad",
         "116_ds_doc_update",
+        "ds_hit_testing_default",
         "err_ds_create_no_name",
         "err_ds_doc_create_missing_text",
         "err_ds_models_bad_type",
