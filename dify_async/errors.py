@@ -69,7 +69,8 @@ if TYPE_CHECKING:
         WorkflowResult,
     )
 
-    AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult | DatasourceResult
+    AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
+    StreamResult: TypeAlias = AnyResult | DatasourceResult
 
 __all__ = [
     "ApiError",
@@ -151,7 +152,7 @@ class TransportError(DifyError):
         server_version: str | None = None,
         may_have_started: bool = False,
         handle: RunHandle | None = None,
-        partial: AnyResult | None = None,
+        partial: StreamResult | None = None,
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.may_have_started = may_have_started
@@ -204,7 +205,7 @@ class ApiError(DifyError):
         retry_after: float | None = None,
         trace_id: str | None = None,
         handle: RunHandle | None = None,
-        partial: AnyResult | None = None,
+        partial: StreamResult | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> None:
@@ -429,7 +430,7 @@ class StreamInterrupted(DifyError):
         text: str,
         *,
         handle: RunHandle | None = None,
-        partial: AnyResult | None = None,
+        partial: StreamResult | None = None,
         operation: str | None = None,
         server_version: str | None = None,
     ) -> None:

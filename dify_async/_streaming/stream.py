@@ -20,10 +20,10 @@ from dify_async.events import HumanInputRequired, WorkflowPaused
 from dify_async.models import ReasoningPart, RunHandle, TextPart
 
 if TYPE_CHECKING:
-    from dify_async.errors import AnyResult
+    from dify_async.errors import StreamResult
 
 EventT_co = TypeVar("EventT_co", covariant=True)
-ResultT_co = TypeVar("ResultT_co", bound="AnyResult", covariant=True)
+ResultT_co = TypeVar("ResultT_co", bound="StreamResult", covariant=True)
 
 _PAUSES: Final = frozenset({WorkflowPaused, HumanInputRequired})
 """Events after which a run may wait for a person, without making progress."""

@@ -26,9 +26,9 @@ from dify_async.events import ErrorEvent
 from dify_async.models import RunHandle
 
 if TYPE_CHECKING:
-    from dify_async.errors import AnyResult
+    from dify_async.errors import StreamResult
 
-ResultT_co = TypeVar("ResultT_co", bound="AnyResult", covariant=True)
+ResultT_co = TypeVar("ResultT_co", bound="StreamResult", covariant=True)
 
 
 @attrs.frozen
@@ -116,9 +116,10 @@ class StreamErrors(Generic[ResultT_co]):
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
         if event.code:
             return error_from_event(event, may_have_started=True, partial=self.partial_result, **known)
+        rejected: Any = self.partial_result  # Of a run: errors of data sources always have a code.
         return RunRejected(
             f"the server rejected the run, usually for a missing or invalid input: {event.message}",
-            result=self.partial_result,
+            result=rejected,
             **known,
         )
 

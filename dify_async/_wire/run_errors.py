@@ -10,7 +10,7 @@ from dify_async.errors import RunFailed, RunPaused, RunRejected, RunStopped
 from dify_async.models import ChatResult, RunStatus, WorkflowResult
 
 if TYPE_CHECKING:
-    from dify_async.errors import AnyResult
+    from dify_async.errors import StreamResult
 
 _SHOWN: Final = 300
 """Maximum length of the run's error in our error message; the result has the complete text."""
@@ -19,7 +19,7 @@ _STOP_WORDS: Final = ("user requested stop", "stopped by user")
 
 
 def error_from_result(
-    result: AnyResult,
+    result: StreamResult,
     *,
     redact: Callable[[str], str] = str,
     **context: Any,
@@ -34,8 +34,10 @@ def error_from_result(
         redact: Masks secrets in text from the server.
         **context: Passed to the constructor of the error.
     """
+    if not isinstance(result, ChatResult | WorkflowResult):
+        return None
     run = result.run if isinstance(result, ChatResult) else result
-    if not isinstance(run, WorkflowResult) or run.status.is_success:
+    if run is None or run.status.is_success:
         return None
     error = run.error or ""
     words = shortened(printable(redact(error)), _SHOWN)

@@ -14,10 +14,10 @@ from dify_async.models import ReasoningPart, RunHandle, TextPart
 from dify_async.sync.bridge import Bridge, current
 
 if TYPE_CHECKING:
-    from dify_async.errors import AnyResult
+    from dify_async.errors import StreamResult
 
 EventT_co = TypeVar("EventT_co", covariant=True)
-ResultT_co = TypeVar("ResultT_co", bound="AnyResult", covariant=True)
+ResultT_co = TypeVar("ResultT_co", bound="StreamResult", covariant=True)
 
 
 class EventStream(Generic[EventT_co, ResultT_co]):

@@ -151,3 +151,14 @@ async def test_a_published_pipeline_that_cannot_run() -> None:
                 await client.pipeline.run("d", "n", "local_file", [], {})
     assert caught.value.code == "pipeline_run_error"
     assert len(server.calls) == 1
+
+
+@each_client
+async def test_an_error_without_a_code_is_not_taken_for_a_rejected_run(read: Read) -> None:
+    broken = said("error", message="no such node", status=400)
+    with (
+        server_that_sends(CHUNKED, chunk(WORKING), chunk(broken), END) as server,
+        pytest.raises(errors.BadRequest, match="no such node") as caught,
+    ):
+        await read(server)
+    assert caught.value.code == "datasource_error"

@@ -35,12 +35,12 @@ class DatasourceAccumulator:
         if isinstance(event, DatasourceCompleted):
             self._data.append(event.data)
             self._last = event
-        elif isinstance(event, DatasourceError):
-            error = ErrorEvent(code=event.event, message=event.error)
+        elif isinstance(event, (DatasourceError, ErrorEvent)):
+            if isinstance(event, DatasourceError):
+                error = ErrorEvent(code=event.event, message=event.error)
+            else:
+                error = attrs.evolve(event, code=event.code or DatasourceError.event)
             self.progress.error = error.received_as(event)
-            self.progress.over = self.progress.complete = True
-        elif isinstance(event, ErrorEvent):
-            self.progress.error = event
             self.progress.over = self.progress.complete = True
 
     def result(self, handle: RunHandle | None = None) -> DatasourceResult:  # noqa: ARG002 - part of the protocol
