@@ -25,7 +25,7 @@ DifyError
 │   │   ├── AppAccessDenied                web_app_access_denied
 │   │   └── AuthenticationFailed           authentication_failed: wrong password, e-mail or code
 │   ├── Forbidden                          403
-│   │   └── KnowledgeRateLimited           a limit of the plan on knowledge bases
+│   │   └── KnowledgeRateLimited           the plan's limit on knowledge requests
 │   ├── NotFound                           404
 │   │   └── NotSupportedByServer           the server does not have the operation
 │   ├── Conflict                           409
@@ -296,7 +296,7 @@ class Forbidden(ApiError):
 
 
 class KnowledgeRateLimited(Forbidden):
-    """A limit of the plan on knowledge bases is reached: on requests per minute, documents or storage."""
+    """The plan's limit on knowledge requests per minute is reached."""
 
 
 class NotFound(ApiError):
@@ -400,8 +400,15 @@ class RunPaused(RunFailed):
 class IndexingFailed(DifyError):
     """Some documents cannot be searched: they failed, no text was found in them, or they are stuck."""
 
-    def __init__(self, text: str, *, report: IndexingReport) -> None:
-        super().__init__(text)
+    def __init__(
+        self,
+        text: str,
+        *,
+        report: IndexingReport,
+        operation: str | None = None,
+        server_version: str | None = None,
+    ) -> None:
+        super().__init__(text, operation=operation, server_version=server_version)
         self.report = report
         """All documents, and what came of them."""
 

@@ -27,8 +27,8 @@ _MAX_TARGET_LENGTH: Final = 200
 _A_CENTURY: Final = 100 * 365 * 86400.0
 """Seconds. The maximum of `retry_after`."""
 
-_LIMIT_OF_THE_PLAN: Final = re.compile("rate limit|limit of your subscription")
-"""In messages of 403: Dify's cloud has no code for these."""
+_LIMIT_OF_THE_PLAN: Final = "limit of your subscription"
+"""In messages of 403: Dify's cloud has no code for its limits on documents and storage."""
 
 _MISSING_SETTING: Final = re.compile("indexing_technique is required|process rule", re.IGNORECASE)
 """In messages of 400: what a knowledge base without documents needs."""
@@ -93,7 +93,7 @@ _HINTS: Final[dict[type[ApiError], str]] = {
     errors.FormClosed: "workflows.wait(handle, continue_on_pause=True) returns the result of the run",
     errors.RateLimited: "too many requests at the same time; lower max_concurrent, or raise the app's limit "
     "in Dify",
-    errors.KnowledgeRateLimited: "if it is a limit per minute, wait; others need another plan",
+    errors.KnowledgeRateLimited: "the limit is one per minute: wait",
     errors.QuotaExceeded: "a quota is used up, so a retry does not help",
     errors.ProviderNotInitialized: "set up the model provider's credentials in Dify",
     errors.NotSupportedByServer: "the server is too old for this, or base_url is not the URL of its API",
@@ -174,7 +174,7 @@ def _class_of(status: int, code: str | None, message: str) -> type[ApiError]:
     if status == 400 and code == "invalid_param" and message.startswith("Too many requests"):
         # Dify 1.14 sends this instead of 429 (recording: `err_rate_limited_streaming`).
         return errors.RateLimited
-    if status == 403 and _LIMIT_OF_THE_PLAN.search(message):
+    if status == 403 and "rate limit" in message:
         return errors.KnowledgeRateLimited
     special = _BY_CODE.get(code or "", ApiError)
     if issubclass(special, kind) or (status, code) in _OUTSIDE_THEIR_STATUS:
@@ -190,6 +190,8 @@ def _hint(
     content: ErrorBody,
 ) -> str:
     code, is_json = content.code, content.is_json
+    if status == 403 and kind is errors.Forbidden and _LIMIT_OF_THE_PLAN in content.message:
+        return "a retry does not help: delete something, or change the plan"
     if status == 400 and _MISSING_SETTING.search(content.message):
         return (
             "a knowledge base without documents needs `indexing_technique`, unless it was created with one, "

@@ -14,7 +14,7 @@ from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent
-from dify_async.models import AnnotationJob, ChatResult
+from dify_async.models import AnnotationJob, ChatResult, IndexingReport
 from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, RUN, operation_named, refused
 from tests.support.recordings import load, matching
 from tests.support.work import limited_work
@@ -135,13 +135,20 @@ def test_every_class_of_the_tree_is_reached() -> None:
             403,
             "forbidden",
             "The number of documents has reached the limit of your subscription.",
-            errors.KnowledgeRateLimited,
+            errors.Forbidden,
         ),
         (403, "forbidden", "The app's API service has been disabled.", errors.Forbidden),
     ],
 )
 def test_limits_are_told_apart(status: int, code: str, message: str, kind: type[ApiError]) -> None:
     assert type(coded(status, code, message)) is kind
+
+
+def test_a_full_plan_is_named_as_such() -> None:
+    error = coded(403, "forbidden", "The number of documents has reached the limit of your subscription.")
+    assert str(error).endswith(
+        "; a retry does not help: delete something, or change the plan (POST /workflows/run)"
+    )
 
 
 @pytest.mark.parametrize("message", ["indexing_technique is required.", "No process rule found."])
@@ -647,6 +654,7 @@ ATTRIBUTES: list[tuple[type[DifyError], dict[str, Any]]] = [
     ),
     (errors.TransportError, {"may_have_started": True, "handle": HANDLE, "partial": RESULT}),
     (errors.RunFailed, {"result": RESULT, "handle": HANDLE, "node_id": "n"}),
+    (errors.IndexingFailed, {"report": IndexingReport(documents=[], is_over=True)}),
     (errors.JobFailed, {"job": AnnotationJob(job_id="j")}),
     (errors.StreamInterrupted, {"handle": HANDLE, "partial": RESULT}),
     (errors.DecodeError, {"raw": b"<html>\xff"}),

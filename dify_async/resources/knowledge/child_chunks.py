@@ -61,7 +61,7 @@ class ChildChunks(Resource):
         Raises:
             NotFound: there is no such chunk.
             InvalidParam: its indexing failed.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id}
         body = {"content": content}
@@ -90,7 +90,7 @@ class ChildChunks(Resource):
         Raises:
             NotFound: there is no such child chunk.
             InvalidParam: its indexing failed.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id}
         ids["child_chunk_id"] = child_chunk_id
@@ -117,7 +117,7 @@ class ChildChunks(Resource):
 
         Raises:
             NotFound: there is no such child chunk.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id}
         ids["child_chunk_id"] = child_chunk_id

@@ -50,7 +50,7 @@ class Datasets(Resource):
 
         Raises:
             Conflict: a knowledge base has that name.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         return await self._api.call(operations.CREATE_DATASET, options, json={"name": name})
 
@@ -77,7 +77,7 @@ class Datasets(Resource):
         Raises:
             NotFound: there is no such knowledge base.
             InvalidParam: a knowledge base has that name, or the embedding model cannot be used.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id}
         return await self._api.call(operations.UPDATE_DATASET, options, ids=ids, json={})
@@ -92,7 +92,7 @@ class Datasets(Resource):
         Raises:
             NotFound: there is no such knowledge base.
             Conflict: an app uses it.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         await self._api.call(operations.DELETE_DATASET, options, ids={"dataset_id": dataset_id})
 
@@ -120,7 +120,7 @@ class Datasets(Resource):
             NotFound: there is no such knowledge base.
             InvalidParam: the query is too long, or `retrieval_model` is not complete.
             ProviderNotInitialized: the embedding model cannot be used.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         body = given(
             query=query,

@@ -52,7 +52,7 @@ class Documents(DocumentJobs):
         Raises:
             InvalidParam: the knowledge base does not exist, or needs a setting: the error tells which.
             ProviderNotInitialized: the embedding model cannot be used.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids, body = {"dataset_id": dataset_id}, {"name": name, "text": text}
         return await self._api.call(operations.CREATE_BY_TEXT, options, ids=ids, json=body)
@@ -82,7 +82,7 @@ class Documents(DocumentJobs):
             InvalidParam: the knowledge base does not exist, the file is too large or of an unsupported type,
                 or a setting is missing: the error tells which.
             ProviderNotInitialized: the embedding model cannot be used.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
             ConfigurationError: the file cannot be read, or has no name.
         """
         upload = upload_of(file, name, mime_type)
@@ -101,7 +101,7 @@ class Documents(DocumentJobs):
 
         Raises:
             InvalidParam: the document does not exist, or is not available: disabled, or being indexed.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id}
         return await self._api.call(operations.UPDATE_BY_TEXT, options, ids=ids, json={})
@@ -130,7 +130,7 @@ class Documents(DocumentJobs):
             InvalidParam: the document does not exist, or is not available: disabled, or being indexed.
             FileTooLarge: the file is larger than the server's limit.
             UnsupportedFileType: the server cannot read files of this type.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
             ConfigurationError: the file cannot be read, or has no name.
         """
         upload = upload_of(file, name, mime_type)
@@ -199,7 +199,7 @@ class Documents(DocumentJobs):
             NotFound: there is no such document.
             BadRequest: the document is being indexed (`document_indexing`).
             Forbidden: the document is archived (`archived_document_immutable`).
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id}
         await self._api.call(operations.DELETE_DOCUMENT, options, ids=ids)

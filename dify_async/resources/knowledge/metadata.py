@@ -49,7 +49,7 @@ class Metadata(Resource):
         Raises:
             NotFound: there is no such knowledge base.
             InvalidParam: a field has that name.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids, body = {"dataset_id": dataset_id}, {"type": type, "name": name}
         return await self._api.call(operations.CREATE_METADATA_FIELD, options, ids=ids, json=body)
@@ -68,7 +68,7 @@ class Metadata(Resource):
         Raises:
             NotFound: there is no such knowledge base.
             InvalidParam: there is no such field, or another one has that name.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids, body = {"dataset_id": dataset_id, "metadata_id": metadata_id}, {"name": name}
         return await self._api.call(operations.UPDATE_METADATA_FIELD, options, ids=ids, json=body)
@@ -83,7 +83,7 @@ class Metadata(Resource):
 
         Raises:
             NotFound: there is no such knowledge base.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "metadata_id": metadata_id}
         await self._api.call(operations.DELETE_METADATA_FIELD, options, ids=ids)
@@ -110,7 +110,7 @@ class Metadata(Resource):
         Raises:
             NotFound: there is no such knowledge base.
             ConfigurationError: `action` is something else, which the server would accept and ignore.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         if action not in {"enable", "disable"}:
             raise ConfigurationError(f'`action` must be "enable" or "disable", got {action!r:.100}')
@@ -139,7 +139,7 @@ class Metadata(Resource):
 
         Raises:
             NotFound: there is no such knowledge base.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids, body = {"dataset_id": dataset_id}, {"operation_data": sendable_list("documents", documents)}
         await self._api.call(operations.UPDATE_DOCUMENT_METADATA, options, ids=ids, json=body)

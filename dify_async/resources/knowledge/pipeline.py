@@ -145,7 +145,7 @@ class Pipeline(Resource):
         Raises:
             ServerError: the pipeline cannot be run (`pipeline_run_error`), also for wrong arguments.
             NotFound: there is no such knowledge base.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
             NotSupportedByServer: the server is older than the endpoint.
         """
         body = _run_body(start_node_id, datasource_type, datasource_info_list, inputs)

@@ -67,7 +67,7 @@ class Segments(Resource):
         Raises:
             NotFound: there is no such document, or it is not indexed yet, or disabled.
             BadRequest: a chunk is not valid, for example without `answer` in a Q&A document.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id}
         body = {"segments": sendable_list("segments", segments)}
@@ -123,7 +123,7 @@ class Segments(Resource):
 
         Raises:
             NotFound: there is no such chunk.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         segment = given(
             content=content,
@@ -151,7 +151,7 @@ class Segments(Resource):
 
         Raises:
             NotFound: there is no such chunk.
-            KnowledgeRateLimited: the plan's limit is reached.
+            KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id}
         await self._api.call(operations.DELETE_SEGMENT, options, ids=ids)
