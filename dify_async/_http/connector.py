@@ -21,11 +21,11 @@ _PROBES: Final[dict[int, int]] = {
 after which the connection is lost."""
 
 
-_READ_AT_ONCE: Final = 2**16
+_READ_AT_ONCE: Final = 120 * 2**10
 """Bytes that are read from a socket in one go.
 
-asyncio allocates so much for each read, and 256 KiB by default. That is more than the C library keeps at hand
-(128 KiB in glibc), so it would be mapped and unmapped for each event of a slow stream."""
+asyncio allocates so much for each read, 256 KiB by default. The C library keeps less than 128 KiB at hand
+(glibc), so each event of a slow stream would map and unmap memory."""
 
 
 class Connector(aiohttp.TCPConnector):
