@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Tracer, set_span_in_context
 
 from dify_async import events
+from dify_async._text import printable
 from dify_async.events import Event
 from dify_async.models import NodeStatus
 from dify_async.otel.attributes import content, fail, known
@@ -73,7 +74,7 @@ class NodeSpans:
         now = time.time_ns()
         operation = _GEN_AI.get(data.node_type)
         span = self._tracer.start_span(
-            f"{data.node_type} {data.title}".strip() or "node",
+            printable(f"{data.node_type} {data.title}") or "node",
             context=context,
             start_time=now,
             attributes=known(
