@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dify_async.testing import Chat, FakeDify, Field, Node, Workflow
+from dify_async.testing import Chat, FakeDify, Field, Indexing, Node, Workflow
 from tests.support.limits import HANGS_AFTER
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
@@ -31,6 +31,7 @@ APPS: dict[str, Any] = {
         nodes=[Node("Start", type="start"), WRITE, Node("End", type="end")],
         outputs=lambda inputs: {"forecast": f"Sunny in {inputs['city']}."},
     ),
+    "knowledge": Workflow(),
     "chat": Chat(answer=lambda query, _: f"You asked: {query}"),
     "form": Workflow(nodes=[Node("Ask", form="Publish it?"), Node("Publish")], outputs={"published": True}),
 }
@@ -55,13 +56,18 @@ def printed(folder: Path) -> Iterator[tuple[str, str]]:
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m dify_async "$@"\n')
     command.chmod(0o755)
     (folder / "rows.csv").write_text("id,city,days\nA-1,Lisbon,3\nA-2,Llanfairpwllgwyngyll,1\nA-3,Porto,2\n")
+    (folder / "handbook").mkdir()
+    (folder / "handbook" / "opening.md").write_text("The office opens at nine.")
+    (folder / "handbook" / "parking.md").write_text("Parking is free.")
     with FakeDify(tail=0.0) as dify:
+        dify.knowledge.indexing = Indexing(polls=0)
         (folder / "key.txt").write_text(dify.api_key)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DIFY_")},
             "PATH": f"{binaries}:{os.environ['PATH']}",
             "XDG_CONFIG_HOME": str(folder),
             "SERVER": dify.base_url,
+            "DIFY_KNOWLEDGE_API_KEY": dify.knowledge.api_key,
         }
         for name, block in BLOCK.findall(PAGE.read_text()):
             dify.app = APPS[name]
