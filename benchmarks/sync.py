@@ -20,8 +20,8 @@ from benchmarks import _harness, calls, decode
 from benchmarks._harness import RUN_ID, Contestant, Gate, Work
 
 BASELINE: Final = "dify_async"
-TWIN: Final = "dify_async.sync"
-STREAM_GATES: Final = [Gate(TWIN, BASELINE, 1.2)]
+BLOCKING: Final = "dify_async.sync"
+STREAM_GATES: Final = [Gate(BLOCKING, BASELINE, 1.2)]
 
 
 class BlockingWork(Protocol):
@@ -51,7 +51,7 @@ async def contestant(blocking: Blocking, base_url: str) -> AsyncIterator[Work]:
 
 
 @contextmanager
-def twin_stream(base_url: str) -> Iterator[BlockingWork]:
+def blocking_stream(base_url: str) -> Iterator[BlockingWork]:
     from dify_async.events import TextChunk
     from dify_async.sync import AppClient
 
@@ -118,7 +118,7 @@ def httpx_stream(base_url: str) -> Iterator[BlockingWork]:
 
 
 @contextmanager
-def twin_calls(base_url: str) -> Iterator[BlockingWork]:
+def blocking_calls(base_url: str) -> Iterator[BlockingWork]:
     from dify_async.sync import AppClient
 
     def work(size: int) -> None:
@@ -161,7 +161,7 @@ def httpx_calls(base_url: str) -> Iterator[BlockingWork]:
 
 
 @contextmanager
-def hand_overs(_: str) -> Iterator[BlockingWork]:
+def hand_over(_: str) -> Iterator[BlockingWork]:
     """Run an empty coroutine on the event loop of the blocking client: the cost of switching threads."""
     import asyncio
 
@@ -180,14 +180,14 @@ def _run_id(number: int) -> str:
 
 STREAMS: Final[dict[str, Contestant]] = {
     BASELINE: decode.dify_async,
-    TWIN: functools.partial(contestant, twin_stream),
+    BLOCKING: functools.partial(contestant, blocking_stream),
     "requests + sseclient": functools.partial(contestant, requests_sseclient),
     "httpx + httpx-sse": functools.partial(contestant, httpx_stream),
 }
 CALLS: Final[dict[str, Contestant]] = {
     BASELINE: functools.partial(calls.in_lanes, 1, calls.dify_async),
-    TWIN: functools.partial(contestant, twin_calls),
-    "a hand-over alone": functools.partial(contestant, hand_overs),
+    BLOCKING: functools.partial(contestant, blocking_calls),
+    "a hand-over alone": functools.partial(contestant, hand_over),
     "requests": functools.partial(contestant, requests_calls),
     "httpx": functools.partial(contestant, httpx_calls),
 }

@@ -465,7 +465,7 @@ def test_a_limiter_holds_for_all_processes(fake_dify: FakeDify, tmp_path: Path) 
     assert max(running) <= 3
 
 
-def test_a_place_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_a_slot_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Path) -> None:
     fake_dify.workflow = SLOW
     with starting(fake_dify, TMPDIR=str(tmp_path)) as start:
         first = start("limiter.py", "Lisbon", "Rome", "Oslo")
