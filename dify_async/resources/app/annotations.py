@@ -16,7 +16,6 @@ from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource, next_number, pages
 
 
-@attrs.frozen
 class Annotations(Resource):
     """The app's annotations, and whether it replies with them. None of these calls needs an end user."""
 

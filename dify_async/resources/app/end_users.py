@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async.models import EndUserDetail
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource
 
 
-@attrs.frozen
 class EndUsers(Resource):
     """The end users of the app."""
 

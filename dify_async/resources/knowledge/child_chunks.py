@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async.models import ChildChunk
 from dify_async.operations import knowledge as operations
@@ -13,7 +11,6 @@ from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, next_number, pages
 
 
-@attrs.frozen
 class ChildChunks(Resource):
     """The child chunks of chunks."""
 

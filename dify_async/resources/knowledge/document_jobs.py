@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.call_options import checked_options
 from dify_async._http.observer import AttemptCounter
 from dify_async._journal_file import open_in_thread
@@ -30,7 +28,6 @@ from dify_async.resources.knowledge.pacing import ChangeCounter, Pacing
 from dify_async.resources.uploads import upload_of
 
 
-@attrs.frozen
 class DocumentJobs(Resource):
     """The methods of `Documents` that send many requests."""
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Unpack, overload
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async.files import FileSource, InputFile
 from dify_async.knowledge_options import FileOptions, TextOptions, UpdateTextOptions
@@ -21,7 +19,6 @@ from dify_async.resources.knowledge.document_jobs import DocumentJobs
 from dify_async.resources.uploads import upload_of
 
 
-@attrs.frozen
 class Documents(DocumentJobs):
     """The documents of knowledge bases.
 

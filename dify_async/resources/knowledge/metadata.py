@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Unpack
 
-import attrs
-
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.models import BuiltInFields, DocumentMetadata, MetadataField, MetadataFields
@@ -15,7 +13,6 @@ from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, sendable_list
 
 
-@attrs.frozen
 class Metadata(Resource):
     """The metadata fields of knowledge bases, and their values in documents."""
 

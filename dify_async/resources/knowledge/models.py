@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async.models import ModelProvider
 from dify_async.operations import knowledge as operations
@@ -13,7 +11,6 @@ from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, one_page
 
 
-@attrs.frozen
 class Models(Resource):
     """The models that the workspace can use."""
 

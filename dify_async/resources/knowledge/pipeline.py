@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
@@ -28,7 +26,6 @@ from dify_async.resources._base import Resource, given, one_page, sendable_list
 from dify_async.resources.uploads import upload_of
 
 
-@attrs.frozen
 class Pipeline(Resource):
     """The pipelines of knowledge bases whose `runtime_mode` is `rag_pipeline`."""
 

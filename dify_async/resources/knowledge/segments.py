@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async._types import Json
 from dify_async.models import NewSegment, Segment
@@ -15,7 +13,6 @@ from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, given, next_number, pages, sendable_list
 
 
-@attrs.frozen
 class Segments(Resource):
     """The chunks of documents."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
-import attrs
-
 from dify_async._http.pager import Pager
 from dify_async.models import KnowledgeTag
 from dify_async.operations import knowledge as operations
@@ -14,7 +12,6 @@ from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, one_page, sendable_list
 
 
-@attrs.frozen
 class Tags(Resource):
     """The tags of the workspace's knowledge bases."""
 
