@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,16 @@ def dify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDify]:
         yield dify
 
 
+@pytest.fixture
+def unchanged_logging() -> Iterator[None]:
+    logger = logging.getLogger("dify_async")
+    handlers, level = list(logger.handlers), logger.level
+    yield
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("unchanged_logging")
 @pytest.mark.parametrize("page", [page for page in PAGES if name_of(page) not in RUN_ELSEWHERE], ids=name_of)
 def test_page(page: Path, dify: FakeDify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
