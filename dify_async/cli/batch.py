@@ -64,6 +64,16 @@ def batch(
             help="Maximum number of runs at the same time. A default Dify server handles 10 connections.",
         ),
     ] = 5,
+    per_minute: Annotated[
+        float | None,
+        typer.Option(
+            "--per-minute",
+            metavar="N",
+            min=0.001,
+            show_default=False,
+            help="Maximum number of rows that start in a minute, evenly spaced.",
+        ),
+    ] = None,
     adaptive: Annotated[
         bool,
         typer.Option(
@@ -124,6 +134,7 @@ def batch(
         reasoning=reasoning,
         workflow_id=workflow_id,
         concurrency=concurrency,
+        per_minute=per_minute,
         adaptive=adaptive,
         resume=resume,
         retry_failed=retry_failed,

@@ -35,6 +35,8 @@ class BatchJob:
     """The version of the workflow to run. None for the current one."""
     concurrency: int
     """Maximum number of rows in flight."""
+    per_minute: float | None
+    """Maximum number of rows that start in a minute. None for no maximum."""
     adaptive: bool
     """True to find out how many rows the server can handle at the same time."""
     resume: bool

@@ -79,6 +79,7 @@ def _batch(client: AppClient, job: BatchJob, kind: AppKind, rows: BatchRows) -> 
     limits: dict[str, Any] = {
         "concurrency": job.concurrency,
         "adaptive": job.adaptive,
+        "per_minute": job.per_minute,
         "journal": job.journal,
     }
     match kind:

@@ -62,7 +62,18 @@ def test_rows_of_a_completion_app_from_standard_input(
     dify: Command, fake_dify: FakeDify, tmp_path: Path
 ) -> None:
     fake_dify.app = Completion(answer=lambda _, inputs: f"About {inputs['query']}")
-    command = ("batch", "-", "-o", "out.csv", "--keep", "id", "--report", "report.html")
+    command = (
+        "batch",
+        "-",
+        "-o",
+        "out.csv",
+        "--keep",
+        "id",
+        "--report",
+        "report.html",
+        "--per-minute",
+        "6000",
+    )
     given = '{"id": "A", "query": "cats", "x": 1}\n{"id": "B", "query": "dogs"}\n'
     done = dify(*command, given=given)
     assert (done.returncode, done.stdout) == (0, "")
