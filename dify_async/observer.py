@@ -29,7 +29,7 @@ class Call:
     starts_run: bool
     """Whether it starts a run, which costs money and may take minutes."""
     run: Run | None
-    """The streamed run that the call belongs to. Such a call opens, recovers or stops the run, or uploads its
+    """The run that the call belongs to. Such a call opens, recovers or stops the run, or uploads its
     files."""
     headers: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     """Headers that observers add to the request, in `operation_started`. Headers of the caller take
@@ -55,7 +55,7 @@ class Call:
 
 @attrs.define(kw_only=True, eq=False)
 class Run:
-    """One streamed run, or a run that is followed, from the first request to its end."""
+    """One run, from its first request to its end: streamed, followed, or in blocking mode."""
 
     operation: str
     """What opens it: `POST /workflows/run`, or `GET /workflow/{workflow_run_id}/events` for one that is
@@ -83,7 +83,8 @@ class Run:
     queued: float | None = None
     """Seconds that it waited for a concurrency slot. None while it waits."""
     opened_after: float | None = None
-    """Seconds until the server answered. None until then, and for runs that were found by their record."""
+    """Seconds until the stream was open. None until then, in blocking mode, and for runs that were found by
+    their record."""
     first_event_after: float | None = None
     """Seconds until the first event. None until then."""
     first_text_after: float | None = None
@@ -162,10 +163,10 @@ class Observer:
         """Called when an attempt failed; `delay` is in seconds, or None if there is no further attempt."""
 
     def run_opening(self, run: Run) -> None:
-        """Called when a stream is entered, before it waits for a slot and before anything is sent."""
+        """Called when a stream is entered, or a run in blocking mode begins, before it waits for a slot."""
 
     def run_opened(self, run: Run) -> None:
-        """Called when the server has answered with a stream of events."""
+        """Called when the server has answered with a stream of events. Not in blocking mode."""
 
     def run_event(self, run: Run, event: Event) -> None:
         """Called for each event, before it is delivered. Not for pings, and for no event twice."""

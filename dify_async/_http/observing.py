@@ -78,19 +78,25 @@ class Observers:
 
     def attempt_failed(self, call: Call, attempts: int, error: DifyError, delay: float | None) -> None:
         """Tell that an attempt failed."""
-        call.attempts = attempts
+        _note_attempts(call, attempts)
         self.notify("attempt_failed", call, error, delay)
         if delay is not None:
             call.status = None
 
     def _end(self, request: Request, call: Call, error: BaseException | None) -> None:
         request.call = None
-        call.attempts = request.attempts
+        _note_attempts(call, request.attempts)
         call.ended_at = time.monotonic()
         self.notify("operation_ended", call, error)
 
 
 NO_OBSERVERS: Final = Observers(())
+
+
+def _note_attempts(call: Call, attempts: int) -> None:
+    call.attempts = attempts
+    if call.run is not None and call.operation == call.run.operation:
+        call.run.attempts = attempts
 
 
 def _add_headers(headers: dict[str, str], request: Request) -> None:

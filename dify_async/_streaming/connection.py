@@ -73,7 +73,7 @@ class RunConnection:
                     submit = None
                 if request.files:
                     await api.upload_files(request)
-                with watch.opening() if watch is not None else nullcontext():
+                with api.watched(request) if watch is not None else nullcontext():
                     response = await api.with_retries(request, self._open_once)
                 self._has_opened = True
                 if events.state in NOT_OPEN:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import attrs
 
 from dify_async._http.api import Api
 from dify_async._http.observing import Observers, host_of
-from dify_async._http.request import Request
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream_errors import StreamErrors
+from dify_async._wire.operation import Operation
 from dify_async._wire.results import Progress, text_of
 from dify_async.errors import DifyError
 from dify_async.events import Event, WorkflowPaused
-from dify_async.models import ChatResult, RunStatus, WorkflowResult
-from dify_async.observer import Run
+from dify_async.models import AppKind, ChatResult, CompletionResult, RunStatus, WorkflowResult
+from dify_async.observer import Run, RunResult
 
 
 @attrs.define(eq=False)
@@ -27,7 +28,6 @@ class RunWatch:
     api: Api
     """Makes the calls of the run."""
     run: Run
-    _request: Request
     _progress: Progress
     _observers: Observers
     _interrupted_at: float | None = None
@@ -38,14 +38,9 @@ class RunWatch:
         """Note that the run need not wait any more."""
         self.run.queued = self.run.elapsed
 
-    def opening(self) -> AbstractContextManager[None]:
-        """Return a context manager that tells of the call that opens the stream."""
-        return self.api.watched(self._request)
-
     def opened(self) -> None:
         """Tell that the server has answered."""
         self.run.opened_after = self.run.elapsed
-        self.run.attempts = self._request.attempts
         self._observers.notify("run_opened", self.run)
 
     def event(self, event: Event, size: int) -> None:
@@ -91,7 +86,7 @@ class RunWatch:
         if run.ended_at is not None:
             return
         run.ended_at = time.monotonic()
-        run.run_id, run.task_id, run.attempts = progress.run_id, progress.task_id, self._request.attempts
+        run.run_id, run.task_id = progress.run_id, progress.task_id
         error = failure or self._error
         self._error = None  # Its traceback refers to this object.
         run.outcome = self._outcome(error)
@@ -120,5 +115,65 @@ def watch_run(api: Api, spec: RunSpec, progress: Progress, errors: StreamErrors[
         run_id=progress.run_id,
         result=lambda: errors.partial_result,
     )
+    return _watch(api, run, progress)
+
+
+@contextmanager
+def watched_in_blocking_mode(
+    api: Api, operation: Operation[Any], kind: AppKind, user: str | None
+) -> Generator[BlockingWatch]:
+    """Tell the observers of a run whose result is one response, and of its end."""
+    progress, answer = Progress(), _Answer(_NOTHING[kind])
+    run = Run(
+        operation=operation.name,
+        host=host_of(api.transport.settings.base_url),
+        kind=kind,
+        user=user,
+        is_new=True,
+        result=lambda: answer.result,
+    )
+    watch = _watch(api, run, progress)
+
+    def answered(result: RunResult) -> None:
+        answer.result = result
+        progress.complete = True
+        progress.task_id = result.task_id
+        progress.run_id = result.workflow_run_id if isinstance(result, WorkflowResult) else None
+
+    try:
+        yield BlockingWatch(watch.api, watch.has_slot, answered)
+    except BaseException as error:
+        watch.left(error)
+        watch.ended()
+        raise
+    watch.ended()
+
+
+@attrs.frozen
+class BlockingWatch:
+    """What the observers of a run in blocking mode are told by its caller."""
+
+    api: Api
+    """Makes the call."""
+    has_slot: Callable[[], None]
+    """Notes that the run need not wait any more."""
+    answered: Callable[[RunResult], None]
+    """Notes the result."""
+
+
+@attrs.define
+class _Answer:
+    result: RunResult
+
+
+_NOTHING: Final[dict[AppKind, RunResult]] = {
+    "workflow": WorkflowResult(),
+    "chat": ChatResult(),
+    "completion": CompletionResult(),
+}
+"""Results of runs in blocking mode before their response."""
+
+
+def _watch(api: Api, run: Run, progress: Progress) -> RunWatch:
     api.observers.notify("run_opening", run)
-    return RunWatch(attrs.evolve(api, run=run), run, spec.request, progress, api.observers)
+    return RunWatch(attrs.evolve(api, run=run), run, progress, api.observers)

@@ -14,11 +14,11 @@ class Metrics:
 
     def __init__(self, meter: Meter) -> None:
         self._in_flight = meter.create_up_down_counter(
-            "dify.client.runs.in_flight", "{run}", "Streamed runs that are open or wait for a slot."
+            "dify.client.runs.in_flight", "{run}", "Runs in flight, or waiting for a slot."
         )
         self._runs = meter.create_counter("dify.client.runs", "{run}", "Runs that ended, by outcome.")
         self._duration = meter.create_histogram(
-            "dify.client.run.duration", "s", "Time from entering a stream to its end."
+            "dify.client.run.duration", "s", "Time from the call to the end of the run."
         )
         self._queued = meter.create_histogram(
             "dify.client.run.queued", "s", "Time that runs waited for a concurrency slot."

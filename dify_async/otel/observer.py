@@ -155,7 +155,6 @@ class DifyObserver(Observer):
         attributes = known(
             gen_ai__operation__name=operation,
             gen_ai__provider__name="dify",
-            gen_ai__request__stream=True,
             dify__operation=run.operation,
             dify__run__is_new=run.is_new,
             user__id=run.user if self._captures else None,

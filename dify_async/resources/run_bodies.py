@@ -16,6 +16,7 @@ from dify_async._http.call_options import checked_options, header_secrets, missi
 from dify_async._http.request import sent_trace_id
 from dify_async._scalars import fields_of
 from dify_async._streaming.stream import EventStream
+from dify_async._streaming.watch import watched_in_blocking_mode
 from dify_async._types import Inputs, Json
 from dify_async._wire.operation import Operation
 from dify_async._wire.run_errors import error_from_result
@@ -24,8 +25,10 @@ from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
 from dify_async.models import (
+    AppKind,
     AppParameters,
     ChatResult,
+    CompletionResult,
     RemoteFile,
     RunHandle,
     UploadedFile,
@@ -35,6 +38,7 @@ from dify_async.operations.app import GET_APP_PARAMETERS
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 
 AnswerT = TypeVar("AnswerT")
+ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
 
 _FILES: Final = (InputFile, UploadedFile, RemoteFile)
 
@@ -105,18 +109,27 @@ async def run_in_blocking_mode(
     api: Api,
     operation: Operation[AnswerT],
     options: CallOptions,
+    result_of: Callable[[AnswerT], ResultT],
     *,
+    kind: AppKind,
     ids: Mapping[str, str] | None = None,
     query: Mapping[str, Any] | None = None,
     json: Mapping[str, Json] | None = None,
-) -> AnswerT:
-    """Start a run and wait for its response in blocking mode."""
-    async with api.slot():
-        try:
-            return await api.call(operation, options, ids=ids, query=query, json=json)
-        except asyncio.CancelledError:
-            _log.warning("%s: cancelled in blocking mode; the run continues on the server", operation.name)
-            raise
+) -> ResultT:
+    """Start a run, wait for its response in blocking mode, and return the result in it."""
+    with watched_in_blocking_mode(api, operation, kind, api.user_of(options)) as watch:
+        async with api.slot():
+            watch.has_slot()
+            try:
+                answer = await watch.api.call(operation, options, ids=ids, query=query, json=json)
+            except asyncio.CancelledError:
+                _log.warning(
+                    "%s: cancelled in blocking mode; the run continues on the server", operation.name
+                )
+                raise
+        result = result_of(answer)
+        watch.answered(result)
+    return result
 
 
 def raise_for_run(

@@ -204,6 +204,23 @@ def test_chats_are_told_with_their_usage(family: str, fake_dify: FakeDify, notes
     assert run.result.answer == "Hello, Ada."  # type: ignore[union-attr]
 
 
+async def test_runs_in_blocking_mode_are_told(fake_dify: FakeDify, notes: Notes) -> None:
+    fake_dify.faults.append(Refuse(status=429, on=RUN))
+    async with app_client(fake_dify, observer=notes, retry=Retry(base=0.01)) as client:
+        result = await client.workflows.run({}, response_mode="blocking")
+        fake_dify.app = Chat(answer="Hello")
+        await client.chat.send("hi", response_mode="blocking")
+        fake_dify.faults.append(Drop())
+        with pytest.raises(errors.OutcomeUnknown):
+            await client.chat.send("hi", response_mode="blocking")
+    workflow, chat, lost = notes.runs
+    assert (workflow.outcome, workflow.run_id, workflow.attempts) == ("succeeded", result.workflow_run_id, 2)
+    assert workflow.result == result
+    assert (chat.outcome, chat.kind) == ("succeeded", "chat")
+    assert (lost.outcome, notes.told[-1]) == ("error", "run_ended error OutcomeUnknown")
+    assert [call.run for call in notes.calls] == notes.runs
+
+
 async def test_rows_of_batches_are_told(fake_dify: FakeDify, notes: Notes) -> None:
     async with app_client(fake_dify, observer=notes) as client:
         rows: list[Any] = [{"city": "Lisbon"}, 3]

@@ -52,8 +52,10 @@ class ChatOfBothApis(Resource):
             raise wrong_mode(response_mode)
         operation = operations.SEND_CHAT_MESSAGE
         json = {**body, "response_mode": "blocking"}
-        answer = await run_in_blocking_mode(self._api, operation, options, json=json)
-        result = answer.chat(self._api.user_of(options))
+        user = self._api.user_of(options)
+        result = await run_in_blocking_mode(
+            self._api, operation, options, lambda answer: answer.chat(user), kind="chat", json=json
+        )
         raise_for_run(self._api, operation, options, result)
         return result
 

@@ -11,6 +11,7 @@ from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs
+from dify_async._wire.blocking import BlockingMessage
 from dify_async._wire.results import CompletionAccumulator
 from dify_async.batch import Batch, Rows
 from dify_async.events import CompletionEvent
@@ -68,8 +69,14 @@ class Completions(Resource):
         if response_mode != "blocking":
             raise wrong_mode(response_mode)
         body = run_body(inputs, files, query=query, response_mode="blocking")
-        answer = await run_in_blocking_mode(self._api, operations.CREATE_COMPLETION, options, json=body)
-        return answer.completion()
+        return await run_in_blocking_mode(
+            self._api,
+            operations.CREATE_COMPLETION,
+            options,
+            BlockingMessage.completion,
+            kind="completion",
+            json=body,
+        )
 
     def stream(
         self,

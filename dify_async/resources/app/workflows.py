@@ -93,8 +93,16 @@ class Workflows(FollowedRuns):
             raise wrong_mode(response_mode)
         operation, ids = _operation(workflow_id)
         body = run_body(inputs, files, response_mode="blocking")
-        answer = await run_in_blocking_mode(self._api, operation, options, ids=ids, json=body)
-        result = answer.result(self._api.user_of(options))
+        user = self._api.user_of(options)
+        result = await run_in_blocking_mode(
+            self._api,
+            operation,
+            options,
+            lambda answer: answer.result(user),
+            kind="workflow",
+            ids=ids,
+            json=body,
+        )
         raise_for_run(self._api, operation, options, result)
         return result
 

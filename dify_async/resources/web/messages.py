@@ -6,6 +6,7 @@ from typing import Unpack
 
 import attrs
 
+from dify_async._wire.blocking import BlockingMessage
 from dify_async._wire.operation import Operation
 from dify_async.models import CompletionResult, SuggestedQuestions
 from dify_async.operations import web as operations
@@ -36,11 +37,12 @@ class WebMessages(Messages):
             NotFound: this end user has no such message.
             OutcomeUnknown: the connection broke; the answer may have been generated.
         """
-        answer = await run_in_blocking_mode(
+        return await run_in_blocking_mode(
             self._api,
             operations.MORE_LIKE_THIS,
             options,
+            BlockingMessage.completion,
+            kind="completion",
             ids={"message_id": message_id},
             query={"response_mode": "blocking"},
         )
-        return answer.completion()
