@@ -46,6 +46,7 @@ async def _functions_of(journey: Journey, client: AppClient) -> set[str]:
 async def test_a_call_goes_through_few_functions(client: AppClient, name: str) -> None:
     most, journey = JOURNEYS[name]
     await journey(client)  # The first call also opens a connection.
-    functions = await _functions_of(journey, client)
+    # Warm: a cached function is entered only for a new value, such as the next second of the time.
+    functions = set.intersection(*[await _functions_of(journey, client) for _ in range(3)])
     assert len(functions) > 5
     assert len(functions) <= most, "\n".join(sorted(functions))
