@@ -1,4 +1,4 @@
-"""Credentials of the Service API, and the checks of keys, end users, addresses and path parameters."""
+"""Credentials of the Service API, and validation of keys, end users and base URLs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from dify_async.errors import ConfigurationError, Unauthorized
 from dify_async.options import CallOptions
 
 CLOUD: Final = "https://api.dify.ai/v1"
-"""The Service API of Dify's cloud."""
+"""The Service API of Dify Cloud."""
 
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
 _OTHER_CLIENTS: Final = {
     "app-": ("dataset-", "KnowledgeClient"),
     "dataset-": ("app-", "AppClient"),
 }
-"""By the prefix of a client's keys: the prefix of the other kind, and the client it belongs to."""
+"""By the prefix of a client's keys: the prefix of the other kind of keys, and their client."""
 
 
 @attrs.frozen
@@ -34,14 +34,14 @@ class AuthHeaders:
 
     values: dict[str, str] = attrs.field(repr=False)
     generation: int = 0
-    """Which of several successive tokens they contain."""
+    """Number of the token in the headers; each new token has a higher number."""
 
 
 _NO_HEADERS: Final = AuthHeaders({})
 
 
 class Caller(Protocol):
-    """What credentials need in order to fetch a token: calls, and a lock per event loop."""
+    """The interface that credentials use to fetch a token: calls, and a lock per event loop."""
 
     async def call(
         self, operation: Operation[Any], options: CallOptions, *, query: Mapping[str, Any] | None = None
@@ -54,7 +54,7 @@ class Caller(Protocol):
         ...
 
     def forget_uploads(self) -> None:
-        """Forget the uploaded files: they may belong to another end user."""
+        """Forget the uploaded files, because they may belong to another end user."""
         ...
 
 
@@ -68,17 +68,17 @@ class Auth(Protocol):
 
     @property
     def sends_user(self) -> bool:
-        """Whether requests name their end user; otherwise the credentials identify it."""
+        """True if requests name their end user; otherwise the credentials identify the end user."""
         ...
 
     @property
     def key(self) -> Hashable:
-        """Identifies the app: concurrency slots and remembered uploads are kept per key."""
+        """Identifies the app: concurrency slots and uploaded files are stored per key."""
         ...
 
     @property
     def secrets(self) -> list[str]:
-        """What no error shows if a server or proxy sends it back."""
+        """Values that are masked in errors if a server or proxy sends them back."""
         ...
 
     def for_user(self, user: str) -> Self:
@@ -92,13 +92,13 @@ class Auth(Protocol):
     async def refreshed(
         self, caller: Caller, credentials: Credentials, rejected: AuthHeaders, error: Unauthorized, /
     ) -> AuthHeaders | None:
-        """Return other headers in place of the rejected ones, or None if there are none."""
+        """Return new headers to replace the rejected ones; None if there are none."""
         ...
 
 
 @attrs.frozen
 class NoAuth:
-    """No credentials: for questions that any server answers to anybody."""
+    """No credentials, for endpoints that require none."""
 
     user: str | None = None
     sends_user: bool = False
@@ -120,7 +120,7 @@ class NoAuth:
 
 @attrs.frozen
 class KeyAuth:
-    """An API key, and for apps the end user it is used for."""
+    """An API key, and for apps its end user."""
 
     key: Secret
     user: str | None = None
@@ -168,7 +168,7 @@ def is_text(value: object) -> bool:
 
 
 def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
-    """Return the key, or the one in the environment. The error never shows it."""
+    """Return the key, or the one in the environment. Errors never show it."""
     found = hidden(key if key is not None else os.environ.get(variable, ""))
     other, client = _OTHER_CLIENTS[prefix]
     problem = None
@@ -177,9 +177,9 @@ def checked_key(key: str | None, variable: str, prefix: str) -> Secret:
     elif not found:
         problem = f"is empty: pass api_key= or set {variable}"
     elif found.lower().startswith("bearer "):
-        problem = "must not start with 'Bearer ': pass the key alone"
+        problem = "must not start with 'Bearer ': pass only the key"
     elif found[0] in _QUOTES or found[-1] in _QUOTES:
-        problem = "must not be in quotes: check how it was copied, or how the environment file is read"
+        problem = "must not be in quotes: check how it was copied, and how your program reads its .env file"
     elif any(character.isspace() for character in found):
         problem = "must not contain whitespace: check how it was copied or read from its file"
     elif "{" in found or "}" in found:
@@ -202,14 +202,14 @@ def checked_user(user: str | None) -> str | None:
 
 
 def checked_base_url(url: str | None, variable: str, default: str, last: str) -> str:
-    """Return the address that paths are appended to: it ends in `last`, without a slash."""
+    """Return the URL that paths are appended to. It ends in `last`, without a slash."""
     # The URL is not shown: it may contain a password.
     found = hidden(url or os.environ.get(variable) or default)
     if not isinstance(found, str):
         raise ConfigurationError(f"`base_url` must be a str, got {type(found).__name__}")
     if "@" in found:
         raise ConfigurationError(
-            "`base_url` must not contain a user or password; pass headers= if a proxy asks for them"
+            "`base_url` must not contain a user or password; pass headers= if a proxy requires them"
         )
     try:
         parts = urlsplit(found.strip())
@@ -230,11 +230,11 @@ def checked_base_url(url: str | None, variable: str, default: str, last: str) ->
     segments = [segment for segment in parts.path.split("/") if segment]
     if not segments or segments[-1] != last:
         segments.append(last)
-    place = f"[{host}]" if ":" in host else host
-    place = place if port is None else f"{place}:{port}"
-    address = f"{parts.scheme}://{place}/{'/'.join(segments)}"
+    netloc = f"[{host}]" if ":" in host else host
+    netloc = netloc if port is None else f"{netloc}:{port}"
+    address = f"{parts.scheme}://{netloc}/{'/'.join(segments)}"
     try:
-        URL(address)  # aiohttp uses this class, and refuses some that others accept.
+        URL(address)  # aiohttp uses this class, which rejects some URLs that urlsplit accepts.
     except ValueError as exc:
         raise ConfigurationError(f"`base_url` must contain a valid host name: {exc}") from None
     return address
@@ -245,7 +245,7 @@ def _ascii_host(host: str) -> str:
     if ":" in host:
         return host  # IPv6
     try:
-        # The codec refuses empty labels and those of more than 63 characters.
+        # The codec rejects empty labels and labels of more than 63 characters.
         name = host.encode("idna").decode("ascii") if not host.isascii() else host
         name.rstrip(".").encode("idna")
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""The errors of calls, with what is known of the server and without its client's secrets."""
+"""Create the errors of calls, with the server's version and with secrets masked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from dify_async._http.auth import Auth
-from dify_async._http.odd_responses import described, quoted_words
+from dify_async._http.odd_responses import describe, with_message
 from dify_async._http.redaction import Redactor
 from dify_async._http.request import Request, Response
 from dify_async._http.response import IncomingResponse
@@ -20,25 +20,25 @@ from dify_async.errors import ApiError, DecodeError, TotalTimeout
 
 @attrs.frozen
 class CallErrors:
-    """Make the errors of one app's calls."""
+    """Creates the errors of one app's calls."""
 
     _transport: Transport
     _auth: Auth
     _headers: dict[str, str] = attrs.field(repr=False)
 
     def context(self, operation: Operation[Any]) -> dict[str, Any]:
-        """Return what errors say of a call: its operation, and the server's version."""
+        """Return the arguments that all errors of a call have: its operation, and the server's version."""
         return {"operation": operation.name, "server_version": self._transport.server_version}
 
     def redactor(self, secrets: tuple[str, ...]) -> Redactor:
-        """Return what masks the secrets of a call and of its client."""
+        """Return a redactor for the secrets of a call and of its client."""
         return Redactor([*self._auth.secrets, *self._headers.values(), *self._transport.secrets, *secrets])
 
     async def of_response(self, response: IncomingResponse, request: Request) -> ApiError:
-        """Return the error that a response means, and close its connection."""
+        """Return the error for a response that is not 2xx, and close its connection."""
         redactor = self.redactor(request.secrets)
         body = redactor.data(await response.read(self._transport.settings.max_event_bytes))
-        response.close()  # The rest of an upload that was rejected is not worth sending.
+        response.close()  # The rest of a rejected upload need not be sent.
         return error_from_response(
             request.operation,
             response.status,
@@ -48,19 +48,19 @@ class CallErrors:
         )
 
     def of_body(self, error: Exception | None, response: Response, request: Request) -> DecodeError:
-        """Return the error of a 2xx response that is not what was expected.
+        """Return the error of a 2xx response with unexpected content.
 
         Args:
-            error: Why its JSON cannot be decoded; None for a response that should be an event stream.
+            error: Why its JSON cannot be decoded. None if an event stream was expected.
             response: The response.
-            request: What it responds to.
+            request: The request.
         """
         redactor = self.redactor(request.secrets)
         if isinstance(error, StructureError):
-            text = f"the response does not have the expected shape: {error}"
+            text = f"the response does not have the expected structure: {error}"
         else:
             expected = "JSON" if error is not None else "an event stream"
-            text = quoted_words(f"expected {expected}, got {described(response)}", response.body)
+            text = with_message(f"expected {expected}, got {describe(response)}", response.body)
         decode_error = DecodeError(
             redactor.text(text),
             raw=redactor.data(response.body),

@@ -1,4 +1,4 @@
-"""The check of the options of a call."""
+"""Validate the options of a call."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dify_async.errors import ConfigurationError
 from dify_async.options import AppRunOptions
 
 _PUBLIC_METHODS: Final = ("dify_async.resources.", "dify_async.clients.")
-"""Modules whose methods users call."""
+"""Modules with public methods."""
 
 
 def checked_options(
     options: Mapping[str, Any], operation: Operation[Any], *, takes_user: bool, method: str | None = None
 ) -> AppRunOptions:
-    """Return the options of a call, with hidden headers.
+    """Return the options of a call, with headers hidden from tracebacks.
 
-    `method` names the call in errors; None means the resource's method that runs.
+    `method` is the name of the call in errors. None means the method of the resource that is being called.
 
     Raises:
         TypeError: an option is unknown.
@@ -53,23 +53,23 @@ def checked_options(
 
 
 def missing_user(operation: Operation[Any]) -> ConfigurationError:
-    """Return the error of a call that needs an end user."""
+    """Return the error of a call without a required end user."""
     return ConfigurationError(
-        "this call needs an end user: pass user=, or set it for the client by AppClient(user=...), "
-        "client.for_user(...) or DIFY_USER",
+        "`user` must be set, because this call needs an end user: pass user=, or set it for the client with "
+        "AppClient(user=...), client.for_user(...) or DIFY_USER",
         operation=operation.name,
         about_client=True,
     )
 
 
 def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the values of a call's `extra_headers` that no error shows: all but those of trace headers."""
+    """Return the values of a call's `extra_headers` that errors must not show: all except trace ids."""
     headers = dict(options.get("extra_headers") or {})
     return tuple(Secret(value) for name, value in headers.items() if not name.lower().startswith("x-trace-"))
 
 
 def _calling_method() -> str:
-    """Return the method that the user called, for an error: the outermost one of a resource or client."""
+    """Return the name of the public method that was called, for an error message."""
     name = ""
     frame = inspect.currentframe()
     while frame is not None and (module := frame.f_globals.get("__name__", "")).startswith("dify_async."):

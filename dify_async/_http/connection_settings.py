@@ -1,4 +1,4 @@
-"""How a client connects to its server, validated at construction."""
+"""The connection settings of a client, validated at construction."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def _session_or_none(_: object, attribute: attrs.Attribute[Any], value: object) 
             f"`{attribute.name}` must be an aiohttp.ClientSession, got {type(value).__name__}"
         )
     if value.closed:
-        raise ConfigurationError("`session` is closed: pass one that is open")
+        raise ConfigurationError("`session` must be open, got a closed session")
     if value.auth is not None:
         raise ConfigurationError(
-            "`session` must not have auth=: it would replace the Authorization header of Dify"
+            "`session` must not have auth=, which would replace the Authorization header"
         )
     if "Content-Type" in value.headers:
         raise ConfigurationError(
-            "`session` must not have a Content-Type header: uploads would be sent with it"
+            "`session` must not have a Content-Type header, which would be sent with uploads"
         )
 
 
@@ -72,7 +72,7 @@ def _proxy_setting(value: object) -> Secret | None:
 
 @attrs.frozen(kw_only=True)
 class ConnectionSettings:
-    """How a client connects to its server."""
+    """The connection settings of a client."""
 
     base_url: str
     max_concurrent: int = attrs.field(default=100, validator=_positive_int)

@@ -1,4 +1,4 @@
-"""The check of custom headers."""
+"""Validate custom headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 
 
 def checked_headers(headers: object, name: str = "headers") -> dict[str, str]:
-    """Return headers as a dict of secrets. Errors show names, never values."""
+    """Return headers as a dict of secrets. Errors show only names."""
     try:
         headers = items = hidden(dict(headers or {}))  # type: ignore[call-overload]
     except (TypeError, ValueError):
@@ -23,7 +23,9 @@ def checked_headers(headers: object, name: str = "headers") -> dict[str, str]:
     checked: dict[str, str] = {}
     for key, value in items.items():
         if not isinstance(key, str) or not _HEADER_NAME.fullmatch(key):
-            raise ConfigurationError(f"{key!r:.100} is not a valid header name: use letters, digits and '-'")
+            raise ConfigurationError(
+                f"a header name must consist of letters, digits and '-', got {key!r:.100}"
+            )
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         if not isinstance(text, str) or not _HEADER_VALUE.fullmatch(text):
             raise ConfigurationError(

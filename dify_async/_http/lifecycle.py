@@ -1,14 +1,14 @@
-"""The two hazards of keeping connections: event loops that end, and processes that fork.
+"""Close connections when an event loop ends, and keep them intact when a process forks.
 
-**Event loops.** A client holds one session per event loop, and may outlive the loop. `asyncio.run` closes
-every asynchronous generator before its loop ends, so `close_with_loop` keeps the clean-up of a session in
-such a generator. Loops that are closed by hand (`loop.close()` alone) run no more code at all; their sessions
-are discarded by `discard_session`, without waiting for anything.
+**Event loops.** A client has one session per event loop, and may be used after the loop has ended.
+`asyncio.run` closes every async generator before its loop ends, so `close_with_loop` puts the clean-up of a
+session into such a generator. Loops that are closed by hand (only `loop.close()`) do not run any further
+code; their sessions are discarded by `discard_session`, which does not wait.
 
-**Forks.** A child shares the sockets and the epoll instance of its parent's event loops. Closing an inherited
-connection, or letting Python do it when nothing refers to it any more, would remove it from the parent's
-epoll: the parent's streams would never receive another byte. `forget_in_forked_children` therefore drops the
-references of the child, and leaks the objects on purpose.
+**Forks.** A child process shares the sockets and the epoll instance of its parent's event loops. If the child
+closes an inherited connection, or Python does so when the connection is garbage-collected, the connection is
+removed from the parent's epoll, and the parent's streams receive no more data. Therefore
+`forget_in_forked_children` drops the references in the child, and leaks the objects intentionally.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ async def close_with_loop(
 ) -> AsyncGenerator[None, None]:
     """Call `close` when this generator is closed: by its owner, or by the event loop at its end.
 
-    The generator must have been advanced once, or the event loop does not know it.
+    The generator must be advanced once, so that the event loop knows it.
     """
     try:
         yield
@@ -51,9 +51,9 @@ _closing: Final[set[asyncio.Task[None]]] = set()
 
 
 def discard_session(session: aiohttp.ClientSession, transports: Iterable[asyncio.BaseTransport]) -> None:
-    """Close the sockets of a session whose event loop was closed by hand, without complaints.
+    """Close the sockets of a session whose event loop was closed by hand, without warnings.
 
-    Nothing can be awaited: no step of closing a connector waits once its event loop is closed.
+    Nothing is awaited: the steps of closing a connector do not wait if its event loop is closed.
     """
     connector = session.connector
     session.detach()
@@ -68,8 +68,8 @@ def discard_session(session: aiohttp.ClientSession, transports: Iterable[asyncio
 def _discard_transport(transport: asyncio.BaseTransport) -> None:
     """Close the socket of a transport whose event loop is closed.
 
-    `abort` marks it as closing, and then fails to schedule the rest; without that rest, asyncio complains of
-    an unclosed transport. The private method is the one asyncio would have called.
+    `abort` marks the transport as closing, but cannot schedule the rest, and asyncio would warn about an
+    unclosed transport. So this function calls the private method that asyncio would have scheduled.
     """
     tls: Any = getattr(transport, "_ssl_protocol", None)
     for one in (transport, getattr(tls, "_transport", None)):
@@ -86,15 +86,15 @@ _forget: Final[list[Callable[[], object]]] = []
 
 
 def forget_in_forked_children(forget: Callable[[], object]) -> None:
-    """Call `forget` in every forked child; the object it returns is never destroyed there."""
+    """Call `forget` in every forked child; the object that it returns is never destroyed there."""
     _forget.append(forget)
 
 
 def _after_fork() -> None:
-    import ctypes  # noqa: PLC0415 - needed in children only
+    import ctypes  # noqa: PLC0415 - needed only in child processes
 
     for forget in _forget:
-        # With one reference too many, the object outlives even the interpreter, which destroys what it can.
+        # An extra reference keeps the object alive even while the interpreter shuts down.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(forget()))
 
 

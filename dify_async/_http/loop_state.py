@@ -1,4 +1,4 @@
-"""What a client keeps in one event loop."""
+"""The state of a client in one event loop: session, semaphores, background tasks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import attrs
 
 from dify_async._http.proxy import Proxy
 
-LEAVING: Final = 2.0
-"""Seconds that leaving a run may take in all: learning its task id, and asking the server to stop it."""
+STOP_TIMEOUT: Final = 2.0
+"""Maximum seconds for stopping a run that is left early: receiving its task id, and the stop request."""
 
 
 class OpenStream(Protocol):
-    """A stream that must be closed before the session is."""
+    """A stream that must be closed before the session."""
 
     async def close_with_client(self) -> None:
-        """Stop the run, and let its reader end with an error."""
+        """Stop the run, and end its reader with an error."""
         ...
 
 
@@ -33,36 +33,36 @@ class LoopState:
     session: aiohttp.ClientSession
     proxy: Proxy | None
     closing: AsyncGenerator[None, None]
-    """Closes the session; the event loop does so at its end."""
+    """A generator that closes the session; the event loop closes it at its end."""
     dropped: weakref.finalize[Any, Any]
-    """Closes the session when nothing refers to the client any more."""
+    """Closes the session when the client is garbage-collected."""
     ssl: tls.SSLContext | bool | None = None
-    """For connections over TLS. None until the first one: reading certificates takes long."""
+    """For connections with TLS. None until the first one, because reading certificates takes time."""
     slots: dict[Hashable, asyncio.Semaphore] = attrs.Factory(dict[Hashable, asyncio.Semaphore])
     """Concurrency slots, by API key or app."""
     locks: WeakKeyDictionary[object, asyncio.Lock] = attrs.Factory(WeakKeyDictionary[object, asyncio.Lock])
-    """Held while something is fetched that many may share: the upload of a file, the passport of a user."""
+    """Locks for shared work: the upload of a file, fetching the passport of an end user."""
     tasks: set[asyncio.Task[Any]] = attrs.Factory(set[asyncio.Task[Any]])
     """Background tasks."""
     streams: set[OpenStream] = attrs.Factory(set[OpenStream])
-    """Streams that are open."""
+    """Open streams."""
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
-        """Start a task and keep it until it ends: an event loop keeps only weak references to its tasks."""
+        """Start a task, and keep a reference until it ends: the event loop keeps only weak references."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
 
     async def finish(self) -> None:
-        """Close open streams, and wait for background tasks: at most as long as leaving a run may take.
+        """Close open streams, and wait for background tasks, at most `STOP_TIMEOUT` seconds.
 
-        What a custom limiter raises hinders no other stream, and is raised at the end.
+        An exception of a custom limiter does not affect other streams, and is raised at the end.
         """
         closing = (stream.close_with_client() for stream in list(self.streams))
         ends = await asyncio.gather(*closing, return_exceptions=True)
         if self.tasks:
-            await asyncio.wait(self.tasks, timeout=LEAVING)
+            await asyncio.wait(self.tasks, timeout=STOP_TIMEOUT)
         for end in ends:
             if end is not None:
                 raise end

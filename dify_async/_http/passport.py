@@ -19,25 +19,25 @@ from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 
 _PASSPORT_REJECTED: Final = "unauthorized"
-"""The error code that another passport may cure."""
+"""The error code for which a new passport may help."""
 
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @attrs.define(kw_only=True, eq=False)
 class PassportAuth:
-    """One end user of one web app. The passport is fetched when it is first needed, and kept."""
+    """Credentials of one end user of one web app. The passport is fetched when first needed, and stored."""
 
     app_code: str
     user: str | None
-    """Whoever names the same user is the same visitor; without one, each passport is a new visitor."""
+    """The same user is the same visitor; without a user, each passport is a new visitor."""
     passport: Secret | None = attrs.field(default=None, repr=False)
     login_token: Secret | None = attrs.field(default=None, repr=False)
-    """Identifies a logged-in account: apps that are not public ask for it."""
+    """Identifies a logged-in account; required by apps that are not public."""
     _generation: int = attrs.field(default=0, init=False)
-    """Counts passports: tells whether another one has been fetched since a request was sent."""
+    """Number of fetched passports, to detect whether a new one was fetched since a request was sent."""
     _failure: DifyError | None = attrs.field(default=None, init=False, repr=False)
-    """Why the last fetch failed, for those who waited for it."""
+    """Why the last fetch failed, for calls that waited for it."""
 
     @classmethod
     def of(
@@ -67,15 +67,15 @@ class PassportAuth:
         return [token for token in (self.passport, self.login_token) if token is not None]
 
     def for_user(self, user: str) -> Self:
-        """Return credentials of another end user of the same app; a login is kept."""
+        """Return credentials of another end user of the same app, with the same login."""
         return type(self)(app_code=self.app_code, user=checked_user(user), login_token=self.login_token)
 
     def log_in(self, token: Secret) -> None:
-        """Use an account from the next call on, which fetches a new passport."""
+        """Use an account from now on; the next call fetches a new passport."""
         self.login_token, self.passport = token, None
 
     def log_out(self) -> None:
-        """Forget the account and the passport."""
+        """Delete the login and the passport."""
         self.login_token = self.passport = None
 
     async def headers(self, caller: Caller, credentials: Credentials) -> AuthHeaders:
@@ -87,7 +87,7 @@ class PassportAuth:
             if self.passport is None:
                 await self._renew(caller, self._generation)
             assert self.passport is not None
-            # Servers up to about 1.9 read the one header, newer ones the other.
+            # Servers before 1.9 read this header, newer ones X-App-Passport.
             headers["Authorization"] = Secret(f"Bearer {self.passport}")
         elif self.login_token is not None:
             headers["Authorization"] = Secret(f"Bearer {self.login_token}")
@@ -98,7 +98,7 @@ class PassportAuth:
     async def refreshed(
         self, caller: Caller, credentials: Credentials, rejected: AuthHeaders, error: Unauthorized
     ) -> AuthHeaders | None:
-        """Return headers with another passport if that may help."""
+        """Return headers with a new passport, or None if a new one would not help."""
         may_help = error.code == _PASSPORT_REJECTED or (
             isinstance(error, LoginRequired) and self.login_token is not None
         )
@@ -108,14 +108,15 @@ class PassportAuth:
         return await self.headers(caller, credentials)
 
     async def _renew(self, caller: Caller, rejected: int) -> None:
-        """Fetch a passport, unless there is a newer one than the rejected generation."""
+        """Fetch a passport, unless there is already a newer one than the rejected one."""
         lock = await caller.lock_for(self)
         waits = lock.locked()
         async with lock:
             if self.passport is not None and self._generation != rejected:
                 return
             if waits and self._failure is not None:
-                # One failure for all: otherwise each would wait for the timeouts of all before it.
+                # All waiting calls fail with the same error. Otherwise each would wait for the timeouts of
+                # the calls before it.
                 raise copy.copy(self._failure)
             self._failure = None
             try:
@@ -125,7 +126,7 @@ class PassportAuth:
                 raise
 
     async def fetch(self, caller: Caller, options: CallOptions | None = None) -> Secret:
-        """Request a passport, and keep it."""
+        """Request a passport, and store it."""
         answer = await caller.call(operations.GET_PASSPORT, options or {}, query={"user_id": self.user})
         self.passport = received_token(answer.access_token, operations.GET_PASSPORT.name)
         self._generation += 1
@@ -135,20 +136,20 @@ class PassportAuth:
 
 
 def checked_code(code: str | None) -> str:
-    """Return the code of a web app: the last part of its address, which may be passed whole."""
+    """Return the code of a web app, from the code itself or from the app's URL."""
     found = code if code is not None else os.environ.get("DIFY_APP_CODE", "")
     if (address := _address(code)) is not None:
         found = address.path.rstrip("/").rpartition("/")[2]
     if not isinstance(found, str) or not _CODE.fullmatch(found):
         raise ConfigurationError(
-            "`app_code` must be the last part of the web app's address, as in https://udify.app/chat/CODE: "
+            "`app_code` must be the last part of the web app's URL, as in https://udify.app/chat/CODE: "
             "pass app_code= or set DIFY_APP_CODE"
         )
     return found
 
 
 def server_of(code: str | None) -> str | None:
-    """Return the server of a web app whose address is passed whole: what precedes `/chat/CODE`."""
+    """Return the server in a web app's URL: the part before `/chat/CODE`. None if `code` is only the code."""
     address = _address(code)
     if address is None:
         return None
@@ -161,7 +162,7 @@ def _address(code: str | None) -> SplitResult | None:
     try:
         return urlsplit(found) if isinstance(found, str) and "://" in found else None
     except ValueError:
-        return None  # Not a valid code either.
+        return None  # `checked_code` rejects it.
 
 
 def received_token(token: object, operation: str) -> Secret:
@@ -172,9 +173,11 @@ def received_token(token: object, operation: str) -> Secret:
 
 
 def checked_token(token: object, name: str) -> Secret:
-    """Return a token that the caller passed. The error never shows it."""
+    """Return a token that the caller passed. Errors never show it."""
     if not _is_token(token):
-        raise ConfigurationError(f"`{name}` must be a token as the server sent it: a str without spaces")
+        raise ConfigurationError(
+            f"`{name}` must be a token in the form in which the server sent it: a str without spaces"
+        )
     return Secret(token)
 
 

@@ -13,7 +13,7 @@ from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError
 
 _PATH: Final = re.compile(r"/(?!/)[!-~]*")
-"""A path as it stands in a request line. Two slashes at its start would make it an address."""
+"""A path as in a request line. Two slashes at the start would make it a URL with another host."""
 
 
 _LISTS: Final = (list, tuple, set, frozenset)
@@ -29,6 +29,7 @@ def fill_path(path: str, ids: Mapping[str, str], operation: str) -> str:
 
 
 def query_text(query: Mapping[str, Any]) -> str:
+    """Return the encoded query. None is omitted, booleans become `true` and `false`, lists repeat the key."""
     if not isinstance(query, Mapping):
         raise ConfigurationError(f"`params` must be a mapping of names to values, got {type(query).__name__}")
     pairs: list[tuple[str, Any]] = []
@@ -53,7 +54,7 @@ def custom_request(method: str, path: str) -> tuple[Operation[bytes], str]:
     """Return the operation and the path of a request to an endpoint without a method.
 
     Raises:
-        ConfigurationError: the method or the path is not valid.
+        ConfigurationError: the method or the path is invalid.
     """
     if not isinstance(method, str) or not method.isalpha() or not method.isascii():
         raise ConfigurationError(f"`method` must be an HTTP method such as 'GET', got {method!r:.100}")
@@ -62,8 +63,8 @@ def custom_request(method: str, path: str) -> tuple[Operation[bytes], str]:
     path = path if path.startswith("/") else f"/{path}"
     if not _PATH.fullmatch(path):
         raise ConfigurationError(
-            f"`path` must be ASCII without spaces, got {path!r:.100}: pass query parameters by params=, and "
-            "escape other characters by urllib.parse.quote"
+            f"`path` must be ASCII without spaces, got {path!r:.100}: pass query parameters with params= "
+            "and escape other characters with urllib.parse.quote"
         )
     method = method.upper()
     return Operation(method, path.partition("?")[0], bytes, method not in {"POST", "PATCH"}), path

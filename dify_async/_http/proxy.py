@@ -1,4 +1,4 @@
-"""Which proxy a client uses: its own setting, or the environment's."""
+"""Find the proxy of a client: from its settings, or from the environment."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def proxy_for(base_url: str, proxy: str | None) -> Proxy | None:
     """Return the proxy of a client, or None.
 
     Args:
-        base_url: The server's address.
+        base_url: The server's URL.
         proxy: The client's setting; None means the environment.
 
     Raises:
-        ConfigurationError: the proxy's address is not valid, or not that of an HTTP proxy.
+        ConfigurationError: the URL is invalid, or not the URL of an HTTP proxy.
     """
     if proxy is not None:
         return proxy_at(proxy, "proxy=")
@@ -52,25 +52,25 @@ def proxy_for(base_url: str, proxy: str | None) -> Proxy | None:
 
 
 def proxy_at(url: object, name: str) -> Proxy:
-    """Return the proxy at an address; `name` is the setting that contains it.
+    """Return the proxy for a URL; `name` is the setting that contains the URL.
 
-    User and password are removed from the address: aiohttp shows it in errors.
+    User and password are removed from the URL, because aiohttp shows it in errors.
     """
-    hint = "it must be the address of an HTTP proxy, such as http://proxy.example:8080; nothing was sent"
+    hint = "use the URL of an HTTP proxy, such as http://proxy.example:8080; nothing was sent"
     if not isinstance(url, str):
         raise ConfigurationError(f"{name} must be a str, got {type(url).__name__}: {hint}")
-    # Many programs accept an address without a scheme.
+    # Many programs accept a proxy without a scheme.
     text = url if _SCHEME.match(url) else f"http://{url}"
     try:
         address = URL(text)
         host, port = address.host or "", address.port or 0
         host.encode("idna")
     except (ValueError, UnicodeError):
-        raise ConfigurationError(f"{name} is not a valid address: {hint}") from None
+        raise ConfigurationError(f"{name} must be a valid URL: {hint}") from None
     if address.scheme not in {"http", "https"}:
-        raise ConfigurationError(f"{name} has the scheme {address.scheme!r}, which is not supported: {hint}")
+        raise ConfigurationError(f"{name} must have the scheme http or https, got {address.scheme!r}: {hint}")
     if not host or not 0 < port < 65536:
-        raise ConfigurationError(f"{name} is not a valid address: {hint}")
+        raise ConfigurationError(f"{name} must be a valid URL: {hint}")
     plain = str(address.origin())
     if address.user is None:
         return Proxy(plain, {}, ())
@@ -80,9 +80,9 @@ def proxy_at(url: object, name: str) -> Proxy:
 
 
 def _variable(name: str) -> tuple[str, str]:
-    """Return an environment variable's value and the spelling in which it was found."""
+    """Return the value of an environment variable, and its name in lowercase or uppercase as it was found."""
     for spelling in (name, name.upper()):
-        # A CGI server sets HTTP_PROXY from a header of the request.
+        # In CGI programs, HTTP_PROXY comes from a header of the request.
         if spelling == "HTTP_PROXY" and "REQUEST_METHOD" in os.environ:
             continue
         if value := os.environ.get(spelling, "").strip():

@@ -1,4 +1,4 @@
-"""Keep secrets out of texts: keys, passwords, tokens, and the values of custom headers."""
+"""Mask secrets in text: keys, passwords, tokens, and the values of custom headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 from multidict import CIMultiDict
 
 _SHORTEST: Final = 6
-"""Shorter secrets are not masked: they occur in ordinary words."""
+"""Minimum length of masked secrets: shorter ones occur in ordinary words."""
 
 _SECRET_SETTINGS: Final = {"api_key", "passport", "login_token", "base_url", "headers", "proxy"}
 _MASK: Final = "***"
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Secret(str):
-    """A str that is not shown by `repr`, nor by tools that print local variables."""
+    """A str that is shown neither by `repr` nor by tools that print local variables."""
 
     __slots__ = ()
 
@@ -30,9 +30,9 @@ class Secret(str):
 
 
 def hidden(value: T) -> T:
-    """Return a str as a `Secret`, a mapping with such values; anything else as it is.
+    """Return a str as a `Secret`, and a mapping with `Secret` values; other values are returned unchanged.
 
-    For arguments: tools that print the local variables of a traceback show them, too.
+    For arguments, which tools that print the local variables of a traceback also show.
     """
     found: Any = value
     if isinstance(value, str):
@@ -44,12 +44,12 @@ def hidden(value: T) -> T:
 
 
 def hidden_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a client, those that may contain secrets as `Secret`."""
+    """Return the settings of a client; settings that may contain secrets are returned as `Secret`."""
     return {name: hidden(value) if name in _SECRET_SETTINGS else value for name, value in settings.items()}
 
 
 class Redactor:
-    """Mask secrets in what a server sent back: as they are, percent-encoded, or escaped as JSON."""
+    """Masks secrets in responses of a server: unchanged, percent-encoded or JSON-escaped."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         spellings: set[str] = set()
@@ -60,7 +60,7 @@ class Redactor:
                 spellings |= {plain, *encoded, *(_ESCAPE.sub(_lower, text) for text in encoded)}
                 escaped = {json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
                 spellings |= {*escaped, *(text.replace("/", "\\/") for text in escaped)}
-        # The longest first, for one may be a part of another.
+        # The longest first, because one may be a part of another.
         self._spellings = sorted(map(Secret, spellings), key=len, reverse=True)
 
     def text(self, text: str) -> str:

@@ -23,7 +23,7 @@ _LIMITS_BY_THE_MINUTE: Final = frozenset(
         "email_password_reset_limit",
     }
 )
-"""Codes of limits that no retry within seconds can get around; those on e-mails count the retries too."""
+"""Codes of limits that last longer than the delays of retries; for e-mails, retries count as well."""
 
 _TRANSIENT: Final = frozenset({429, 502, 503, 504, *range(520, 530)})
 
@@ -34,16 +34,16 @@ def decide(
     """Return the delay in seconds before the next attempt, or None to raise the error.
 
     Args:
-        retry: The settings.
+        retry: The retry settings.
         error: Why the attempt failed.
         attempt: Number of the failed attempt, starting at 1.
         elapsed: Seconds since the first attempt started.
-        idempotent: Whether the operation is safe to repeat.
+        idempotent: True if the operation is safe to repeat.
         jitter: Random number between 0 and 1.
     """
     if attempt >= retry.attempts or not _may_retry(error, idempotent=idempotent):
         return None
-    # The exponent is bounded, or a float would overflow after 1,024 attempts.
+    # The exponent is limited, because a float would overflow after 1,024 attempts.
     delay = jitter * min(retry.cap, retry.base * 2.0 ** min(attempt - 1, 64))
     retry_after = error.retry_after if isinstance(error, ApiError) else None
     if retry_after is not None:

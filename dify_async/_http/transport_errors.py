@@ -21,13 +21,14 @@ from dify_async.errors import (
 )
 
 MAPPED = (aiohttp.ClientError, OSError, ValueError, RuntimeError, BodyNotAccepted)
-"""What aiohttp raises. `ValueError` covers invalid URLs and credentials, `RuntimeError` a closed session."""
+"""Exceptions of aiohttp: `ValueError` for invalid URLs and credentials, `RuntimeError` for a closed
+session."""
 
 
 def transport_error_from(
     exc: Exception, request: Request, *, is_stream: bool = False, **context: Any
 ) -> DifyError:
-    """Return the error that an exception of aiohttp means; `context` goes to its constructor."""
+    """Return the error for an exception of aiohttp; `context` is passed to its constructor."""
     kind, text, sent = _meaning(exc, request)
     if is_stream and isinstance(exc, aiohttp.SocketTimeoutError):
         return idle_timeout(request, **context)
@@ -39,7 +40,7 @@ def transport_error_from(
             kind = OutcomeUnknown
             text += "; the run may have started, so it was not sent again"
         error = kind(text, operation=request.operation.name, may_have_started=sent, **context)
-    # An exception that quotes the response is not shown as the cause.
+    # This exception quotes the response, so it must not be shown as the cause.
     error.__cause__ = None if isinstance(exc, aiohttp.ClientResponseError) else exc
     return error
 
@@ -65,22 +66,22 @@ def _meaning(exc: Exception, request: Request) -> tuple[type[Any], str, bool]:
         case aiohttp.SocketTimeoutError():
             return ReadTimeout, f"no data for {timeouts.read:g} s (Timeouts.read)", True
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            text = f"TLS failed: {reason_of(exc)}; pass ssl= to use a CA of your own"
+            text = f"TLS failed: {reason_of(exc)}; pass ssl= to use your own CA"
             return ConnectionFailed, text, False
         case aiohttp.ClientHttpProxyError():
-            return ConnectionFailed, f"the proxy refused to connect: {exc.status}", False
+            return ConnectionFailed, f"the proxy rejected the connection: {exc.status}", False
         case aiohttp.ClientProxyConnectionError():
             return ConnectionFailed, f"the proxy cannot be reached: {reason_of(exc)}", False
         case aiohttp.ClientConnectorError():
             return ConnectionFailed, f"no connection to {exc.host}:{exc.port}: {reason_of(exc)}", False
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError() if _is_encoding_error(exc):
-            text = "the response is compressed in a way that cannot be decoded here (Content-Encoding)"
+            text = "the response is compressed with a Content-Encoding that cannot be decoded"
             return ConnectionFailed, text, True
         case aiohttp.ClientResponseError():
-            # Its own words quote the response, which may be long, and may contain what was sent.
+            # Its message quotes the response, which may be long and may contain secrets of the request.
             return ConnectionFailed, "malformed HTTP response", True
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | UnicodeError():
-            return ConfigurationError, f"the address is not valid: {reason_of(exc)}", False
+            return ConfigurationError, f"the URL is invalid: {reason_of(exc)}", False
         case aiohttp.ClientError() | OSError():
             if isinstance(exc.__cause__, BodyNotAccepted):
                 return ReadTimeout, _not_accepted(request), True
@@ -91,8 +92,8 @@ def _meaning(exc: Exception, request: Request) -> tuple[type[Any], str, bool]:
             return ConnectionFailed, f"TLS failed: {reason_of(exc)}", False
         case ValueError() if "Cannot combine AUTHORIZATION" in str(exc):
             text = (
-                "the session passed as session= has trust_env=True and adds a login of the netrc file, which "
-                "would replace the API key: remove either"
+                "the session passed as session= has trust_env=True and adds a login from the netrc file, "
+                "which would replace the API key: remove one of them"
             )
             return ConfigurationError, text, False
         case RuntimeError() if str(exc) == "Session is closed":
@@ -104,7 +105,7 @@ def _meaning(exc: Exception, request: Request) -> tuple[type[Any], str, bool]:
 
 
 def _not_accepted(request: Request) -> str:
-    return f"the server accepted no data for {request.timeouts.read:g} s (Timeouts.read)"
+    return f"the server read no data of the request for {request.timeouts.read:g} s (Timeouts.read)"
 
 
 def _is_encoding_error(exc: Exception) -> bool:
@@ -112,5 +113,5 @@ def _is_encoding_error(exc: Exception) -> bool:
 
 
 def reason_of(exc: Exception) -> str:
-    """Return what an exception says, or its class if it says nothing."""
+    """Return the message of an exception, or the name of its class if it has no message."""
     return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

@@ -1,4 +1,4 @@
-"""Request bodies: multipart forms with files, and a timeout while the server accepts no more of a body."""
+"""Request bodies: multipart forms with files, and a timeout while the server stops reading a body."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
 
 _PIECE: Final = 2**16
-"""Bytes that are read from a file, or written to a connection, in one go."""
+"""Number of bytes that are read from a file, or written to a connection, at once."""
 
 
 LARGE: Final = _PIECE
-"""Bytes of a body from which on writing it may have to wait for the server."""
+"""Size of a body above which writing it may have to wait for the server."""
 
 
 class BodyNotAccepted(Exception):
-    """The server did not accept more of a request's body within the timeout."""
+    """The server did not read more of a request body within the timeout."""
 
 
 @attrs.frozen
 class Form:
-    """A multipart form, with one file or none."""
+    """A multipart form with at most one file."""
 
     fields: dict[str, str]
     file: InputFile | None
 
     @classmethod
     def of(cls, fields: Mapping[Any, Any], file: InputFile | None) -> Form:
-        """Return a form; raise `ConfigurationError` for what cannot be in one."""
+        """Return a form; raise `ConfigurationError` for invalid fields or an invalid file."""
         if not isinstance(fields, Mapping) or not all(map(is_unicode, (*fields, *fields.values()))):
             raise ConfigurationError("`form` must be a mapping of names to values, all of them valid str")
         if file is not None and not isinstance(file, InputFile):
@@ -47,27 +47,27 @@ class Form:
 
 
 def json_body(data: bytes, seconds: float) -> aiohttp.Payload:
-    """Return the body of a JSON request that is too large to be buffered, with a timeout on each write."""
+    """Return a JSON body that is too large to be buffered, with a timeout for each write."""
     return _TimedBody(aiohttp.BytesIOPayload(io.BytesIO(data), content_type="application/json"), seconds)
 
 
 @asynccontextmanager
 async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.Payload, None]:
-    """Yield the body of a form, which is valid while it is being sent.
+    """Yield the body of a form, which is valid only inside the block.
 
     Args:
         form: The fields and the file. The file is opened here, and read while it is sent.
-        seconds: How long the server may refuse to accept more of the body.
+        seconds: How long the server may stop reading the body.
 
     Raises:
         ConfigurationError: the file cannot be read, or cannot be read a second time.
     """
-    # aiohttp would write characters outside ASCII as %XX, and Dify would keep the name like that.
+    # Without this, aiohttp writes characters outside ASCII as %XX, and Dify stores the name in this form.
     body = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in form.fields.items():
         if len(value) <= _PIECE:
             body.add_field(name, value)
-        else:  # aiohttp warns of long strings, which it would write in one go.
+        else:  # aiohttp warns about long strings, which it writes at once.
             body.add_field(name, io.BytesIO(value.encode()), content_type="text/plain; charset=utf-8")
     file = form.file
     if file is None:
@@ -77,9 +77,9 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.Payloa
     failures: list[Exception] = []
     part: object = content
     if isinstance(content, AsyncIterator):
-        part = _watched(content, failures)
+        part = _with_failures(content, failures)
     elif not isinstance(content, io.BytesIO):
-        # Without this payload, aiohttp first writes the name on disk into a header; it may not be text.
+        # Without this payload, aiohttp writes the file's name on disk into a header, where it may be invalid.
         part = aiohttp.BufferedReaderPayload(content, filename=None, content_type=file.mime_type)
     try:
         body.add_field("file", part, filename=file.name, content_type=file.mime_type)
@@ -94,7 +94,7 @@ async def form_body(form: Form, seconds: float) -> AsyncGenerator[aiohttp.Payloa
 
 
 async def _content(file: InputFile) -> IO[bytes] | AsyncIterator[bytes]:
-    """Return the bytes from their start: as an open file, whose size is known, or in pieces."""
+    """Return the content from its start: as an open file, whose size is known, or in pieces."""
     source = file.source
     if isinstance(source, (bytes, bytearray)):
         return io.BytesIO(source)
@@ -107,8 +107,8 @@ async def _content(file: InputFile) -> IO[bytes] | AsyncIterator[bytes]:
             raise ConfigurationError(f"cannot read the file {path!r}: {reason}") from exc
     if file.spent:
         raise ConfigurationError(
-            f"the source of {file.name!r} was read already and cannot be read again; "
-            "for another end user or another attempt, pass a path, bytes or a seekable file"
+            f"the source of {file.name!r} was read already and cannot be read again: for another end user or "
+            "another attempt, pass a path, bytes or a seekable file"
         )
     if isinstance(source, AsyncIterable):
         return _pieces_of_iterable(file, source)
@@ -126,7 +126,7 @@ async def _pieces_of_iterable(file: InputFile, source: AsyncIterable[bytes]) -> 
 
 
 async def _pieces_of_file(file: InputFile, source: IO[bytes]) -> AsyncIterator[bytes]:
-    # In pieces, because aiohttp would close a file that belongs to the caller.
+    # In pieces, because aiohttp would close the caller's file.
     if file.start is not None:
         await asyncio.to_thread(source.seek, file.start)
     file.spent = file.start is None
@@ -134,8 +134,8 @@ async def _pieces_of_file(file: InputFile, source: IO[bytes]) -> AsyncIterator[b
         yield piece
 
 
-async def _watched(pieces: AsyncIterator[bytes], failures: list[Exception]) -> AsyncIterator[bytes]:
-    """Keep exceptions of the caller's own source: aiohttp would report a broken connection."""
+async def _with_failures(pieces: AsyncIterator[bytes], failures: list[Exception]) -> AsyncIterator[bytes]:
+    """Store exceptions of the caller's source, which aiohttp would report as a broken connection."""
     try:
         async for piece in pieces:
             yield _checked_piece(piece)
@@ -151,13 +151,13 @@ def _checked_piece(piece: object) -> bytes:
 
 
 class _TimedBody(aiohttp.Payload):
-    """A body that is sent with a timeout on each write."""
+    """A body with a timeout for each write."""
 
     def __init__(self, body: aiohttp.Payload, seconds: float) -> None:
         super().__init__(body, headers=body.headers)
         self._body = body
         self._seconds = seconds
-        self._autoclose = True  # The sources are closed by those who opened them.
+        self._autoclose = True  # The sources are closed by the code that opened them.
 
     @property
     def size(self) -> int | None:
@@ -177,7 +177,7 @@ class _TimedBody(aiohttp.Payload):
 
 
 class _TimedWriter(AbstractStreamWriter):
-    """A writer that limits how long each piece may wait for the server to accept it."""
+    """A writer with a timeout for each piece."""
 
     def __init__(self, writer: AbstractStreamWriter, seconds: float) -> None:
         self._writer = writer

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dify_async._http.api import Api
-from dify_async._http.loop_state import LEAVING
+from dify_async._http.loop_state import STOP_TIMEOUT
 from dify_async._http.request import Request
 from dify_async._http.response import IncomingResponse
 from dify_async._streaming.reader import EventReader
@@ -50,11 +50,11 @@ async def stop_run(
     """
     problem: str | None = None
     try:
-        async with asyncio.timeout(LEAVING):
+        async with asyncio.timeout(STOP_TIMEOUT):
             if opening is not None:
                 reader = EventReader(await opening, api.transport.settings.max_event_bytes)
             while reader is not None and progress.task_id is None and not reader.ended:
-                deadline = asyncio.get_running_loop().time() + LEAVING
+                deadline = asyncio.get_running_loop().time() + STOP_TIMEOUT
                 accumulate(await reader.read(deadline))
             if reader is not None:
                 reader.close()
@@ -62,7 +62,7 @@ async def stop_run(
                 problem = "the server sent no task id"
             elif not progress.complete:
                 options: AppCallOptions = {
-                    "timeout": Timeouts(connect=LEAVING, read=LEAVING),
+                    "timeout": Timeouts(connect=STOP_TIMEOUT, read=STOP_TIMEOUT),
                     "extra_headers": request.extra_headers,
                 }
                 if api.auth.sends_user:
@@ -73,7 +73,7 @@ async def stop_run(
             raise
         problem = "the event loop ended before the server responded"  # It cancels all of its tasks.
     except TimeoutError:
-        problem = f"no {'response' if progress.task_id else 'task id'} within {LEAVING:g} s"
+        problem = f"no {'response' if progress.task_id else 'task id'} within {STOP_TIMEOUT:g} s"
     except DifyError as error:
         problem = str(error)
     finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 
 from dify_async._http.api import Api
-from dify_async._http.odd_responses import quoted_words
+from dify_async._http.odd_responses import with_message
 from dify_async._streaming.recovery import GIVE_UP_AFTER
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._wire.api_errors import error_from_event
@@ -64,7 +64,9 @@ class StreamErrors(Generic[ResultT_co]):
 
     def unusable_end(self, problem: str | None) -> DecodeError:
         """Return the error of a last event that cannot be decoded."""
-        return DecodeError(f"the last event does not have the expected shape: {problem}", **self._context())
+        return DecodeError(
+            f"the last event does not have the expected structure: {problem}", **self._context()
+        )
 
     def too_large(self, limit: int) -> TooLarge:
         """Return the error of an event of more than `limit` bytes."""
@@ -94,7 +96,7 @@ class StreamErrors(Generic[ResultT_co]):
             self._spec.kind != "workflow" and progress.task_id is not None
         )
         if not has_id and not progress.ends_with_body:
-            problem = quoted_words(f"{problem} before the run sent its id", start)
+            problem = with_message(f"{problem} before the run sent its id", start)
             unknown = OutcomeUnknown(
                 self.redacted(f"{problem}; it may have started, so it was not sent again"),
                 may_have_started=True,

@@ -17,7 +17,7 @@ _TERMS: Final = {
     r" \(Timeouts\.(?:connect|read|idle)\)": "",
     r": see result\.paused": "",
     r"`user`": "--user",
-    r"; pass headers= if a proxy asks for them": "",
+    r"; pass headers= if a proxy requires them": "",
     r": pass InputFile\(\.\.\.\)": ": pass it as NAME=@FILE",
     r'pass InputFile\("path"\)': "pass it as NAME=@FILE",
     r"\bclient\.app\.info\(\)": "`dify-async info`",

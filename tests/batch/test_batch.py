@@ -330,5 +330,5 @@ async def test_a_file_that_cannot_be_read_hurts_no_other_row(
 
 async def test_rows_need_an_end_user(fake_dify: FakeDify) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url) as client:
-        with pytest.raises(errors.ConfigurationError, match="needs an end user"):
+        with pytest.raises(errors.ConfigurationError, match="`user` must be set"):
             client.workflows.run_many(rows(1))

@@ -275,5 +275,5 @@ async def test_a_last_event_that_does_not_fit_is_told_and_ends_the_stream(data: 
     with aioresponses() as server:
         server.post(f"{BASE}/workflows/run", body=body, headers={"Content-Type": "text/event-stream"})
         async with app_client(BASE, retry=NO_RETRY) as client:
-            with pytest.raises(errors.DecodeError, match="last event does not have the expected shape"):
+            with pytest.raises(errors.DecodeError, match="last event does not have the expected structure"):
                 await client.workflows.run({})

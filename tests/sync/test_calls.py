@@ -60,7 +60,7 @@ def test_errors_are_the_same_and_their_tracebacks_short(client: AppClient, fake_
     assert len(frames) <= 6, frames
     with pytest.raises(errors.Unauthorized):
         AppClient("app-wrong", user="u", base_url=fake_dify.base_url).workflows.run({})
-    with pytest.raises(errors.ConfigurationError, match="needs an end user"):
+    with pytest.raises(errors.ConfigurationError, match="`user` must be set"):
         AppClient("app-x", base_url=fake_dify.base_url).workflows.run({})
     with pytest.raises(errors.TotalTimeout):
         fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=30)])
