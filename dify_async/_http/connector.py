@@ -24,8 +24,8 @@ probes after which the connection is lost."""
 _READ_AT_ONCE: Final = 120 * 2**10
 """Number of bytes that are read from a socket at once.
 
-asyncio allocates this size for each read; its default is 256 KiB. The C library maps and unmaps large blocks each
-time (128 KiB and more in glibc), so each event of a slow stream would be slower."""
+asyncio allocates this size for each read; its default is 256 KiB. The C library maps and unmaps large blocks
+each time (128 KiB and more in glibc), so each event of a slow stream would be slower."""
 
 
 class Connector(aiohttp.TCPConnector):
