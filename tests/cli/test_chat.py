@@ -113,7 +113,9 @@ def test_a_conversation_on_a_terminal(environment: dict[str, str], fake_dify: Fa
     assert "You said Two." in shown
     (conversation,) = {message.conversation.id for message in fake_dify.messages.values()}
     assert f"to continue: dify-async chat --conversation {conversation}" in shown
-    code, shown = on_a_terminal("chat", "--conversation", conversation, typed="\x04", at="> ", **environment)
+    code, shown = on_a_terminal(
+        "chat", "--conversation", conversation, typed=["", "\x04"], at=["You said Two.", "> "], **environment
+    )
     assert code == 0
     assert re.search(r"> One\r\nYou said One\.\r\n> Two\r\nYou said Two\.", shown)
 
