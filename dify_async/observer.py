@@ -23,33 +23,32 @@ class Call:
     """One call of an operation: a request, and its retries."""
 
     operation: str
-    """Method and path: `POST /workflows/run`. Ids are left out: `GET /workflows/run/{workflow_run_id}`."""
+    """Method and path, without ids: `POST /workflows/run`, `GET /workflows/run/{workflow_run_id}`."""
     host: str
     """Host and port of the server."""
     starts_run: bool
-    """Whether it starts a run, which costs money and may take minutes."""
+    """True if the call starts a run, which costs money and may take minutes."""
     run: Run | None
-    """The run that the call belongs to. Such a call opens, recovers or stops the run, or uploads its
-    files."""
+    """The run, for a call that opens, recovers or stops a run, or uploads its files. None for other calls."""
     headers: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     """Headers that observers add to the request, in `operation_started`. Headers of the caller take
-    precedence, and nothing is added to requests to other servers."""
+    precedence, and requests to other servers are not changed."""
     attempts: int = 0
-    """Number of attempts until now."""
+    """Number of attempts so far."""
     status: int | None = None
     """HTTP status of the last response. None if there was none."""
     received: int = 0
-    """Bytes of response bodies, decompressed; 0 for event streams."""
+    """Size of the response bodies in bytes, decompressed; 0 for event streams."""
     server_trace_id: str | None = None
     """The server's `X-Trace-Id`. None if it sends none, as most servers do."""
     started_at: float = attrs.field(factory=time.monotonic)
-    """When it started, by `time.monotonic()`."""
+    """When the call started, by `time.monotonic()`."""
     ended_at: float | None = None
-    """When it ended, by the same clock. None until then."""
+    """When the call ended, by the same clock. None before the end."""
 
     @property
     def elapsed(self) -> float:
-        """Seconds until its end, or until now, including retries. For an event stream: until its response."""
+        """Duration in seconds so far, including retries. For an event stream: until the response arrived."""
         return (self.ended_at or time.monotonic()) - self.started_at
 
 
@@ -58,63 +57,63 @@ class Run:
     """One run, from its first request to its end: streamed, followed, or in blocking mode."""
 
     operation: str
-    """What opens it: `POST /workflows/run`, or `GET /workflow/{workflow_run_id}/events` for one that is
-    followed."""
+    """The operation that opens the stream: `POST /workflows/run`, or `GET /workflow/{workflow_run_id}/events`
+    for an existing run."""
     host: str
     """Host and port of the server."""
     kind: AppKind
-    """The group of operations that it belongs to; chatflows and agents are `chat`."""
+    """The group of operations that the run belongs to; chatflows and agents are `chat`."""
     user: str | None
-    """The end user."""
+    """The end user. None if the client has no `user`."""
     is_new: bool
-    """Whether the call starts the run. False for `attach`, `wait` and `resume`."""
+    """True if the call starts the run; False for `attach`, `wait` and `resume`."""
     run_id: str | None = None
-    """The run's id. None before the run started, and for apps without runs."""
+    """The run's id. None before the run starts, and for apps without runs."""
     task_id: str | None = None
-    """Stops the run. None before the first event that contains it."""
+    """The task id, to stop the run. None before the first event that contains it."""
     attempts: int = 0
-    """Number of times that the request was sent."""
+    """Number of times the request was sent."""
     events: int = 0
-    """Number of events until now, without pings."""
+    """Number of events so far, without pings."""
     received: int = 0
-    """Bytes of the events until now."""
+    """Size of the events so far, in bytes."""
     interruptions: int = 0
-    """How often the stream was interrupted."""
+    """Number of interruptions of the stream."""
     queued: float | None = None
-    """Seconds that it waited for a concurrency slot. None while it waits."""
+    """Seconds of waiting for a concurrency slot. None while it waits."""
     opened_after: float | None = None
-    """Seconds until the stream was open. None until then, in blocking mode, and for runs that were found by
-    their record."""
+    """Seconds until the stream was open. None before that, in blocking mode, and for runs whose record was
+    read instead."""
     first_event_after: float | None = None
-    """Seconds until the first event. None until then."""
+    """Seconds until the first event. None before the first event."""
     first_text_after: float | None = None
-    """Seconds until the first piece of text. None until then."""
+    """Seconds until the first piece of text. None before the first text."""
     outcome: str | None = None
-    """How it ended. None until then.
+    """How the run ended. None before the end.
 
     The run's status (`succeeded`, `partial-succeeded`, `failed`, `stopped`, `paused`), or `error` for an
     error of the stream. A run that is left early is `stopped` if the server was asked to stop it, otherwise
-    `left`.
+    `detached`.
     """
     started_at: float = attrs.field(factory=time.monotonic)
-    """When it was entered, by `time.monotonic()`."""
+    """When the stream was entered, by `time.monotonic()`."""
     ended_at: float | None = None
-    """When it ended, by the same clock. None until then."""
+    """When the run ended, by the same clock. None before the end."""
     _result: Callable[[], RunResult] = attrs.field(repr=False, alias="result")
 
     @property
     def elapsed(self) -> float:
-        """Seconds until its end, or until now."""
+        """Duration in seconds so far."""
         return (self.ended_at or time.monotonic()) - self.started_at
 
     @property
     def result(self) -> RunResult:
-        """The result, or the partial result of the events until now."""
+        """The result, or the partial result of the events so far."""
         return self._result()
 
     @property
     def usage(self) -> Usage | None:
-        """Tokens and price, if the server reports them. For a workflow, the sum over its nodes."""
+        """Tokens and price; for a workflow, the sum of its nodes. None if the server does not report them."""
         return usage_of(self.result)
 
 
@@ -129,7 +128,7 @@ class BatchRow:
 
 
 class Observer:
-    """Base class of observers: methods that do nothing, to be overridden.
+    """Base class of observers. Its methods do nothing; override those that you need.
 
     ```python
     class Prices(Observer):
@@ -141,66 +140,72 @@ class Observer:
     client = AppClient("app-...", user="ada", observer=Prices())
     ```
 
-    Methods are called at once, by the code that they tell about, so they must not block. Blocking clients
-    call them in the thread of their event loop, and `run_event` in the thread that reads the stream.
-    Exceptions are logged by `dify_async.observer`, once per method, and affect nothing.
+    Methods are called synchronously, so they must not block. Blocking clients call them in the thread of
+    their event loop, and `run_event` in the thread that reads the stream. Exceptions are logged by the logger
+    `dify_async.observer`, once per method, and do not affect the call.
 
-    A client that is pickled, for example by Dask, takes its observers along: they must pickle, too.
+    A client is pickled with its observers, for example for Dask, so they must be picklable too.
     """
 
     def operation_started(self, call: Call) -> None:
         """Called before the first attempt of a request. Headers may be added to `call.headers`."""
 
     def operation_ended(self, call: Call, error: BaseException | None) -> None:
-        """Called when a response was received, or the call failed.
+        """Called when the response was received, or the call failed.
 
         Args:
             call: The call.
-            error: The error that the caller gets; a `CancelledError` if the call was cancelled; or None.
+            error: The error that is raised to the caller; a `CancelledError` if the call was cancelled. None
+                if the call succeeded.
         """
 
     def attempt_failed(self, call: Call, error: DifyError, delay: float | None) -> None:
-        """Called when an attempt failed; `delay` is in seconds, or None if there is no further attempt."""
+        """Called when an attempt failed. `delay` is in seconds; None if there is no further attempt."""
 
     def run_opening(self, run: Run) -> None:
-        """Called when a stream is entered, or a run in blocking mode begins, before it waits for a slot."""
+        """Called when a stream is entered, or a run in blocking mode starts, before it waits for a slot."""
 
     def run_opened(self, run: Run) -> None:
-        """Called when the server has answered with a stream of events. Not in blocking mode."""
+        """Called when the server has responded with an event stream. Not called in blocking mode."""
 
     def run_event(self, run: Run, event: Event) -> None:
-        """Called for each event, before it is delivered. Not for pings, and for no event twice."""
+        """Called for each event before it is delivered. Not called for pings and repeated events."""
 
     def run_paused(self, run: Run) -> None:
         """Called after the `run_event` of a `WorkflowPaused`: the run waits for a person or a time."""
 
     def run_interrupted(self, run: Run) -> None:
-        """Called when a stream was interrupted, and the run is looked for."""
+        """Called when a stream was interrupted, before the SDK reconnects."""
 
     def run_recovered(self, run: Run, seconds: float) -> None:
-        """Called when an interrupted run was found; `seconds` since the interruption."""
+        """Called when an interrupted run was recovered, with the seconds since the interruption."""
 
     def run_stopped(self, run: Run, problem: str | None) -> None:
-        """Called when a run was left early and the server was asked to stop it; `problem` if that failed."""
-
-    def run_ended(self, run: Run, error: BaseException | None) -> None:
-        """Called once for each `run_opening`, whatever happens; `run.outcome` and `run.usage` are known.
+        """Called when a run was left early and the server was asked to stop it.
 
         Args:
             run: The run.
-            error: The error that ended the stream, or the exception that left its block; or None. A run that
-                failed is no error of the stream: see `run.outcome` and `run.result`.
+            problem: Why the stop request failed. None if it succeeded.
+        """
+
+    def run_ended(self, run: Run, error: BaseException | None) -> None:
+        """Called exactly once for each `run_opening`; `run.outcome` and `run.usage` are set.
+
+        Args:
+            run: The run.
+            error: The error that ended the stream, or the exception that was raised in its block. None
+                without an error, and for a run that failed: see `run.outcome` and `run.result`.
         """
 
     def batch_row_started(self, row: BatchRow) -> None:
-        """Called in the task of a row, before anything is sent for it."""
+        """Called in the task of a row, before a request is sent for it."""
 
     def batch_row_ended(self, row: BatchRow, outcome: Outcome[Any] | None) -> None:
-        """Called in the same task, with the row's outcome; None if the row was cancelled."""
+        """Called in the same task, with the outcome of the row; None if the row was cancelled."""
 
 
 def usage_of(result: RunResult | None) -> Usage | None:
-    """Return the tokens and the price of a result, if the server reports them."""
+    """Return the tokens and the price of a result; None if the server does not report them."""
     match result:
         case WorkflowResult() as run:
             return Usage(total_tokens=run.total_tokens, total_price=run.total_price)

@@ -1,4 +1,4 @@
-"""How a call is made: build the request, authenticate, send, retry, map errors, decode."""
+"""Make calls: build the request, authenticate, send, retry, map errors, decode."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ T = TypeVar("T")
 
 _STREAM_HEADERS: Final = {
     "Accept": "text/event-stream",
-    # A proxy that compresses waits for enough data to compress.
+    # A proxy that compresses would delay events until it has enough data.
     "Accept-Encoding": "identity",
 }
 
 
 @attrs.frozen
 class CallDefaults:
-    """What a call uses where its options say nothing."""
+    """The client's settings, which the options of a call override."""
 
     timeouts: Timeouts
     retry: Retry
@@ -73,25 +73,25 @@ class Api:
     observer: Observer | None = None
     """Counts attempts, for batches."""
     observers: Observers = NO_OBSERVERS
-    """What users want to follow calls and runs by."""
+    """The observers that the user passed."""
     run: Run | None = None
-    """The run that calls belong to: those of a stream."""
+    """The run that the calls belong to. None for calls outside streams."""
 
     @property
     def errors(self) -> CallErrors:
-        """Makes the errors of calls."""
+        """Creates the errors of calls."""
         return CallErrors(self.transport, self.auth, self.defaults.headers)
 
     # Views
 
     def for_user(self, user: str | None) -> Api:
-        """Return the same for another end user, or itself if `user` is None or unchanged."""
+        """Return a view for `user`; return itself if `user` is None or unchanged."""
         if user is None or user == self.auth.user:
             return self
         return attrs.evolve(self, auth=self.auth.for_user(user))
 
     def without_credentials(self) -> Api:
-        """Return the same without key and headers, for addresses that may be those of another server."""
+        """Return a view without key and headers, for URLs that may belong to another server."""
         return attrs.evolve(self, auth=NoAuth(), defaults=attrs.evolve(self.defaults, headers={}))
 
     def user_of(self, options: Mapping[str, object]) -> str | None:
@@ -100,7 +100,7 @@ class Api:
         return user if isinstance(user, str) else self.auth.user
 
     def observed_by(self, observer: Observer) -> Api:
-        """Return the same with an observer."""
+        """Return a view with an observer."""
         return attrs.evolve(self, observer=observer)
 
     # Calls
@@ -117,24 +117,24 @@ class Api:
         file: InputFile | None = None,
         secrets: tuple[str, ...] = (),
     ) -> AnswerT:
-        """Call an operation and return its answer.
+        """Call an operation and return its response.
 
         Args:
             operation: The endpoint.
-            options: What the caller passed as `**options`.
-            ids: For the `{names}` in the path.
+            options: The caller's `**options`.
+            ids: Values for the `{names}` in the path.
             query: Query parameters. None is omitted, booleans become `true` and `false`, lists repeat the
                 key.
             json: The JSON body; files in it are uploaded first.
             form: The fields of a multipart form.
             file: The file of a multipart form.
-            secrets: What no error shows if the server sends it back.
+            secrets: Values that are masked in errors if the server sends them back.
 
         Raises:
-            ConfigurationError: the request cannot be made; nothing was sent.
+            ConfigurationError: an argument is invalid; nothing was sent.
             TransportError: no response arrived.
             ApiError: the response is not 2xx.
-            DecodeError: the response is not what the operation answers.
+            DecodeError: the response cannot be decoded as the type of the operation.
         """
         request = self.build(
             operation, options, ids=ids, query=query, json=json, form=form, file=file, secrets=secrets
@@ -149,7 +149,7 @@ class Api:
             return decode_model(kind, response.body)  # type: ignore[no-any-return]
         except (StructureError, ValueError) as exc:
             error = self.errors.of_body(exc, response, request)
-        raise error  # Here, because the exception above quotes the body, which may contain a secret.
+        raise error  # Outside the `except` block: `exc` quotes the body, which may contain a secret.
 
     def build(
         self,
@@ -164,11 +164,11 @@ class Api:
         secrets: tuple[str, ...] = (),
         path: str | None = None,
     ) -> Request:
-        """Return the request of a call. `path` replaces that of the operation.
+        """Return the request of a call. `path` replaces the path of the operation.
 
         Raises:
             TypeError: an option is unknown.
-            ConfigurationError: an argument is not valid.
+            ConfigurationError: an argument is invalid.
         """
         if secrets and not all(isinstance(secret, str) for secret in secrets):
             raise ConfigurationError("passwords, codes and tokens must be str", operation=operation.name)
@@ -212,12 +212,12 @@ class Api:
             data = Form.of(form or {}, file)
         elif json is not None:
             headers = {"Content-Type": "application/json", **headers}
-        place = path if path is not None else operation.path
+        url_path = path if path is not None else operation.path
         if ids:
-            place = fill_path(place, ids, operation.name)
-        url = self.transport.settings.base_url + place
+            url_path = fill_path(url_path, ids, operation.name)
+        url = self.transport.settings.base_url + url_path
         if query and (text := query_text(query)):
-            url += f"&{text}" if "?" in place else f"?{text}"
+            url += f"&{text}" if "?" in url_path else f"?{text}"
         return Request(
             operation=operation,
             url=url,
@@ -233,7 +233,7 @@ class Api:
         )
 
     async def exchange(self, request: Request, *, save_to: Path | None = None) -> Response:
-        """Send a request and read its response, or write the body to `save_to`. Retry where that is safe.
+        """Send a request and read its response, or write the body to `save_to`. Retry if that is safe.
 
         Raises:
             TransportError: no response arrived.
@@ -247,7 +247,7 @@ class Api:
             if not 200 <= response.status < 300:
                 error = await self.errors.of_response(response, request)
                 if error.status == 404 and request.operation.method == "DELETE" and request.attempts > 1:
-                    # A previous attempt has deleted it, only its response was lost.
+                    # A previous attempt was processed, and its response was lost.
                     return Response(204, response.headers, b"")
                 raise error
             if save_to is not None:
@@ -270,7 +270,7 @@ class Api:
                 raise self.errors.of_total(request) from None
 
     def watched(self, request: Request) -> AbstractContextManager[None]:
-        """Return a context manager that tells the observers of a call."""
+        """Return a context manager that notifies the observers of a call."""
         return self.observers.watch(request, self.transport.settings.base_url, self.run)
 
     async def open(
@@ -280,7 +280,7 @@ class Api:
 
         Args:
             request: The request.
-            headers: Its credentials.
+            headers: The credentials.
             read_timeout: Seconds until the response starts; None means `Timeouts.idle`.
 
         Raises:
@@ -297,15 +297,15 @@ class Api:
         if response.may_stream:
             return response
         limit = self.transport.settings.max_event_bytes
-        # No variable for the body: tracebacks that show local variables would show a secret in it.
+        # The body has no variable: tracebacks that show local variables would show secrets in it.
         received = Response(response.status, response.headers, await response.read(limit))
         raise self.errors.of_body(None, received, request)
 
     async def with_retries(self, request: Request, send: Callable[[AuthHeaders], Awaitable[T]]) -> T:
-        """Call `send` with credentials until it succeeds, or must not be repeated: the only retry loop.
+        """Call `send` with credentials, and retry it if that is safe. This is the only retry loop.
 
-        Credentials that the server rejects are refreshed once. Their own requests have their own retries, so
-        their errors are raised as they are.
+        Rejected credentials are refreshed once. The requests that fetch credentials are retried separately,
+        so their errors are raised unchanged.
         """
         credentials = request.operation.credentials
         headers = await self.auth.headers(self, credentials)
@@ -331,7 +331,7 @@ class Api:
                     attempt=request.attempts,
                     elapsed=time.monotonic() - started,
                     idempotent=request.idempotent,
-                    jitter=random.random(),  # noqa: S311 - spreads callers out, protects nothing
+                    jitter=random.random(),  # noqa: S311 - only spreads callers out
                 )
                 if request.call is not None:
                     self.observers.attempt_failed(request.call, request.attempts, error, delay)
@@ -343,7 +343,7 @@ class Api:
     # Files
 
     async def upload_files(self, request: Request) -> None:
-        """Upload the files in a request's body as its end user, and write the body with their ids."""
+        """Upload the files in a request's body as its end user, and encode the body with their ids."""
         uploaded = {file: await self._upload(file, request) for file in request.files}
         try:
             request.data, _ = encode_body(request.body, uploaded)
@@ -352,13 +352,13 @@ class Api:
         request.body, request.files = None, []
 
     async def _upload(self, file: InputFile, request: Request) -> UploadedFile:
-        # A new passport may belong to another end user, so credentials come before what is remembered.
+        # Credentials first: a new passport may belong to another end user, whose files are not uploaded.
         async with await self.lock_for(file):
             await self.auth.headers(self, UPLOAD_FILE.credentials)
             known = self.transport.uploaded.setdefault(file, {})
             owner = (self.auth.key, request.user)
             if owner not in known:
-                # `total` already runs for the run itself.
+                # `total` already limits the whole run.
                 options: AppCallOptions = {
                     "timeout": attrs.evolve(request.timeouts, total=None),
                     "extra_headers": request.extra_headers,
@@ -369,7 +369,7 @@ class Api:
             return known[owner]
 
     def forget_uploads(self) -> None:
-        """Forget the uploaded files: they may belong to another end user."""
+        """Forget the uploaded files, because they may belong to another end user."""
         self.transport.uploaded.clear()
 
     # Concurrency

@@ -21,9 +21,9 @@ T = TypeVar("T")
 async def save_body(response: IncomingResponse, path: Path) -> int:
     """Write a body to `path` as it arrives, in constant memory. Return its number of bytes.
 
-    The data goes to a temporary file beside it, which gets the name once it is complete; an interrupted
-    download leaves what was there before. As with `open(path, "wb")`, a symbolic link is followed, and an
-    existing file keeps its permissions.
+    The data is written to a temporary file in the same folder, which is renamed when it is complete; an
+    interrupted download does not change an existing file. As with `open(path, "wb")`, a symbolic link is
+    followed, and an existing file keeps its permissions.
 
     Raises:
         ConfigurationError: the file cannot be written.
@@ -41,13 +41,13 @@ async def save_body(response: IncomingResponse, path: Path) -> int:
         response.close()
         if file is not None:
             file.close()
-            Path(file.name).unlink(missing_ok=True)  # noqa: ASYNC240 - there is no time to wait when cancelled
+            Path(file.name).unlink(missing_ok=True)  # noqa: ASYNC240 - must not wait if cancelled
         raise
     return size
 
 
 def _temporary_file(path: Path) -> IO[bytes]:
-    # The name does not depend on that of the file, which may be as long as the disk allows.
+    # Not derived from the file's name, which may already have the maximum length.
     return Path(os.path.realpath(path)).with_name(f".dify-{secrets.token_hex(8)}").open("xb")
 
 
@@ -64,5 +64,5 @@ async def _on_disk(path: Path, function: Callable[P, T], *args: P.args, **kwargs
         return await asyncio.to_thread(function, *args, **kwargs)
     except (OSError, ValueError) as exc:  # ValueError: a null character in the path.
         reason = exc.strerror if isinstance(exc, OSError) else exc
-        # Otherwise it would be taken for a broken connection.
+        # An OSError would be reported as a broken connection.
         raise ConfigurationError(f"cannot write the file {str(path)!r}: {reason}") from exc

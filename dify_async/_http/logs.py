@@ -1,4 +1,4 @@
-"""Log lines of calls, runs and rows: what was sent, what came back, how long it took."""
+"""Log lines for calls, runs and rows: operation, outcome and duration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH: Final = logging.getLogger("dify_async.batch")
 
 
 def log_retry(operation: str, attempt: int, error: DifyError, delay: float) -> None:
-    """Log that an attempt failed and another one follows."""
+    """Log that an attempt failed and is retried."""
     HTTP.info(
         "%s: attempt %d failed, next in %.1f s: %s",
         operation,
@@ -28,7 +28,7 @@ def log_retry(operation: str, attempt: int, error: DifyError, delay: float) -> N
 
 
 class LogObserver(Observer):
-    """Logs what happens to calls, runs and rows."""
+    """An observer that logs calls, runs and rows."""
 
     def operation_ended(self, call: Call, error: BaseException | None) -> None:
         """Log the response, or the error."""
@@ -56,9 +56,9 @@ class LogObserver(Observer):
         )
 
     def run_opened(self, run: Run) -> None:
-        """Log how long the run waited for a slot and for the server."""
+        """Log how long the run waited for a slot and for the response."""
         STREAM.debug(
-            "%s at %s: the stream is open after %d ms, %d of them in the queue",
+            "%s at %s: stream opened after %d ms, including %d ms of waiting for a slot",
             run.operation,
             run.host,
             _ms(run.opened_after),
@@ -81,14 +81,14 @@ class LogObserver(Observer):
             )
 
     def run_recovered(self, run: Run, seconds: float) -> None:
-        """Log that a run was found again."""
+        """Log that a run was recovered."""
         STREAM.debug("%s: recovered after %d ms", _named(run), _ms(seconds), extra=_run_fields(run))
 
     def run_stopped(self, run: Run, problem: str | None) -> None:
-        """Log that a run was stopped; a failure to stop it is a warning, logged elsewhere."""
+        """Log that the server was asked to stop a run. A failure is logged elsewhere, as a warning."""
         if problem is None:
             STREAM.debug(
-                "%s: left before its end, and the server was asked to stop it",
+                "%s: left early, and the server was asked to stop it",
                 _named(run),
                 extra=_run_fields(run),
             )

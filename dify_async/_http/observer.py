@@ -6,7 +6,7 @@ from dify_async._wire.operation import Operation
 
 
 class Observer:
-    """Is told of attempts."""
+    """Interface for objects that are notified of attempts."""
 
     def attempt_started(self, operation: Operation[object], attempt: int) -> None:
         """Called before each attempt to send a request, counted from 1."""

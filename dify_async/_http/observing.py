@@ -1,4 +1,4 @@
-"""Tell observers and logs what happens."""
+"""Notify observers and logs of calls."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from dify_async.observer import Call, Observer, Run
 _log: Final = logging.getLogger("dify_async.observer")
 
 _DEFAULTS: Final[list[Observer]] = []
-"""Observers of every client that is created from now on."""
+"""Observers of all clients that are created from now on."""
 
 
 class Observers:
-    """The observers of one client, and its logs. What they raise is logged once per method, and ignored."""
+    """The observers of one client, and its logs. Their exceptions are logged once per method, and ignored."""
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         self.are_given = bool(observers)
-        """Whether there are any besides the logs."""
+        """True if there are observers in addition to the logs."""
         self._observers = observers
         self._methods = {
             name: tuple(
@@ -49,7 +49,7 @@ class Observers:
         for method in self._methods[name]:
             try:
                 method(*arguments)
-            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - code of users
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the user's code
                 if method not in self._reported:
                     self._reported.add(method)
                     _log.exception(
@@ -58,7 +58,7 @@ class Observers:
 
     @contextmanager
     def watch(self, request: Request, base_url: str, run: Run | None) -> Generator[None]:
-        """Tell of a call: its start, and its end with the error that is raised."""
+        """Notify of the start of a call, and of its end with the error, if any."""
         call = Call(
             operation=request.operation.name,
             host=host_of(request.url),
@@ -77,7 +77,7 @@ class Observers:
         self._end(request, call, None)
 
     def attempt_failed(self, call: Call, attempts: int, error: DifyError, delay: float | None) -> None:
-        """Tell that an attempt failed."""
+        """Notify that an attempt failed."""
         _note_attempts(call, attempts)
         self.notify("attempt_failed", call, error, delay)
         if delay is not None:
@@ -100,7 +100,7 @@ def _note_attempts(call: Call, attempts: int) -> None:
 
 
 def _add_headers(headers: dict[str, str], request: Request) -> None:
-    """Add the headers of observers to those of a request, which take precedence."""
+    """Add the headers of observers to a request. Headers of the request take precedence."""
     try:
         added = checked_headers(headers, "call.headers")
     except ConfigurationError as error:
@@ -114,7 +114,7 @@ def observers_of(observer: object) -> Observers:
     """Return the observers of the setting `observer`, and those of every client.
 
     Raises:
-        ConfigurationError: it is neither an observer nor several.
+        ConfigurationError: `observer` is neither an observer nor a list of observers.
     """
     given: object = () if observer is None else observer
     found: tuple[object, ...] = tuple(given) if isinstance(given, list | tuple) else (given,)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

@@ -1,4 +1,4 @@
-"""A request before it is sent, and a response that was read to its end."""
+"""Requests, and responses that were read completely."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Response:
     """The body, decompressed."""
 
     def json(self) -> Json:
-        """Return the parsed body. Raises `ValueError` if it is not JSON."""
+        """Return the parsed body. Raises `ValueError` if it is not valid JSON."""
         return parse_json(self.body)
 
 
@@ -46,38 +46,39 @@ class Request:
 
     operation: Operation[Any]
     url: str = attrs.field(repr=False)
-    """With its query, which may contain a signed address."""
+    """The URL with its query, which may contain a signed URL."""
     headers: dict[str, str] = attrs.field(repr=False)
     data: bytes | Form | None = attrs.field(repr=False)
     timeouts: Timeouts
     retry: Retry
     user: str | None = None
-    """The end user it is for; files are uploaded, runs stopped and recovered as this user."""
+    """The end user: files are uploaded, and runs stopped and recovered, as this user."""
     extra_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
-    """Headers of this call, which its uploads and its stop send too."""
+    """Headers of this call; also sent with its uploads and its stop request."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
-    """What no error shows if the server sends it back: passwords, tokens, headers of this call."""
+    """Values that are masked in errors if the server sends them back: passwords, tokens, headers of this
+    call."""
     body: Json = attrs.field(default=None, repr=False)
-    """What `data` is made from once its files are uploaded; None for a body without files."""
+    """The body before its files are uploaded. None for a body without files."""
     files: list[InputFile] = attrs.Factory(list[InputFile])
-    """Files in `body` that are yet to be uploaded."""
+    """Files in `body` that are not uploaded yet."""
     attempts: int = 0
-    """Number of times it was sent, including rejected attempts."""
+    """Number of times the request was sent, including rejected attempts."""
     call: Call | None = None
     """What observers are told of it. None if there are none."""
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port of the server: what precedes the path in `url`."""
+        """Scheme, host and port of the server: the part of `url` before the path."""
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{rest.partition('/')[0]}"
 
     def traced(self, error: ErrorT) -> ErrorT:
-        """Return an error of this request with the trace id that was sent."""
+        """Add the trace id of the request to an error, and return it."""
         error.trace_id = sent_trace_id(self.headers) or error.trace_id
         return error
 
     @property
     def idempotent(self) -> bool:
-        """Whether it is safe to send again when its outcome is unknown."""
+        """True if the request is safe to retry when its outcome is unknown."""
         return self.operation.idempotent

@@ -19,7 +19,7 @@ class IncomingResponse:
     status: int
     headers: Mapping[str, str]
     may_stream: bool
-    """Whether the body may be an event stream."""
+    """True if the body may be an event stream."""
     _response: aiohttp.ClientResponse = attrs.field(repr=False)
     _request: Request = attrs.field(repr=False)
 
@@ -66,19 +66,19 @@ class IncomingResponse:
         return b"".join(chunks)
 
     def interrupt(self) -> None:
-        """Let the task that waits in `read_chunk` raise `Interrupted`."""
+        """Make the task that waits in `read_chunk` raise `Interrupted`."""
         self._response.content.set_exception(Interrupted())
 
     def take_buffered(self) -> bytes:
-        """Return what has arrived and was not read, also behind an error."""
-        # aiohttp raises a stored error before it hands out its buffer, so the error is removed first.
+        """Return data that has arrived but was not read, even after an error."""
+        # aiohttp raises a stored error before it returns its buffer, so the error is removed first.
         content = self._response.content
         if content.exception() is not None:
             content.set_exception(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         return content.read_nowait()
 
     def close(self) -> None:
-        """Close the connection. It is not drained: the server may keep a stream open for minutes."""
+        """Close the connection without draining it: the server may keep a stream open for minutes."""
         self._response.close()
 
 

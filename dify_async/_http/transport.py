@@ -1,4 +1,4 @@
-"""The only module that sends with aiohttp: one session per event loop, requests out, responses in."""
+"""The only module that sends requests with aiohttp: one session per event loop."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ USER_AGENT: Final = (
 )
 
 _KEEP_ALIVE: Final = 1.5
-"""Seconds that an idle connection is kept. A stock server closes it at 2.0 (recording:
+"""Seconds that an idle connection is kept. A default server closes it after 2.0 (recording:
 `_connection_level`).
 """
 
 _READ_BUFFER: Final = 2**16
-_LONGEST_HEADER: Final = 2**16
+_MAX_HEADER: Final = 2**16
 
 
 class Transport:
-    """The sessions of one client, one for each event loop that it is used in."""
+    """The sessions of one client: one for each event loop in which it is used."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
         _transports.add(self)
@@ -59,7 +59,7 @@ class Transport:
         """The last `X-Version` that the server sent."""
         self.closed = False
         self.has_warned_of_buffering = False
-        """Whether a proxy was noticed that buffers streams."""
+        """True if the warning about a proxy that buffers streams was logged."""
         self.uploaded: WeakKeyDictionary[InputFile, dict[Hashable, UploadedFile]] = WeakKeyDictionary()
         """Uploaded files, by app and end user."""
         self._states: dict[asyncio.AbstractEventLoop, LoopState] = {}
@@ -73,12 +73,12 @@ class Transport:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no error shows if a proxy sends it back."""
+        """Values that are masked in errors if a proxy sends them back."""
         return self._proxy_secrets
 
     @property
     def max_connections(self) -> int | None:
-        """How many connections the session that was passed allows at a time; None means any number."""
+        """Maximum number of connections of the `session` that was passed. None for no limit."""
         session = self.settings.session
         connector = session.connector if session is not None else None
         if connector is None:
@@ -88,14 +88,14 @@ class Transport:
 
     @property
     def has_one_connection(self) -> bool:
-        """Whether the session that was passed allows a single connection at a time."""
+        """True if the `session` that was passed allows a single connection."""
         return self.max_connections == 1
 
     def slots_of(self, state: LoopState, key: Hashable) -> asyncio.Semaphore:
         """Return the concurrency slots of an API key or app.
 
-        A session with a limited pool has slots for all keys together, one fewer than it has connections:
-        while runs are streamed, they are stopped and read over the last one.
+        A session with a limited pool has slots for all keys together, one fewer than it has connections: the
+        last connection is for stopping runs and reading their records.
         """
         slots = self.settings.max_concurrent
         if (connections := self.max_connections) is not None:
@@ -103,7 +103,7 @@ class Transport:
         return state.slots.setdefault(key, asyncio.Semaphore(slots))
 
     async def loop_state(self) -> LoopState:
-        """Return the state in the running event loop; create it at the first call there."""
+        """Return the state in the running event loop; the first call in a loop creates it."""
         if self.closed:
             raise _client_closed()
         state = self._states.get(asyncio.get_running_loop())
@@ -117,20 +117,20 @@ class Transport:
         settings = self.settings
         slots = state.slots.get(key) or self.slots_of(state, key)
         async with slots, settings.limiter() if settings.limiter is not None else nullcontext():
-            if self.closed:  # By another task, while this one waited.
+            if self.closed:  # Closed by another task while this one waited.
                 raise _client_closed()
             yield state
 
     def forget(self) -> dict[asyncio.AbstractEventLoop, LoopState]:
-        """Drop all state without closing it, and return it."""
+        """Drop all states without closing them, and return them."""
         states, self._states = self._states, {}
         for state in states.values():
             state.dropped.detach()
         return states
 
     async def close(self) -> None:
-        """Close what the client has in the running event loop; other loops close their own when they end."""
-        self.closed = True  # Nothing more is opened, but runs are still stopped: by requests in this state.
+        """Close the state in the running event loop. Other event loops close theirs when they end."""
+        self.closed = True  # No new requests, but runs are still stopped by requests of this state.
         loop = asyncio.get_running_loop()
         state = self._states.get(loop)
         if state is None:
@@ -138,7 +138,7 @@ class Transport:
         try:
             await state.finish()
         finally:
-            if self._states.pop(loop, None) is not None:  # Otherwise another task closes it too.
+            if self._states.pop(loop, None) is not None:  # Otherwise another task has closed it.
                 state.dropped.detach()
                 await state.closing.aclose()
 
@@ -152,7 +152,7 @@ class Transport:
     ) -> IncomingResponse:
         """Send a request once, and return its response when the headers have arrived.
 
-        Redirects are not followed: they would send the key elsewhere, or turn a POST into a GET.
+        Redirects are not followed: they could send the key to another server, or turn a POST into a GET.
 
         Raises:
             TransportError: no response arrived.
@@ -180,7 +180,7 @@ class Transport:
                     request.operation.method,
                     URL(request.url, encoded=True),
                     data=request.data if payload is None else payload,
-                    # Plain strings: those who record requests do not know subclasses of str.
+                    # Plain str: tools that record requests may not support subclasses.
                     headers=dict(zip(headers, map(str, headers.values()), strict=True)),
                     allow_redirects=False,
                     raise_for_status=False,
@@ -198,11 +198,11 @@ class Transport:
         if request.call is not None:
             request.call.status = response.status
             request.call.server_trace_id = response.headers.get("X-Trace-Id")
-        # A proxy may drop or change the type; JSON and pages are the two that are certainly no event streams.
+        # A proxy may drop or change the content type; only JSON and HTML are certainly not event streams.
         kind = response.content_type if is_stream and response.status == 200 else "text/html"
         may_stream = kind != "text/html" and "json" not in kind
         if may_stream:
-            # From here on whoever reads the stream watches it, and only while it is being read.
+            # From here on, the reader of the stream applies the timeouts, and only while it reads.
             protocol = response.connection.protocol if response.connection is not None else None
             if protocol is not None:
                 protocol.read_timeout = None
@@ -221,8 +221,8 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 read_bufsize=_READ_BUFFER,
-                max_line_size=_LONGEST_HEADER,
-                max_field_size=_LONGEST_HEADER,
+                max_line_size=_MAX_HEADER,
+                max_field_size=_MAX_HEADER,
                 trace_configs=list(settings.trace_configs),
                 middlewares=[send_once],
             )
@@ -238,9 +238,9 @@ class Transport:
         await anext(closing)
         ours = session if settings.session is None else None
         dropped = weakref.finalize(self, _close_dropped, loop, closing, ours)
-        dropped.atexit = False  # A loop that still runs then closes its streams first, and the session last.
+        dropped.atexit = False  # At exit, a running loop closes its streams first, and the session last.
         state = LoopState(session, proxy, closing, dropped)
-        # Another task may have been faster while this one waited.
+        # Another task may have created the state while this one waited.
         found = self._states.setdefault(loop, state)
         if found is not state:
             dropped.detach()
@@ -259,14 +259,14 @@ class Transport:
         if self.settings.ssl is not None:
             return self.settings.ssl
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
-            # aiohttp reads them once, when it is imported.
+            # aiohttp reads these variables only once, when it is imported.
             return tls.create_default_context()
         return True
 
 
 def _client_closed() -> ConfigurationError:
     return ConfigurationError(
-        "the client is closed: create another, or open it again with `async with`", about_client=True
+        "the client is closed: create a new one, or reopen it with `async with`", about_client=True
     )
 
 
@@ -291,7 +291,7 @@ def _close_dropped(
     closing: AsyncGenerator[None, None],
     session: aiohttp.ClientSession | None,
 ) -> None:
-    """Close the session of a client that was dropped."""
+    """Close the session of a client that was garbage-collected."""
     if loop.is_closed():
         _discard(session)
     else:
@@ -299,7 +299,7 @@ def _close_dropped(
 
 
 def _discard(session: aiohttp.ClientSession | None) -> None:
-    """Discard a session of ours whose event loop was closed by hand."""
+    """Discard one of our sessions whose event loop was closed by hand."""
     if session is not None and not session.closed:
         connector = session.connector
         discard_session(session, list(connector.transports) if isinstance(connector, Connector) else ())
@@ -309,5 +309,5 @@ def _discard(session: aiohttp.ClientSession | None) -> None:
 def _timeout(connect: float, read: float | None, is_ours: bool) -> aiohttp.ClientTimeout:
     if is_ours:
         return aiohttp.ClientTimeout(total=None, connect=connect, sock_read=read)
-    # In aiohttp `connect` includes waiting for the pool, which our sessions do not limit.
+    # aiohttp's `connect` includes waiting for the pool, which is limited only in custom sessions.
     return aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read)

@@ -1,1 +1,1 @@
-"""The life of a streamed run: open, read, recover, leave."""
+"""Streamed runs: open, read, recover, close."""

@@ -1,4 +1,4 @@
-"""Notice a proxy that buffers event streams: all events of a run arrive at once, after a long silence."""
+"""Detect a proxy that buffers event streams: all events of a run arrive at once, after a long silence."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from dify_async._http.transport import Transport
 _log: Final = logging.getLogger("dify_async.stream")
 
 SHORTEST_RUN: Final = 5.0
-"""Seconds that a run must have taken to be judged."""
+"""Minimum duration of a run, in seconds, for this detection."""
 
 _BURST: Final = 1.5
-"""Seconds within which all events of a buffered stream arrive. Reading goes on for up to one second after the
-end of a run."""
+"""Seconds within which all events of a buffered stream arrive. A stream is read for up to one second after
+the end of its run."""
 
 
 def warn_if_buffered(
     transport: Transport, operation: str, seconds: float, silence: float, first_at: float | None
 ) -> None:
-    """Log, once per client, that the events of a run arrived at once, after a silence.
+    """Log a warning, once per client, if all events of a run arrived at once after a silence.
 
-    A run that waits in a queue is silent too, but then its events arrive over the time that it takes.
+    A queued run is silent too, but afterwards its events arrive over the duration of the run.
 
     Args:
         transport: The client's transport.
-        operation: What started the run.
-        seconds: How long the run took, as the server says.
-        silence: Seconds that somebody waited for the response and its first event.
-        first_at: When the first event arrived, by the event loop's clock.
+        operation: Name of the operation that started the run.
+        seconds: Duration of the run, as reported by the server.
+        silence: Seconds of waiting for the response and the first event.
+        first_at: When the first event arrived, by the event loop's clock. None if there was no event.
     """
     if first_at is None or transport.has_warned_of_buffering:
         return
@@ -39,7 +39,7 @@ def warn_if_buffered(
         transport.has_warned_of_buffering = True
         _log.warning(
             "%s: the events of a run of %.0f s arrived all at once at its end: a proxy in front of Dify "
-            "buffers event streams. Turn that off (nginx: `proxy_buffering off;`), or long runs end as idle",
+            "buffers event streams. Turn buffering off (nginx: `proxy_buffering off;`), or long runs time out",
             operation,
             seconds,
         )

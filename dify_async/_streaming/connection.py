@@ -1,4 +1,4 @@
-"""The connection to a run: opened, and closed before the run's end or after it."""
+"""Open and close the connection to a run."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from dify_async.errors import DifyError
 
 @attrs.define(eq=False)
 class RunConnection:
-    """Opens and closes the connection that the events of a run arrive on."""
+    """Opens and closes the connection for the events of a run."""
 
     _events: RunEvents
     _entering: asyncio.Timeout | None = None
     _opening: asyncio.Task[IncomingResponse] | None = None
-    _has_opened: bool = False  # Whether the server has answered the request.
+    _has_opened: bool = False  # True if the server has responded.
 
     async def open(self) -> None:
-        """Wait for a slot, and open the stream; find the run instead if its stream is stored.
+        """Wait for a slot, and open the stream; for a stored run, start its recovery instead.
 
         Raises:
             DifyError: the stream cannot be opened; it is closed.
-            TypeError: it was opened before.
+            TypeError: the stream was opened before.
         """
         events = self._events
         if events.state is not State.NEW:
-            raise TypeError("a stream can be entered once: call the method again for another")
+            raise TypeError("a stream can be entered only once: call the method again to open another one")
         events.state = State.OPENING
         events.loop = asyncio.get_running_loop()
         api, spec, request = events.api, events.spec, events.spec.request
@@ -53,9 +53,9 @@ class RunConnection:
             async with asyncio.timeout(None) as entering:
                 self._entering = entering
                 events.loop_state = await events.slot.enter_async_context(api.transport.slot(api.auth.key))
-                # `close` may have closed the stream, meanwhile.
+                # `close` may have been called meanwhile.
                 if events.state in NOT_OPEN:
-                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
+                    raise self._closed_early()  # noqa: TRY301 - closed below
                 events.loop_state.streams.add(self)
                 if watch is not None:
                     watch.has_slot()
@@ -63,7 +63,7 @@ class RunConnection:
                     events.total_deadline = events.loop.time() + request.timeouts.total
                     entering.reschedule(events.total_deadline)
                 if events.progress.run_id is not None:
-                    events.search = events.search_of(events.progress.run_id)
+                    events.recovery_task = events.new_recovery_task(events.progress.run_id)
                 if spec.is_stored:
                     events.is_resumed = True
                     events.state = State.RECOVERING
@@ -77,7 +77,7 @@ class RunConnection:
                     response = await api.with_retries(request, self._open_once)
                 self._has_opened = True
                 if events.state in NOT_OPEN:
-                    raise self._closed_early()  # noqa: TRY301 - leaves what is open
+                    raise self._closed_early()  # noqa: TRY301 - closed below
                 if watch is not None:
                     watch.opened()
                 events.reader = EventReader(response, api.transport.settings.max_event_bytes)
@@ -87,7 +87,7 @@ class RunConnection:
         except BaseException as exc:
             was_closed = events.state in NOT_OPEN
             if not was_closed:
-                events.state = State.OPEN  # Nothing waits any more that `close` would have to end.
+                events.state = State.OPEN  # `close` need not end the waits above.
             if watch is not None:
                 watch.left(exc)
             await self.close()
@@ -98,8 +98,8 @@ class RunConnection:
 
     async def _open_once(self, headers: AuthHeaders) -> IncomingResponse:
         events = self._events
-        # In a task of its own, because the headers of a chat arrive only with its first event: if the caller
-        # is cancelled by then, the run has started and must still be stopped.
+        # In a separate task, because the headers of a chat arrive only with its first event: if the caller is
+        # cancelled before, the run has started and must still be stopped.
         if events.state is State.CLOSED:
             raise self._closed_early()
         assert events.loop_state is not None
@@ -116,9 +116,9 @@ class RunConnection:
         return response
 
     async def close(self) -> None:
-        """Leave the stream: what leaving the `async with` block does. Idempotent.
+        """Close the stream, like leaving the `async with` block. Idempotent.
 
-        May be called by another task: a reader that waits ends at once.
+        Another task may call it: a waiting reader ends at once.
         """
         events = self._events
         if events.state in NOT_OPEN:
@@ -135,7 +135,7 @@ class RunConnection:
             return
         if events.state is State.OPENING and self._entering is not None and not self._entering.expired():
             self._entering.reschedule(events.loop.time())
-        if events.loop_state is None:  # It waited for a slot.
+        if events.loop_state is None:  # The stream was waiting for a slot.
             events.state = State.CLOSED
             if events.watch is not None:
                 events.watch.ended()
@@ -155,9 +155,9 @@ class RunConnection:
             try:
                 events.interrupt()
                 if is_started and events.stops_run and not events.progress.complete:
-                    # In a task of its own: a second cancellation ends the wait for it, but not the stopping.
+                    # In a separate task: a second cancellation ends only the wait, not the stop request.
                     stopping = events.loop_state.spawn(self._stop())
-                    # The end of the event loop may cancel it before it begins.
+                    # The end of the event loop may cancel the task before it starts.
                     stopping.add_done_callback(lambda _: self._release())
                     await asyncio.shield(stopping)
                 else:
@@ -167,7 +167,7 @@ class RunConnection:
                 await events.slot.aclose()
 
     async def close_with_client(self) -> None:
-        """Leave the stream because its client is being closed: its reader gets an error."""
+        """Close the stream because its client is being closed; its reader gets an error."""
         events = self._events
         if events.state not in NOT_OPEN and not events.progress.complete:
             events.failure = events.errors.interrupted(
@@ -177,7 +177,7 @@ class RunConnection:
 
     def _stop(self) -> Coroutine[Any, Any, None]:
         events = self._events
-        # Not a coroutine function: it takes what is open now, not when its task starts.
+        # Not a coroutine function: the arguments are evaluated now, not when the task starts.
         assert events.spec.stop is not None
         return stop_run(
             events.api,
@@ -191,7 +191,7 @@ class RunConnection:
         )
 
     def _release(self) -> None:
-        """Close the connection, in whatever state it is."""
+        """Close the connection, whether it is open or still being opened."""
         if self._opening is not None:
             abandon(self._opening)
             self._opening = None

@@ -1,4 +1,4 @@
-"""Leave a run before its end: stop it on the server, in at most two seconds."""
+"""Stop a run on the server when its stream is left early, in at most two seconds."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ async def stop_run(
     accumulate: Callable[[list[bytes]], None],
     watch: RunWatch | None,
 ) -> None:
-    """Ask the server to stop a run. A failure is logged: nobody waits for it.
+    """Ask the server to stop a run. A failure is logged and not raised.
 
-    The connection of the stream is closed first, because a session may allow only one. If the run has not
-    sent its task id yet, its stream is read until it has.
+    The connection of the stream is closed first, because a session may allow only one. If the task id is not
+    known yet, the stream is read until it arrives.
 
     Args:
-        api: How to reach the server.
+        api: The app's access to the server.
         request: The request that started the run.
         stop: The operation that stops it.
-        progress: What the stream has told of the run; updated by `accumulate`.
+        progress: The progress of the stream; updated by `accumulate`.
         opening: The request, if its response has not arrived yet.
         reader: The stream, if it is open.
-        accumulate: Takes the events that are read here.
-        watch: Tells observers of the run. None if there are none.
+        accumulate: Called with the events that are read here.
+        watch: Notifies observers. None if there are none.
     """
     problem: str | None = None
     try:
@@ -71,7 +71,7 @@ async def stop_run(
     except asyncio.CancelledError:
         if opening is None or not opening.cancelled():
             raise
-        problem = "the event loop ended before the server responded"  # It cancels all of its tasks.
+        problem = "the event loop ended before the server responded"  # At its end, it cancels all tasks.
     except TimeoutError:
         problem = f"no {'response' if progress.task_id else 'task id'} within {STOP_TIMEOUT:g} s"
     except DifyError as error:
@@ -84,13 +84,11 @@ async def stop_run(
     if watch is not None and not progress.complete:
         watch.stopped(problem)
     if problem is not None and not progress.complete:
-        _log.warning(
-            "%s: left before the run ended, and the run was not stopped: %s", request.operation.name, problem
-        )
+        _log.warning("%s: left early, and the run was not stopped: %s", request.operation.name, problem)
 
 
 def abandon(task: asyncio.Task[Any]) -> None:
-    """Cancel a task whose result nobody waits for. If it ends with a response anyway, that is closed."""
+    """Cancel a task. If it returns a response nevertheless, close the response."""
     task.cancel()
     task.add_done_callback(_close_response)
 

@@ -1,4 +1,4 @@
-"""Read the events of one response: bytes to event data, with one timer for all its timeouts."""
+"""Read the events of one response: bytes to event data, with one timer for all timeouts."""
 
 from __future__ import annotations
 
@@ -15,36 +15,37 @@ from dify_async.errors import DifyError, TooLarge
 from dify_async.events import UnknownEvent
 
 _START: Final = 4096
-"""Bytes of a body without events that are kept."""
+"""Number of bytes that are kept of a body without events."""
 
 
 @attrs.define(eq=False)
 class EventReader:
-    """Turns the chunks of one response into the data of its events.
+    """Converts the chunks of one response to the data of its events.
 
-    What has arrived wins: data that is buffered behind a broken connection or an expired timeout is returned
-    before that is reported.
+    Data that has arrived takes precedence: data that is buffered when the connection breaks or a timeout
+    expires is returned before the error.
     """
 
     _response: IncomingResponse
     _parser: EventParser = attrs.field(converter=EventParser, alias="max_event_bytes")
     _deadline: float | None = attrs.field(default=None, init=False)
-    """When to stop waiting, by the event loop's clock. None while nobody waits."""
+    """When to stop waiting, by the event loop's clock. None while no task waits."""
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     ended: bool = attrs.field(default=False, init=False)
-    """Whether the body is over, regularly or not."""
+    """True if the body has ended, with or without an error."""
     error: DifyError | None = attrs.field(default=None, init=False)
-    """Why the body is over, if its connection broke."""
+    """The error that ended the body. None if it ended normally."""
     expired: bool = attrs.field(default=False, init=False)
-    """Whether nothing arrived before the deadline."""
+    """True if nothing arrived before the deadline."""
     start: bytes | None = attrs.field(default=b"", init=False)
-    """The first bytes, as long as they contain no event: a gateway may have rejected the request."""
+    """The first bytes of a body without events, which may be the error of a gateway. None after the first
+    event."""
 
     async def read(self, deadline: float) -> list[bytes]:
-        """Wait for data, and return the events in it: none for a part of an event, or at the end.
+        """Wait for data, and return its events; [] for a part of an event, and at the end.
 
         Args:
-            deadline: When to stop waiting, in seconds of the event loop's clock; then `expired` is set.
+            deadline: When to stop waiting, by the event loop's clock; `expired` is True then.
 
         Raises:
             TooLarge: an event is larger than allowed.
@@ -77,15 +78,15 @@ class EventReader:
         return payloads
 
     def take_buffered(self) -> list[bytes]:
-        """Return the events that have arrived and were not read; none behind one that is too large."""
-        if self.ended or self._deadline is not None:  # While somebody waits, nothing is buffered.
+        """Return events that have arrived but were not read; [] after an event that is too large."""
+        if self.ended or self._deadline is not None:  # While a task waits, no data is buffered.
             return []
         with suppress(TooLarge):
             return self._parser.feed(self._response.take_buffered())
         return []
 
     def interrupt(self) -> None:
-        """Let a task that waits in `read` return at once."""
+        """Make a task that waits in `read` return at once."""
         self._response.interrupt()
 
     def close(self) -> None:
@@ -99,9 +100,9 @@ class EventReader:
         self._response.close()
 
     def _expire(self) -> None:
-        """Interrupt the wait if its deadline has passed; otherwise look again when it will have.
+        """Interrupt the wait if its deadline has passed, otherwise start the timer again.
 
-        The timer is not moved with each chunk, which would cost more than reading it, so it fires too early.
+        The timer is not moved for each chunk, which would take longer than reading it, so it may fire early.
         """
         self._timer = None
         deadline = self._deadline
@@ -114,11 +115,11 @@ class EventReader:
             self._response.interrupt()
 
     def _end(self, rest: bytes) -> list[bytes]:
-        """Return the events in the rest of the body, including a last one that lacks only its empty line."""
+        """Return the events in the rest of the body, including a last one without its empty line."""
         payloads = self._parser.feed(rest)
         for payload in self._parser.close():
             event = decode_event(payload)
-            # Half an event has no name that could be read; it is not delivered.
+            # An incomplete event has no readable name, and is not delivered.
             if not (isinstance(event, UnknownEvent) and not event.event):
                 payloads.append(payload)
         self.close()

@@ -1,4 +1,4 @@
-"""Find an interrupted run again: attach to its events, or poll its record."""
+"""Recover an interrupted run: attach to its events, or poll its record."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ from dify_async.options import AppCallOptions
 from dify_async.settings import Retry
 
 GIVE_UP_AFTER: Final = 1260.0
-"""Seconds without progress after which a run is given up. A stock server ends a run after 1,200; one whose
-worker was killed says "running" for ever."""
+"""Seconds without progress after which recovery gives up. A default server ends a run after 1,200 seconds; a
+run whose worker was killed stays "running" forever."""
 
-_LONGEST_DELAY: Final = 8.0
-"""Maximum of the seconds between two attempts. After a stream that lasted as long and brought events, they
-start again with the shortest. After a silent one the record is read first: a proxy may hold events back.
+_MAX_DELAY: Final = 8.0
+"""Maximum delay between two attempts, in seconds. After a stream that was open for this time and had events,
+the delay is reset. After a silent stream the record is read first, because a proxy may hold events back.
 """
 
-_DOUBTS: Final = 60.0
-"""Seconds between two looks at the record of a run whose stream brings nothing but pings."""
+_CHECK_EVERY: Final = 60.0
+"""Minimum seconds between two checks of the record of a run whose stream has only pings."""
 
 _ONCE: Final = Retry(attempts=1)
-_GOES_ON: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
+_IN_PROGRESS: Final = {RunStatus.RUNNING, RunStatus.SCHEDULED}
 
 
 def follow_request(
     api: Api, run_id: str, options: AppCallOptions, *, snapshot: bool, continue_on_pause: bool
 ) -> Request:
-    """Return the request that attaches to a run; `api` is that of the end user who started it."""
+    """Return the request that attaches to a run; `api` must have the end user who started it."""
     return api.build(
         FOLLOW_RUN,
         options,
         ids={"workflow_run_id": run_id},
         query={
             "include_state_snapshot": snapshot or None,
-            # The Web API does not know this parameter.
+            # The Web API does not have this parameter.
             "continue_on_pause": (continue_on_pause and api.auth.sends_user) or None,
         },
     )
@@ -64,7 +64,7 @@ async def fetch_record(api: Api, run_id: str, options: AppCallOptions) -> Workfl
 
     Raises:
         NotFound: the app has no such run.
-        DecodeError: the server answered with the record of another run.
+        DecodeError: the server returned the record of another run.
     """
     record = await api.call(GET_WORKFLOW_RUN, options, ids={"workflow_run_id": run_id})
     if record.id != run_id:
@@ -73,59 +73,59 @@ async def fetch_record(api: Api, run_id: str, options: AppCallOptions) -> Workfl
 
 
 def _wrong_record(api: Api, record: WorkflowRun) -> DifyError:
-    """Return the error of a record that is not that of the run in question."""
+    """Return the error for a record that belongs to another run."""
     context: dict[str, Any] = {
         "operation": GET_WORKFLOW_RUN.name,
         "server_version": api.transport.server_version,
     }
     if record.id:
-        return DecodeError("the server answered with the record of another run", **context)
-    # Servers of early 2025 answer 200 with empty fields.
+        return DecodeError("the server returned the record of another run", **context)
+    # Servers of early 2025 respond with status 200 and empty fields.
     return NotFound("404: there is no such run", status=404, **context)
 
 
 @attrs.define(kw_only=True)
 class Recovery:
-    """The search for one run. It goes on until the run ends, or makes no progress for 21 minutes."""
+    """The recovery of one run, until the run ends or makes no progress for 21 minutes."""
 
     api: Api
     run_id: str
     options: AppCallOptions
     """Options of the call that started or followed the run."""
     read_timeout: float
-    """Seconds that an attached stream may be silent; the server sends a ping every 10."""
+    """Maximum silence of an attached stream, in seconds; the server sends a ping every 10 seconds."""
     continue_on_pause: bool = False
     progress_at: float
-    """When the run last made progress, by the event loop's clock. Pings are no progress."""
+    """When the run last made progress, by the event loop's clock. Pings do not count."""
     rejected: DifyError | None = None
-    """Why the server tells nothing more of the run."""
+    """Why the server does not return the run. None if it may still return it."""
     _attempts: int = 0
     _attached_at: float | None = None
     _may_attach: bool = True
     _record: Any = None
-    _pings_to_doubt: int = 2
-    _doubted_at: float | None = None
+    _pings_to_check: int = 2
+    _checked_at: float | None = None
 
     @property
     def has_record(self) -> bool:
-        """Whether the server returns the record of a run: the Web API does not."""
+        """True if the server returns records of runs; the Web API does not."""
         return self.api.auth.sends_user
 
     @property
     def until(self) -> float:
-        """When the run is given up, by the event loop's clock."""
+        """When recovery gives up, by the event loop's clock."""
         return self.progress_at + GIVE_UP_AFTER
 
     def note_progress(self) -> None:
-        """Reset the time after which the run is given up."""
+        """Reset the time after which recovery gives up."""
         self.progress_at = asyncio.get_running_loop().time()
-        self._pings_to_doubt = 2
+        self._pings_to_check = 2
 
     async def next(self) -> IncomingResponse | Event | None:
-        """Return a stream that follows the run, or its last event; None if there is no way back."""
+        """Return a stream that follows the run, or the run's last event; None if it cannot be recovered."""
         loop = asyncio.get_running_loop()
         attached_at, self._attached_at = self._attached_at, None
-        if attached_at is not None and attached_at <= min(self.progress_at, loop.time() - _LONGEST_DELAY):
+        if attached_at is not None and attached_at <= min(self.progress_at, loop.time() - _MAX_DELAY):
             self._attempts = 0
         while loop.time() < self.until:
             if self._attempts > 0:
@@ -143,7 +143,7 @@ class Recovery:
         return None
 
     async def poll(self) -> Event | None:
-        """Return the last event of the run as its record tells it; None while the run goes on."""
+        """Return the last event of the run, created from its record; None while the run is in progress."""
         if not self.has_record:
             return None
         try:
@@ -159,36 +159,40 @@ class Recovery:
             return None
         if record.status == RunStatus.PAUSED:
             if self.continue_on_pause:
-                self.note_progress()  # A person may take their time.
-            # Which form a pause is for is told by a snapshot alone; it may be one that was submitted just
-            # now.
+                self.note_progress()  # Waiting for a person may take long.
+            # The record does not contain the form of the pause, which may just have been submitted; only a
+            # snapshot does.
             if self.continue_on_pause or self._may_attach:
                 return None
-        elif record.status in _GOES_ON:
+        elif record.status in _IN_PROGRESS:
             if record.raw != self._record:
                 self._record = record.raw
                 self.note_progress()
             return None
         return _last_event(record)
 
-    def is_doubtful(self, pings: int) -> bool:
-        """Return True if a stream that brought only this many pings may miss the end of its run.
+    def should_check_record(self, pings: int) -> bool:
+        """Return True if the record should be read: a stream with only pings may miss the end of its run.
 
-        A server may subscribe to the events of a run just after it has ended, and then sends pings for 300
-        seconds (1.16.1: one of 350 streams that were opened near the end of a run).
+        A server may subscribe to the events of a run just after the run has ended, and then sends only pings
+        for 300 seconds (Dify 1.16.1: one of 350 streams that were opened near the end of a run).
         """
         now = asyncio.get_running_loop().time()
-        if not self.has_record or pings < self._pings_to_doubt:
+        if not self.has_record or pings < self._pings_to_check:
             return False
-        if self._doubted_at is not None and self._pings_to_doubt > 8 and now - self._doubted_at < _DOUBTS:
+        if (
+            self._checked_at is not None
+            and self._pings_to_check > 8
+            and now - self._checked_at < _CHECK_EVERY
+        ):
             return False
-        self._pings_to_doubt *= 2
-        self._doubted_at = now
+        self._pings_to_check *= 2
+        self._checked_at = now
         return True
 
     def _delay(self) -> float:
-        spread = (1 + random.random()) / 2  # noqa: S311 - spreads callers out, protects nothing
-        return min(_LONGEST_DELAY, 0.25 * 2.0 ** min(self._attempts, 16)) * spread
+        spread = (1 + random.random()) / 2  # noqa: S311 - only spreads callers out
+        return min(_MAX_DELAY, 0.25 * 2.0 ** min(self._attempts, 16)) * spread
 
     async def _attach(self) -> IncomingResponse | None:
         request = follow_request(
@@ -197,14 +201,14 @@ class Recovery:
         request.retry = _ONCE
 
         async def attach(headers: AuthHeaders) -> IncomingResponse:
-            # A server that restarts may hold a connection for minutes before it answers.
+            # A server that restarts may hold a connection for minutes before it responds.
             return await self.api.open(request, headers, read_timeout=self.read_timeout)
 
         try:
             with self.api.watched(request):
                 return await self.api.with_retries(request, attach)
         except ApiError as error:
-            # An id that is not a UUID is answered by a 500, whatever the server's state.
+            # Servers always respond with 500 to an id that is not a UUID.
             self._may_attach = _is_transient(error) and (error.status != 500 or _is_uuid(self.run_id))
             if not self._may_attach and not self.has_record:
                 self.rejected = error
@@ -226,7 +230,7 @@ def _is_uuid(text: str) -> bool:
 
 
 def _last_event(record: WorkflowRun) -> Event:
-    """Return the event that the record of a run stands for."""
+    """Return the last event of a run, created from its record."""
     common: dict[str, Any] = {
         "outputs": record.outputs,
         "status": record.status,
@@ -253,7 +257,7 @@ def _last_event(record: WorkflowRun) -> Event:
 
 
 def recovery_of(api: Api, spec: RunSpec, run_id: str) -> Recovery:
-    """Return what finds the run of a stream, with the options of the call that opened it."""
+    """Return the recovery of a stream's run, with the options of the call that opened the stream."""
     request = spec.request
     options: AppCallOptions = {"timeout": request.timeouts, "extra_headers": request.extra_headers}
     if api.auth.sends_user:

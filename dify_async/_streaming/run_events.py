@@ -1,4 +1,4 @@
-"""The events of a run: received, and looked for again when their stream is interrupted."""
+"""Receive the events of a run, and recover the run when its stream is interrupted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dify_async._http.transport_errors import idle_timeout
 from dify_async._streaming.buffering import SHORTEST_RUN, warn_if_buffered
 from dify_async._streaming.reader import EventReader
 from dify_async._streaming.recovery import recovery_of
+from dify_async._streaming.recovery_task import RecoveryTask
 from dify_async._streaming.run_spec import RunSpec
-from dify_async._streaming.search import Search
 from dify_async._streaming.state import State, not_entered
 from dify_async._streaming.stream_errors import StreamErrors
 from dify_async._streaming.watch import RunWatch
@@ -32,66 +32,66 @@ from dify_async.events import Event
 _log: Final = logging.getLogger("dify_async.stream")
 
 _LATE_READS: Final = 1000
-"""Reads after `Timeouts.total` has passed. A slow caller gets what has arrived by then, also if it is much
-more than one read brings; a server that sends without end does not go on for ever."""
+"""Maximum number of reads after `Timeouts.total` has passed. A slow caller gets all data that arrived before,
+even if it takes many reads; a server that never stops sending is still stopped."""
 
 
 @attrs.define(eq=False)
 class RunEvents:
-    """The events of a run, from the response that is open at the moment, or from a search for the run."""
+    """The events of a run, from the current response or from the recovery of the run."""
 
     api: Api
     spec: RunSpec
     accumulator: Accumulator[Any]
     progress: Progress
-    """What is known of the run; updated by `accumulator`."""
+    """The progress of the run; updated by `accumulator`."""
     errors: StreamErrors[Any]
     stops_run: bool
-    """Whether closing the stream before the run's end stops the run."""
+    """True if closing the stream before the run's end stops the run."""
     state: State = State.NEW
     pending: deque[bytes | Event] = attrs.Factory(deque[bytes | Event])
-    """Events that have arrived and were not taken yet."""
+    """Events that have arrived but were not taken yet."""
     pings: int = 0
-    """Pings that were taken since the last event."""
+    """Number of pings since the last event."""
     has_progressed: bool = False
-    """Whether what was taken shows that the run goes on. Reset when recovery has noted it."""
+    """True if the taken events show progress of the run. Reset when recovery has registered it."""
     is_resumed: bool = False
-    """Whether the stream is one that follows an interrupted one, and may repeat events."""
+    """True if the stream follows a run that was interrupted, so that it may repeat events."""
     watch: RunWatch | None = None
-    """Tells observers of the run. None if there are none."""
+    """Notifies observers. None if there are none."""
     failure: DifyError | None = None
-    """Raised when everything that arrived was taken."""
+    """Raised after all events that arrived were taken."""
     loop: asyncio.AbstractEventLoop | None = None
-    """The event loop that the stream was opened in."""
+    """The event loop in which the stream was opened."""
     loop_state: LoopState | None = None
     """None until the stream has a slot."""
     slot: AsyncExitStack = attrs.Factory(AsyncExitStack)
     """Holds the slot."""
     reader: EventReader | None = None
-    search: Search | None = None
-    """Looks for the run. None as long as that was not necessary."""
+    recovery_task: RecoveryTask | None = None
+    """The recovery of the run. None unless it was necessary."""
     total_deadline: float | None = None
     silence: float = 0.0
-    """Seconds that somebody waited for the response and its first event."""
+    """Seconds of waiting for the response and the first event."""
     _is_reading: bool = False
-    _has_ended: bool = False  # Whether nothing more is awaited, though the server has not closed the stream.
+    _has_ended: bool = False  # True if no further event is expected, although the stream is open.
     _linger_deadline: float | None = None
-    _late_reads: int = 0  # After `total` had passed: what has arrived by then is still delivered.
+    _late_reads: int = 0  # Number of reads after `total` has passed.
     _first_at: float | None = None
 
     async def fill(self) -> bool:
         """Wait until events are pending. Return False at the end of the stream.
 
         Raises:
-            DifyError: the stream ended with an error; everything that arrived before it has been taken.
-            TypeError: another task reads the stream, or it was opened in another event loop.
+            DifyError: the stream ended with an error. All events that arrived before were taken.
+            TypeError: another task reads the stream, or the stream was opened in another event loop.
         """
         if self.state is State.NEW:
             raise not_entered()
         if asyncio.get_running_loop() is not self.loop:
-            raise TypeError("a stream can be read only in the event loop that it was opened in")
+            raise TypeError("a stream must be read in the event loop in which it was opened")
         if self._is_reading:
-            raise TypeError("another task is reading this stream: a stream has one reader at a time")
+            raise TypeError("a stream must have one reader at a time, and another task is already reading it")
         self._is_reading = True
         try:
             while not self.pending:
@@ -104,11 +104,11 @@ class RunEvents:
                 if self.state is State.OVER:
                     if self.watch is not None:
                         self.watch.ended()
-                    # Others may run, however long the caller keeps the stream open.
+                    # Frees the slot for other runs, even if the caller keeps the stream open.
                     await self.slot.aclose()
                     return False
-                if self.has_progressed and self.search is not None:
-                    self.search.recovery.note_progress()
+                if self.has_progressed and self.recovery_task is not None:
+                    self.recovery_task.recovery.note_progress()
                 self.has_progressed = False
                 if self.progress.over or self._has_ended:
                     seconds = self.progress.seconds or 0.0
@@ -135,13 +135,13 @@ class RunEvents:
     # Waiting for events
 
     async def _read(self, reader: EventReader) -> None:
-        """Wait for data: until the idle timeout, or less."""
+        """Wait for data, at most until the idle timeout."""
         assert self.loop is not None
         now = self.loop.time()
         timeouts = self.spec.request.timeouts
         deadline = now + timeouts.idle
-        if self.search is not None and self.is_resumed:
-            deadline = min(now + timeouts.read, self.search.recovery.until)
+        if self.recovery_task is not None and self.is_resumed:
+            deadline = min(now + timeouts.read, self.recovery_task.recovery.until)
         if self.progress.linger is None:
             self._linger_deadline = None
         else:
@@ -155,7 +155,7 @@ class RunEvents:
             self._fail(self.errors.too_large(error.limit))
             return
         if self.state is State.CLOSED:
-            self.accumulate(payloads)  # Not delivered: they may tell the end of a run that was stopped.
+            self.accumulate(payloads)  # Not delivered. They may contain the end of a stopped run.
         else:
             self.pending.extend(payloads)
         if self._first_at is None and payloads:
@@ -166,33 +166,33 @@ class RunEvents:
         if reader.expired or self._late_reads > _LATE_READS:
             reader.expired = False
             self._handle_timeout()
-        elif self.search is not None and payloads and not any(payloads):
-            await self._doubt(self.search, len(payloads))
+        elif self.recovery_task is not None and payloads and not any(payloads):
+            await self._check_record(self.recovery_task, len(payloads))
 
-    async def _doubt(self, search: Search, pings: int) -> None:
-        """Look at the run's record if its stream brings nothing but pings."""
-        if search.recovery.is_doubtful(self.pings + pings):
+    async def _check_record(self, task: RecoveryTask, pings: int) -> None:
+        """Read the run's record if its stream has only pings."""
+        if task.recovery.should_check_record(self.pings + pings):
             if self.api.transport.has_one_connection:
-                self._search_for(
-                    search.recovery.run_id
-                )  # The record can be read only while there is no stream.
-            event = await search.ask_for_record(self.total_deadline)
+                self._start_recovery(
+                    task.recovery.run_id
+                )  # The record can only be read while no stream is open.
+            event = await task.poll_record(self.total_deadline)
             if event is not None and self.state is not State.CLOSED:
                 self.pending.append(event)
 
     def _handle_timeout(self) -> None:
-        """Handle a wait that ended at its deadline, before any data arrived."""
+        """Handle a wait that reached its deadline before any data arrived."""
         now = asyncio.get_running_loop().time()
         if self._linger_deadline is not None:
-            self._has_ended = True  # The end has arrived, and nothing more must follow.
+            self._has_ended = True  # The last event has arrived; nothing else has to follow.
         elif self.total_deadline is not None and now >= self.total_deadline:
             self._fail(self.api.errors.of_total(self.spec.request))
-        elif self.search is None or not self.is_resumed:
+        elif self.recovery_task is None or not self.is_resumed:
             self._fail(idle_timeout(self.spec.request, server_version=self.api.transport.server_version))
-        elif now >= self.search.recovery.until:
+        elif now >= self.recovery_task.recovery.until:
             self._give_up(None)
         else:
-            self._search_for(self.search.recovery.run_id)
+            self._start_recovery(self.recovery_task.recovery.run_id)
 
     def _handle_end(self) -> None:
         """Handle the end of the response body: finished, interrupted, or incomplete."""
@@ -212,13 +212,13 @@ class RunEvents:
                 run_id,
                 extra=log_fields(operation=self._name, run_id=run_id),
             )
-            self._search_for(self.progress.run_id)
+            self._start_recovery(self.progress.run_id)
             self.progress.gap = self.spec.is_ours
         else:
             self._give_up(error)
 
     def _handle_closed_session(self, error: DifyError | None) -> None:
-        """Handle a session whose owner closed it: there is no way left to recover or stop the run."""
+        """Handle a custom session that was closed: the run can be neither recovered nor stopped."""
         if self.stops_run:
             _log.warning("%s: its session was closed, so the run was not stopped", self._name)
         self.stops_run = False
@@ -227,26 +227,26 @@ class RunEvents:
 
     # Recovery
 
-    def _search_for(self, run_id: str) -> None:
-        """Start to look for the run, or go on with it."""
+    def _start_recovery(self, run_id: str) -> None:
+        """Start or continue the recovery of the run."""
         self.drop_reader()
         self.state = State.RECOVERING
         self.is_resumed = True
         if self.watch is not None:
             self.watch.interrupted()
-        if self.search is None:
-            self.search = self.search_of(run_id)
+        if self.recovery_task is None:
+            self.recovery_task = self.new_recovery_task(run_id)
 
-    def search_of(self, run_id: str) -> Search:
-        """Return a search for the run, which has not begun."""
+    def new_recovery_task(self, run_id: str) -> RecoveryTask:
+        """Return a task for the recovery of the run, not started yet."""
         assert self.loop_state is not None
-        return Search(recovery_of(self.api, self.spec, run_id), self.loop_state)
+        return RecoveryTask(recovery_of(self.api, self.spec, run_id), self.loop_state)
 
     async def _recover(self) -> None:
-        assert self.search is not None
+        assert self.recovery_task is not None
         assert self.loop_state is not None
         try:
-            found = await self.search.next(self.total_deadline)
+            found = await self.recovery_task.next(self.total_deadline)
         except TimeoutError:
             self._fail(self.api.errors.of_total(self.spec.request))
             return
@@ -263,13 +263,13 @@ class RunEvents:
         else:
             self.state = State.OPEN
             if self.watch is not None:
-                self.watch.found()
+                self.watch.recovered()
             if isinstance(found, IncomingResponse):
                 self.reader = EventReader(found, self.api.transport.settings.max_event_bytes)
             else:
                 self.pending.append(found)
 
-    # Errors: raised when the next event is asked for, after everything that arrived was taken
+    # Errors: raised by `fill`, after all events that arrived were taken
 
     @property
     def _name(self) -> str:
@@ -281,27 +281,29 @@ class RunEvents:
             self.state = State.OVER
 
     def _give_up(self, cause: DifyError | None) -> None:
-        """End with an error: the run is not looked for, or not any more."""
+        """End with an error: the run cannot be recovered, or recovery has given up."""
         self.stops_run = False
-        rejected = self.search.recovery.rejected if self.search is not None else None
+        rejected = self.recovery_task.recovery.rejected if self.recovery_task is not None else None
         if rejected is not None and not self.spec.is_ours:
-            self._fail(rejected)  # The caller asked for this run by its id.
+            self._fail(rejected)  # The caller requested this run by its id.
             return
         start = (self.reader.start if self.reader is not None else None) or b""
-        searched = self.search is not None
-        self._fail(self.errors.given_up(cause, start=start, searched=searched, rejected=rejected))
+        tried_recovery = self.recovery_task is not None
+        self._fail(
+            self.errors.not_recovered(cause, start=start, tried_recovery=tried_recovery, rejected=rejected)
+        )
 
     # The end of a stream
 
     def interrupt(self) -> None:
-        """Let a task that waits in `fill` end."""
-        if self.search is not None:
-            self.search.cancel()
+        """Make a task that waits in `fill` return."""
+        if self.recovery_task is not None:
+            self.recovery_task.cancel()
         if self._is_reading and self.reader is not None:
             self.reader.interrupt()
 
     def accumulate_rest(self) -> None:
-        """Accumulate what has arrived and was not read: it may contain the end of the run."""
+        """Accumulate data that has arrived but was not read: it may contain the end of the run."""
         if self.reader is not None:
             self.pending.extend(self.reader.take_buffered())
         self.accumulate([item for item in self.pending if isinstance(item, bytes)])
@@ -315,7 +317,7 @@ class RunEvents:
                 self.accumulator.add(event)
 
     def drop_reader(self) -> None:
-        """Close the response that is open at the moment."""
+        """Close the current response."""
         if self.reader is not None:
             self.reader.close()
             self.reader = None

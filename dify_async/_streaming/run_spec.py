@@ -1,4 +1,4 @@
-"""What a stream needs to know of its run."""
+"""The parameters of a stream."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from dify_async.models import AppKind, Stopped
 
 @attrs.frozen(kw_only=True)
 class RunSpec:
-    """What a stream needs to know of its run."""
+    """The parameters of a stream: its request, and how its run is recovered and stopped."""
 
     request: Request
-    """What opens the stream."""
+    """The request that opens the stream."""
     kind: AppKind
     stop: Operation[Stopped] | None
-    """Stops the run, by the task id that its events contain. None for runs that cannot be stopped."""
+    """The operation that stops the run. None for runs that cannot be stopped."""
     is_ours: bool = True
-    """Whether the request starts the run, so that leaving the stream stops it."""
+    """True if the request starts the run, so that leaving the stream stops it."""
     recovers: bool = False
-    """Whether to find the run again when its stream is interrupted: runs of workflows and chatflows are
-    stored.
-    """
+    """True to recover the run when its stream is interrupted. Only runs of workflows and chatflows are
+    stored."""
     is_stored: bool = False
-    """Whether to look for the run from the start, without a request of its own."""
+    """True to start with recovery, without sending `request`."""
     continue_on_pause: bool = False
-    """Whether the stream goes on after a pause."""
+    """True if the stream continues after a pause."""
     submit: Callable[[], Awaitable[None]] | None = None
-    """Submits the form that the run waits for, once the stream is open: then no event is lost."""
+    """Submits the form that the run waits for. Called when the stream is open, so that no event is lost."""

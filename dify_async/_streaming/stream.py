@@ -1,4 +1,4 @@
-"""The stream of a run: its events as they arrive, and its result."""
+"""Event streams: the events of a run as they arrive, and its result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PAUSES: Final = frozenset({WorkflowPaused, HumanInputRequired})
 
 
 class EventStream(Generic[EventT_co, ResultT_co]):
-    """The events of a run as they arrive, and its result at the end.
+    """The events of a run as they arrive, and the result of the run.
 
     ```python
     async with client.workflows.stream({"city": "Lisbon"}) as run:
@@ -64,7 +64,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         self._operation = spec.request.operation
         self._progress = accumulator.progress
         self._accumulator = accumulator
-        self._is_paused = False  # Whether the run waits for a person.
+        self._is_paused = False  # True if the run waits for a person.
         self._events = RunEvents(
             api,
             spec,
@@ -75,7 +75,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         )
         self._connection = RunConnection(self._events)
 
-    # What is known of the run
+    # The run
 
     @property
     def starts_run(self) -> bool:
@@ -149,17 +149,17 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             RunFailed: the run failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
             ApiError: the stream ended with an error that has a code.
             StreamInterrupted: the stream ended before the run did.
-            TransportError: a timeout expired, or the connection broke before anything arrived.
+            TransportError: a timeout expired, or the connection broke before the first event arrived.
         """
         while self.take() is not None or await self._events.fill():
             pass
         return self.final_result()
 
     def take(self) -> EventT_co | None:
-        """Return the next event that has arrived already; None if there is none. Never waits.
+        """Return the next event that has already arrived; None if there is none. Does not wait.
 
-        Together with `fill` this is the stream for those who read it in their own way. Events are decoded
-        here and not when they arrive: events that pile up cost more than their bytes do.
+        `take` and `fill` are for adapters that read the stream in their own way. Events are decoded here and
+        not when they arrive, because waiting events would take more memory than their bytes.
         """
         run = self._events
         pending = run.pending
@@ -189,13 +189,13 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         """Wait until events have arrived for `take`. Return False at the end of the stream.
 
         Raises:
-            DifyError: the stream ended with an error; everything that arrived before it has been taken.
-            TypeError: another task reads the stream, or it was opened in another event loop.
+            DifyError: the stream ended with an error. All events that arrived before were taken.
+            TypeError: another task reads the stream, or the stream was opened in another event loop.
         """
         return await self._events.fill()
 
     def final_result(self) -> ResultT_co:
-        """Return the result of a stream that was read to its end. Raises as `result` does."""
+        """Return the result of a stream that was read to its end. Raises the same errors as `result`."""
         progress = self._progress
         if progress.unusable_end is not None:
             raise self._errors.with_context(self._errors.unusable_end(progress.unusable_end.problem))
@@ -215,7 +215,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             raise self._errors.with_context(error)
         return result
 
-    # Entering and leaving
+    # Open and close
 
     async def __aenter__(self) -> Self:
         await self._connection.open()
@@ -229,15 +229,15 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         await self._connection.close()
 
     async def aclose(self) -> None:
-        """Leave the stream: what leaving the `async with` block does. Idempotent.
+        """Close the stream, like leaving the `async with` block. Idempotent.
 
-        May be called by another task: a reader that waits ends at once.
+        Another task may call it: a waiting reader ends at once.
         """
         await self._connection.close()
 
     def __await__(self) -> Generator[None, None, NoReturn]:
         raise TypeError(
-            "a stream is entered, not awaited: async with client.workflows.stream(...) as run: ..."
+            "a stream must be entered, not awaited: async with client.workflows.stream(...) as run: ..."
         )
 
     def __enter__(self) -> None:

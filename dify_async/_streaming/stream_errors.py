@@ -1,4 +1,4 @@
-"""The errors that end a stream, with what is known of its run."""
+"""Create the errors that end a stream, with the run's handle and partial result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ResultT_co = TypeVar("ResultT_co", bound="StreamResult", covariant=True)
 
 @attrs.frozen
 class StreamErrors(Generic[ResultT_co]):
-    """Make the errors of one stream."""
+    """Creates the errors of one stream."""
 
     _api: Api
     _spec: RunSpec
@@ -41,7 +41,7 @@ class StreamErrors(Generic[ResultT_co]):
 
     @property
     def handle(self) -> RunHandle | None:
-        """Finds the run again. None before the run has an id."""
+        """The run's handle. None before the run has an id."""
         progress, spec = self._accumulator.progress, self._spec
         if progress.run_id is None:
             return None
@@ -51,44 +51,44 @@ class StreamErrors(Generic[ResultT_co]):
 
     @property
     def partial_result(self) -> ResultT_co:
-        """The result of the events that were accumulated so far."""
+        """The result of the events so far."""
         return self._accumulator.result(self.handle)
 
     def redacted(self, text: str) -> str:
-        """Return a text of the server with the secrets of the request masked."""
+        """Return text from the server with the secrets of the request masked."""
         return self._api.errors.redactor(self._spec.request.secrets).text(text)
 
     def closed(self, problem: str) -> ConfigurationError:
-        """Return the error of a stream that was closed too early for what was asked of it."""
+        """Return the error for a stream that was closed before its end."""
         return ConfigurationError(problem, **self._context())
 
     def unusable_end(self, problem: str | None) -> DecodeError:
-        """Return the error of a last event that cannot be decoded."""
+        """Return the error for a last event that cannot be used."""
         return DecodeError(
             f"the last event does not have the expected structure: {problem}", **self._context()
         )
 
     def too_large(self, limit: int) -> TooLarge:
-        """Return the error of an event of more than `limit` bytes."""
+        """Return the error for an event of more than `limit` bytes."""
         return TooLarge(limit, **self._context())
 
     def interrupted(self, problem: str, cause: DifyError | None) -> StreamInterrupted:
-        """Return the error of a stream that ended before its run."""
+        """Return the error for a stream that ended before its run."""
         error = StreamInterrupted(problem, handle=self.handle, partial=self.partial_result, **self._context())
         error.__cause__ = cause
         return error
 
-    def given_up(
-        self, cause: DifyError | None, *, start: bytes, searched: bool, rejected: DifyError | None
+    def not_recovered(
+        self, cause: DifyError | None, *, start: bytes, tried_recovery: bool, rejected: DifyError | None
     ) -> DifyError:
-        """Return the error of a run that is not looked for, or not any more.
+        """Return the error for a run that cannot be recovered, or whose recovery has given up.
 
         Args:
-            cause: What broke the connection; None if the server closed it.
-            start: What the response started with, if that was no event: a gateway may reject a request with
+            cause: The error of the connection. None if the server closed the stream.
+            start: The first bytes of a response without events, because a gateway may reject a request with
                 status 200.
-            searched: Whether the run was looked for.
-            rejected: What the server said instead of returning the run.
+            tried_recovery: True if recovery was tried.
+            rejected: The error that the server sent instead of the run.
         """
         problem = "the connection broke" if cause is not None else "the server closed the stream"
         progress = self._accumulator.progress
@@ -107,12 +107,12 @@ class StreamErrors(Generic[ResultT_co]):
         problem += " before the run ended"
         if rejected is not None:
             problem += f", and the server does not return the run: {rejected}"
-        elif searched:
+        elif tried_recovery:
             problem += f", and the run made no progress for {GIVE_UP_AFTER:.0f} s"
         return self.interrupted(f"{problem}; it may have ended or still be running", cause)
 
     def of_event(self, event: ErrorEvent) -> DifyError:
-        """Return the error that an `error` event means."""
+        """Return the error for an `error` event."""
         code = self.redacted(event.code) if event.code else None
         event = attrs.evolve(event, message=self.redacted(event.message), code=code)
         known: dict[str, Any] = {"handle": self.handle, **self._context()}
@@ -126,7 +126,7 @@ class StreamErrors(Generic[ResultT_co]):
         )
 
     def with_context(self, error: DifyError) -> DifyError:
-        """Return an error with what is known of the run and its request."""
+        """Add the run's handle, the partial result and the trace id to an error, and return it."""
         if isinstance(error, TransportError):
             error.handle = self.handle
             error.partial = self.partial_result

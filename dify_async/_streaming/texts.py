@@ -1,4 +1,4 @@
-"""The text of a stream without its other events, and its parts: text and reasoning."""
+"""Iterate over the text of a stream, or over its parts: text and reasoning."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["PartSplitter", "Parts", "Texts", "text_of"]
 
 @attrs.frozen
 class Texts:
-    """The pieces of text among events.
+    """The pieces of text in the events.
 
-    Not a generator, so that leaving its loop leaves nothing to be closed.
+    Not a generator, so that nothing must be closed when its loop is left.
     """
 
     _events: AsyncIterator[Any]
@@ -37,7 +37,7 @@ class Texts:
 
 @attrs.define
 class Parts:
-    """The parts of text and reasoning among events."""
+    """The parts of text and reasoning in the events."""
 
     _events: AsyncIterator[Any]
     _splitter: PartSplitter = attrs.Factory(PartSplitter)

@@ -1,4 +1,4 @@
-"""Tell observers and logs what happens to a streamed run."""
+"""Notify observers and logs of runs."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from dify_async.observer import Run, RunResult
 
 @attrs.define(eq=False)
 class RunWatch:
-    """Tells the observers of one run."""
+    """Notifies the observers of one run."""
 
     api: Api
-    """Makes the calls of the run."""
+    """Used for the calls of the run."""
     run: Run
     _progress: Progress
     _observers: Observers
     _interrupted_at: float | None = None
-    _error: BaseException | None = None  # What the block of the stream was left by.
+    _error: BaseException | None = None  # The exception that was raised in the block of the stream.
     _is_stopped: bool = False
 
     def has_slot(self) -> None:
-        """Note that the run need not wait any more."""
+        """Record that the run has a slot."""
         self.run.queued = self.run.elapsed
 
     def opened(self) -> None:
-        """Tell that the server has answered."""
+        """Notify that the server has responded."""
         self.run.opened_after = self.run.elapsed
         self._observers.notify("run_opened", self.run)
 
     def event(self, event: Event, size: int) -> None:
-        """Tell of an event of so many bytes."""
+        """Notify of an event of `size` bytes."""
         run = self.run
         run.run_id, run.task_id = self._progress.run_id, self._progress.task_id
         run.events += 1
@@ -58,30 +58,30 @@ class RunWatch:
             self._observers.notify("run_paused", run)
 
     def interrupted(self) -> None:
-        """Tell that the run is looked for, unless that is known."""
+        """Notify that the stream was interrupted, once per interruption."""
         if self._interrupted_at is None:
             self._interrupted_at = time.monotonic()
             self.run.interruptions += 1
             self._observers.notify("run_interrupted", self.run)
 
-    def found(self) -> None:
-        """Tell that the run was found, if it was interrupted."""
+    def recovered(self) -> None:
+        """Notify that the run was recovered, if it was interrupted."""
         if self._interrupted_at is not None:
             seconds = time.monotonic() - self._interrupted_at
             self._interrupted_at = None
             self._observers.notify("run_recovered", self.run, seconds)
 
     def stopped(self, problem: str | None) -> None:
-        """Tell that the server was asked to stop the run."""
+        """Notify that the server was asked to stop the run."""
         self._is_stopped = problem is None
         self._observers.notify("run_stopped", self.run, problem)
 
     def left(self, error: BaseException | None) -> None:
-        """Note what the stream is left by."""
+        """Record the exception that was raised in the block of the stream."""
         self._error = self._error or error
 
     def ended(self, failure: DifyError | None = None) -> None:
-        """Tell of the end, unless that was told."""
+        """Notify of the end, once."""
         run, progress = self.run, self._progress
         if run.ended_at is not None:
             return
@@ -101,11 +101,11 @@ class RunWatch:
             return "error"
         if self._progress.complete and self._progress.unusable_end is None:
             return "succeeded"
-        return "stopped" if self._is_stopped else "left"
+        return "stopped" if self._is_stopped else "detached"
 
 
 def watch_run(api: Api, spec: RunSpec, progress: Progress, errors: StreamErrors[Any]) -> RunWatch:
-    """Return what tells the observers of a run that is about to be opened."""
+    """Return a `RunWatch` for a run that is about to be opened."""
     run = Run(
         operation=spec.request.operation.name,
         host=host_of(spec.request.url),
@@ -122,7 +122,7 @@ def watch_run(api: Api, spec: RunSpec, progress: Progress, errors: StreamErrors[
 def watched_in_blocking_mode(
     api: Api, operation: Operation[Any], kind: AppKind, user: str | None
 ) -> Generator[BlockingWatch]:
-    """Tell the observers of a run whose result is one response, and of its end."""
+    """Notify the observers of a run in blocking mode."""
     progress, answer = Progress(), _Answer(_NOTHING[kind])
     run = Run(
         operation=operation.name,
@@ -151,14 +151,14 @@ def watched_in_blocking_mode(
 
 @attrs.frozen
 class BlockingWatch:
-    """What the observers of a run in blocking mode are told by its caller."""
+    """The functions that the caller of a run in blocking mode needs."""
 
     api: Api
-    """Makes the call."""
+    """Used for the call."""
     has_slot: Callable[[], None]
-    """Notes that the run need not wait any more."""
+    """Records that the run has a slot."""
     answered: Callable[[RunResult], None]
-    """Notes the result."""
+    """Records the result."""
 
 
 @attrs.define

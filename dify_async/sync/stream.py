@@ -113,7 +113,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
             RunFailed: the run failed; `RunStopped`, `RunPaused` and `RunRejected` are subclasses.
             ApiError: the stream ended with an error that has a code.
             StreamInterrupted: the stream ended before the run did.
-            TransportError: a timeout expired, or the connection broke before anything arrived.
+            TransportError: a timeout expired, or the connection broke before the first event arrived.
         """
         bridge = self._entered()
         while self._wrapped.take() is not None or bridge.call(self._wrapped.fill):

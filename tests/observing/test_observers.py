@@ -189,7 +189,7 @@ async def test_followed_runs_are_told_as_such(fake_dify: FakeDify, notes: Notes)
         handle = await client.workflows.submit({})
         await client.workflows.wait(handle)
     submitted, waited = notes.runs
-    assert (submitted.outcome, submitted.is_new) == ("left", True)
+    assert (submitted.outcome, submitted.is_new) == ("detached", True)
     assert (waited.outcome, waited.is_new, waited.run_id) == ("succeeded", False, handle.run_id)
 
 

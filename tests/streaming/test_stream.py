@@ -35,7 +35,7 @@ async def test_a_stream_is_entered_once(client: AppClient) -> None:
     stream = client.workflows.stream({})
     async with stream:
         await stream.result()
-    with pytest.raises(TypeError, match="entered once"):
+    with pytest.raises(TypeError, match="entered only once"):
         await stream.__aenter__()
 
 

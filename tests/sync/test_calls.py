@@ -143,7 +143,7 @@ def test_a_stream_outside_its_block_says_so(client: AppClient, fake_dify: FakeDi
         with pytest.raises(TypeError, match=r"with client\.workflows\.stream"):
             use()
     stream.close()
-    with stream, pytest.raises(TypeError, match="entered once"):
+    with stream, pytest.raises(TypeError, match="entered only once"):
         stream.__enter__()
     with pytest.raises(errors.ConfigurationError, match="closed before its end"):
         stream.result()

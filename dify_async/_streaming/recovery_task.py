@@ -1,4 +1,4 @@
-"""The search for the run of an interrupted stream, which can be cancelled from outside."""
+"""Run the recovery of a stream in tasks that can be cancelled by another task."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ T = TypeVar("T")
 
 
 @attrs.define(eq=False)
-class Search:
-    """Run the steps of a recovery in tasks, which `cancel` ends from another task."""
+class RecoveryTask:
+    """Runs the steps of a recovery in tasks, which `cancel` ends from another task."""
 
     recovery: Recovery
     _loop_state: LoopState
     _task: asyncio.Task[Any] | None = None
 
     async def next(self, deadline: float | None) -> IncomingResponse | Event | None:
-        """Return a stream that follows the run, or its last event; None if there is neither.
+        """Return a stream that follows the run, or the last event of the run; None if there is neither.
 
         Raises:
-            TimeoutError: the deadline has passed, by the event loop's clock.
+            TimeoutError: the deadline, by the event loop's clock, has passed.
         """
         async with asyncio.timeout_at(deadline):
             return await self._in_task(self.recovery.next())
 
-    async def ask_for_record(self, deadline: float | None) -> Event | None:
-        """Return the run's last event if its record has it; None if no connection is available."""
+    async def poll_record(self, deadline: float | None) -> Event | None:
+        """Return the run's last event; None if the run is in progress or no connection is available."""
         latest = asyncio.get_running_loop().time() + self.recovery.read_timeout
         try:
             async with asyncio.timeout_at(latest if deadline is None else min(latest, deadline)):
