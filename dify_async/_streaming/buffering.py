@@ -39,7 +39,7 @@ def warn_if_buffered(
         transport.has_warned_of_buffering = True
         _log.warning(
             "%s: the events of a run of %.0f s arrived all at once at its end: a proxy in front of Dify "
-            "buffers event streams. Turn buffering off (nginx: `proxy_buffering off;`), or long runs time out",
+            "buffers event streams. Turn it off (nginx: `proxy_buffering off;`), or long runs end early",
             operation,
             seconds,
         )

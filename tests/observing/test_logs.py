@@ -64,7 +64,7 @@ def test_a_run_is_logged_with_its_id(
     FAMILIES[family](("app", "workflow"), fake_dify.base_url, api_key=fake_dify.api_key)
     run_id = fake_dify.runs[0].id
     stream = lines(caplog, "stream")
-    assert "the stream is open after" in stream[0]
+    assert "stream opened after" in stream[0]
     assert any("reconnecting" in line for line in stream)
     assert any(f"run {run_id}: recovered after" in line for line in stream)
     assert any(f"run {run_id}: node_finished of node two" in line for line in stream)

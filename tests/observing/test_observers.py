@@ -156,7 +156,7 @@ def test_leaving_early_is_told_by_blocking_clients(fake_dify: FakeDify, notes: N
     assert notes.of("run_stopped", "run_ended") == [
         "run_stopped None",
         "run_ended stopped ValueError",
-        "run_ended left NoneType",
+        "run_ended detached NoneType",
     ]
 
 
