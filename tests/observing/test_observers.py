@@ -360,11 +360,13 @@ async def test_an_observed_stream_that_is_dropped_leaves_no_garbage(
         assert dropped() is None
 
 
-async def test_nothing_is_made_for_nobody(fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_made_for_nobody(
+    fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     made: list[type] = []
     for kind in (Call, Run):
         monkeypatch.setattr(kind, "__init__", lambda self, **_: made.append(type(self)))
-    logging.getLogger("dify_async").setLevel(logging.INFO)
+    caplog.set_level(logging.INFO, "dify_async")  # Restored at the end.
     async with app_client(fake_dify) as client:
         await client.workflows.run({})
         await client.app.info()

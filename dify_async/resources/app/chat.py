@@ -227,7 +227,7 @@ class Chat(ChatOfBothApis):
             return await Chat(api.observed_by(attempts)).send(**arguments)
 
         def user_of(row: str | Mapping[str, Any]) -> str | None:
-            return api.user_of(options if isinstance(row, str) else {**options, **row})
+            return api.user_of({**options, **row} if isinstance(row, Mapping) else options)
 
         return Batch(
             rows,
