@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -99,7 +100,8 @@ def naps(fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch) -> Naps:
             found.take(delay)
         return await sleep(0, result)
 
-    monkeypatch.setattr(asyncio, "sleep", nap)
+    patched = SimpleNamespace(**{**vars(asyncio), "sleep": nap})  # Other threads of the tests sleep too.
     for module in (document_jobs, folders, pacing):
+        monkeypatch.setattr(module, "asyncio", patched)
         monkeypatch.setattr(module, "monotonic", found.now)
     return found
