@@ -41,6 +41,7 @@ except ImportError as exc:
     raise ImportError("dify_async.distributed requires Dask: pip install 'dify-async[dask]'") from exc
 
 from dify_async._http.observer import AttemptCounter
+from dify_async._http.observing import Observers
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
 from dify_async.batch import Batch, Rows
@@ -89,6 +90,7 @@ def map_runs(
         rows: Inputs, as for `run`: any iterable or async iterable, read as needed, by this process. A path in
             an `InputFile` is a path on the workers.
         client: The client that the workers use; each worker has a copy. This process sends nothing to Dify.
+            Its observers are notified of rows in this process, and of calls and runs on the workers.
         dask: The address of a scheduler, or a client connected to it, which is not closed.
         concurrency_total: Maximum number of runs on all workers together, and of rows in flight or waiting to
             be read. A default Dify server handles 10 connections.
@@ -120,6 +122,7 @@ def map_runs(
         concurrency=concurrency_total,
         ordered=ordered,
         adaptive=adaptive,
+        observers=Observers(client.observers),
     )
 
 

@@ -259,7 +259,7 @@ class Api:
             return Response(response.status, response.headers, body)
 
         total = request.timeouts.total
-        is_watched = self.observers.are_given or HTTP.isEnabledFor(logging.DEBUG)
+        is_watched = self.observers.given or HTTP.isEnabledFor(logging.DEBUG)
         with self.watched(request) if is_watched else nullcontext():
             try:
                 async with asyncio.timeout(total) if total is not None else nullcontext():

@@ -27,9 +27,8 @@ class Observers:
     """The observers of one client, and its logs. Their exceptions are logged once per method, and ignored."""
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
-        self.are_given = bool(observers)
-        """True if there are observers in addition to the logs."""
-        self._observers = observers
+        self.given = observers
+        """The observers in addition to the logs."""
         self._methods = {
             name: tuple(
                 getattr(observer, name)
@@ -42,7 +41,7 @@ class Observers:
         self._reported: set[object] = set()
 
     def __reduce__(self) -> tuple[type[Self], tuple[tuple[Observer, ...]]]:
-        return type(self), (self._observers,)
+        return type(self), (self.given,)
 
     def notify(self, name: str, *arguments: object) -> None:
         """Call a method of all observers."""

@@ -45,7 +45,7 @@ class RunConnection:
         api, spec, request = events.api, events.spec, events.spec.request
         submit = spec.submit
         watch: RunWatch | None = None
-        if api.observers.are_given or STREAM.isEnabledFor(logging.DEBUG):
+        if api.observers.given or STREAM.isEnabledFor(logging.DEBUG):
             events.watch = watch = watch_run(api, spec, events.progress, events.errors)
             events.api = api = watch.api
         try:

@@ -160,7 +160,7 @@ class Batch(Generic[RowT, ResultT_co]):
         """Run one row to its outcome."""
         outcome: Outcome[Any] | None = None
         observed: BatchRow | None = None
-        if self._observers.are_given or BATCH.isEnabledFor(logging.DEBUG):
+        if self._observers.given or BATCH.isEnabledFor(logging.DEBUG):
             observed = BatchRow(index=index, key=key)
             self._observers.notify("batch_row_started", observed)
         try:

@@ -116,6 +116,11 @@ class Client:
         """The last version that the server sent (`X-Version`). None before the first response."""
         return self._api.transport.server_version
 
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """The observers of this client: those it was created with, and those of every client."""
+        return self._api.observers.given
+
     async def request(
         self,
         method: str,

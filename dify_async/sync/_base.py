@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from dify_async.clients._base import Client as AsyncClient
 from dify_async.clients._base import ClientWithUsers as AsyncClientWithUsers
 from dify_async.errors import ConfigurationError
+from dify_async.observer import Observer
 from dify_async.sync.bridge import current
 from dify_async.sync.wrap import Blocking, blocking
 
@@ -54,6 +55,11 @@ class Client(Blocking):
     def server_version(self) -> str | None:
         """The last version that the server sent (`X-Version`). None before the first response."""
         return self.async_client.server_version  # type: ignore[no-any-return]
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """The observers of this client: those it was created with, and those of every client."""
+        return self.async_client.observers  # type: ignore[no-any-return]
 
     request = blocking(AsyncClient.request)
     close = blocking(AsyncClient.close)

@@ -21,6 +21,7 @@ from distributed import Client, LocalCluster
 from dify_async import AppClient, Outcome, RunHandle, errors
 from dify_async.distributed import map_runs
 from dify_async.models import WorkflowResult
+from dify_async.observer import BatchRow, Observer, Run
 from dify_async.sync import AppClient as BlockingClient
 from dify_async.sync.distributed import map_runs as blocking_map_runs
 from dify_async.testing import FakeDify, Field, Node, Refuse, Workflow
@@ -99,6 +100,54 @@ async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify,
     assert read_early > 30, "outcomes come while others are on their way"
     asked_for_form = [request for request in fake_dify.requests if "/parameters" in request.path]
     assert len(asked_for_form) == 2, "one client on each of two workers"
+
+
+@attrs.frozen
+class Diary(Observer):
+    """Writes a line for each row and each run, with the process."""
+
+    path: Path
+
+    def _write(self, told: str) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{told} {os.getpid()}\n")
+
+    def batch_row_started(self, row: BatchRow) -> None:
+        self._write("row_started")
+
+    def batch_row_ended(self, row: BatchRow, outcome: Any) -> None:
+        self._write("row_ended")
+
+    def run_ended(self, run: Run, error: BaseException | None) -> None:
+        self._write(f"run_{run.outcome}")
+
+
+@pytest.mark.parametrize("map_them", ["async", "blocking"])
+async def test_observers_are_notified_of_rows_here_and_of_runs_on_the_workers(
+    fake_dify: FakeDify, cluster: Any, tmp_path: Path, map_them: str
+) -> None:
+    diary = Diary(tmp_path / "diary")
+    key, url = fake_dify.api_key, fake_dify.base_url
+    if map_them == "async":
+        client = AppClient(key, base_url=url, user="ada", observer=diary)
+        assert client.observers == (diary,)
+        async with map_runs(rows(6), client=client, dask=cluster.scheduler_address) as batch:
+            await batch.all()
+    else:
+        blocking = BlockingClient(key, base_url=url, user="ada", observer=diary)
+        assert blocking.observers == (diary,)
+
+        def read() -> int:
+            with blocking_map_runs(rows(6), client=blocking, dask=cluster.scheduler_address) as batch:
+                return len(list(batch))
+
+        assert await asyncio.to_thread(read) == 6
+    told = Counter(line.split()[0] for line in diary.path.read_text().splitlines())
+    assert told == {"row_started": 6, "row_ended": 6, "run_succeeded": 6}
+    here = {
+        line.split()[0] for line in diary.path.read_text().splitlines() if line.endswith(f" {os.getpid()}")
+    }
+    assert here == {"row_started", "row_ended"}
 
 
 async def test_outcomes_come_in_the_order_of_the_rows_if_asked(

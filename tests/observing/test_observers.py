@@ -338,7 +338,7 @@ def test_clients_pickle_with_their_observers() -> None:
     client = pickle.loads(pickle.dumps(AppClient("app-123456789", user="ada", observer=Notes())))
     assert client.user == "ada"
     observers = pickle.loads(pickle.dumps(Observers((Notes(),))))
-    assert observers.are_given
+    assert observers.given
 
 
 async def test_bytes_are_counted(fake_dify: FakeDify, notes: Notes, tmp_path: Any) -> None:
