@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, NoReturn, ParamSpec, Protocol, TypeVar
 
 import anyio
 
@@ -110,17 +110,20 @@ class Bridge:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._is_ending:
             with self._starting:
-                if self._is_ending:
-                    raise ConfigurationError("the process is exiting, so no further calls are possible")
-                if self._started is None:
-                    started: Future[asyncio.AbstractEventLoop] = Future()
-                    thread = threading.Thread(
-                        target=self._run, args=(started,), name="dify-async", daemon=True
-                    )
-                    self._started, self._thread = started, thread
-                    thread.start()
-            self._loop = self._started.result()
+                if self._started is None and not self._is_ending:
+                    self._start()
+                started = self._started
+            if self._is_ending or started is None:
+                _at_exit()
+            self._loop = started.result()
         return self._loop
+
+    def _start(self) -> None:
+        self._started = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._started,), name="dify-async", daemon=True
+        )
+        self._thread.start()
 
     def _run(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         try:
@@ -158,8 +161,14 @@ class Bridge:
         else:
             done.wait()
         if self._is_ending:
-            # Only daemon threads get here. Raising an error in them would only cause noise.
-            threading.Event().wait()
+            _at_exit()
+
+
+def _at_exit() -> NoReturn:
+    """End a call when the process exits: an exception in a daemon thread would only cause noise."""
+    if threading.current_thread().daemon:
+        threading.Event().wait()
+    raise ConfigurationError("the process is exiting, so no further calls are possible")
 
 
 _bridge = Bridge()
