@@ -40,7 +40,7 @@ try:
 except ImportError as exc:
     raise ImportError("dify_async.distributed requires Dask: pip install 'dify-async[dask]'") from exc
 
-from dify_async._http.observer import AttemptCounter
+from dify_async._http.attempts import AttemptCounter
 from dify_async._http.observing import Observers
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json

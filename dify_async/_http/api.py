@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
+from dify_async._http.attempts import AttemptListener
 from dify_async._http.auth import Auth, AuthHeaders, NoAuth
 from dify_async._http.call_errors import CallErrors
 from dify_async._http.call_options import checked_options, header_secrets, missing_user
@@ -21,7 +22,6 @@ from dify_async._http.download import save_body
 from dify_async._http.headers import checked_headers
 from dify_async._http.logs import HTTP, log_retry
 from dify_async._http.loop_state import LoopState
-from dify_async._http.observer import Observer
 from dify_async._http.observing import NO_OBSERVERS, Observers
 from dify_async._http.paths import fill_path, query_text
 from dify_async._http.request import Request, Response
@@ -70,8 +70,8 @@ class Api:
     transport: Transport
     auth: Auth
     defaults: CallDefaults
-    observer: Observer | None = None
-    """Counts attempts, for batches."""
+    attempts: AttemptListener | None = None
+    """Counts attempts, for the outcomes of batches."""
     observers: Observers = NO_OBSERVERS
     """The observers that the user passed."""
     run: Run | None = None
@@ -99,9 +99,9 @@ class Api:
         user = options.get("user")
         return user if isinstance(user, str) else self.auth.user
 
-    def observed_by(self, observer: Observer) -> Api:
-        """Return a view with an observer."""
-        return attrs.evolve(self, observer=observer)
+    def counted_by(self, attempts: AttemptListener) -> Api:
+        """Return a view whose attempts are counted."""
+        return attrs.evolve(self, attempts=attempts)
 
     # Calls
 
@@ -313,8 +313,8 @@ class Api:
         started = time.monotonic()
         while True:
             request.attempts += 1
-            if self.observer is not None:
-                self.observer.attempt_started(request.operation, request.attempts)
+            if self.attempts is not None:
+                self.attempts.attempt_started(request.operation, request.attempts)
             try:
                 return await send(headers)
             except DifyError as error:

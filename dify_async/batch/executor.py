@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from dify_async._http.observer import AttemptCounter
+from dify_async._http.attempts import AttemptCounter
 from dify_async.batch.outcome import ResultT_co
 from dify_async.batch.rows import RowT
 from dify_async.errors import DifyError

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Unpack
 
+from dify_async._http.attempts import AttemptCounter
 from dify_async._http.call_options import checked_options
-from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
 from dify_async.batch import Batch, Rows
@@ -224,7 +224,7 @@ class Chat(ChatOfBothApis):
                 else row_arguments(self.send, row, operations.SEND_CHAT_MESSAGE)
             )
             arguments: dict[str, Any] = {**options, **given}
-            return await Chat(api.observed_by(attempts)).send(**arguments)
+            return await Chat(api.counted_by(attempts)).send(**arguments)
 
         def user_of(row: str | Mapping[str, Any]) -> str | None:
             return api.user_of({**options, **row} if isinstance(row, Mapping) else options)

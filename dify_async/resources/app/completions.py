@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Literal, Unpack
 
+from dify_async._http.attempts import AttemptCounter
 from dify_async._http.call_options import checked_options
-from dify_async._http.observer import AttemptCounter
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs
@@ -141,7 +141,7 @@ class Completions(Resource):
         async def run_row(row: Inputs, _: str, attempts: AttemptCounter) -> CompletionResult:
             if form is not None:
                 await form.check(row)
-            return await Completions(api.observed_by(attempts)).create(row, **options)
+            return await Completions(api.counted_by(attempts)).create(row, **options)
 
         return Batch(
             rows,

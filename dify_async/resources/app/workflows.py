@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal, Unpack
 
+from dify_async._http.attempts import AttemptCounter
 from dify_async._http.call_options import checked_options, missing_user
-from dify_async._http.observer import AttemptCounter
 from dify_async._http.pager import Pager
 from dify_async._streaming.recovery import fetch_record
 from dify_async._streaming.run_spec import RunSpec
@@ -213,7 +213,7 @@ class Workflows(FollowedRuns):
                 return known
             if form is not None:
                 await form.check(row)
-            workflows = Workflows(api.observed_by(attempts))
+            workflows = Workflows(api.counted_by(attempts))
             async with workflows.stream(row, workflow_id=workflow_id, **options) as run:
                 if book is not None and (handle := await read_handle(run)) is not None:
                     book.record_start(key, handle)

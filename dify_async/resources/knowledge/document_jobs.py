@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Unpack
 
+from dify_async._http.attempts import AttemptCounter
 from dify_async._http.call_options import checked_options
-from dify_async._http.observer import AttemptCounter
 from dify_async._journal_file import open_in_thread
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError, IndexingFailed
@@ -109,8 +109,8 @@ class DocumentJobs(Resource):
         checked_options(options, operation, takes_user=False)
 
         async def upload(file: FileSource | InputFile, _: str, attempts: AttemptCounter) -> DocumentAndBatch:
-            observed, source = api.observed_by(ChangeCounter(attempts)), upload_of(file, None, None)
-            return await pacing.send(lambda: observed.call(operation, options, ids=ids, file=source))
+            counted, source = api.counted_by(ChangeCounter(attempts)), upload_of(file, None, None)
+            return await pacing.send(lambda: counted.call(operation, options, ids=ids, file=source))
 
         return Batch(
             files,

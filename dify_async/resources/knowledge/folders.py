@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import attrs
 
 from dify_async._http.api import Api
-from dify_async._http.observer import AttemptCounter
+from dify_async._http.attempts import AttemptCounter
 from dify_async.batch import Outcome
 from dify_async.errors import ApiError, ConfigurationError, NotFound, ServerError
 from dify_async.files import InputFile
@@ -102,7 +102,7 @@ class FolderSync:
 
     async def take(self, step: Source | Removed, _: str, attempts: AttemptCounter) -> SyncChange:
         """Do what a file needs."""
-        api = self.api.observed_by(ChangeCounter(attempts))
+        api = self.api.counted_by(ChangeCounter(attempts))
         if isinstance(step, Removed):
             return await self._remove(api, step)
         name = step.document_name

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final, TypeVar
 
-from dify_async._http.observer import AttemptCounter, Observer
+from dify_async._http.attempts import AttemptCounter, AttemptListener
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError, KnowledgeRateLimited
 
@@ -21,7 +21,7 @@ _DELAYS: Final = (15.0, 30.0, 60.0, 60.0, 60.0)
 for other programs may use up the same limit."""
 
 
-class ChangeCounter(Observer):
+class ChangeCounter(AttemptListener):
     """Counts requests that change something, for the outcome of a file."""
 
     def __init__(self, attempts: AttemptCounter) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dify_async._wire.operation import Operation
 
 
-class Observer:
-    """Interface for objects that are notified of attempts."""
+class AttemptListener:
+    """Is notified of attempts."""
 
     def attempt_started(self, operation: Operation[object], attempt: int) -> None:
         """Called before each attempt to send a request, counted from 1."""
 
 
-class AttemptCounter(Observer):
+class AttemptCounter(AttemptListener):
     """Counts how often requests that start a run were sent."""
 
     def __init__(self) -> None:
