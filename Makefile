@@ -27,18 +27,15 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(VENV)/.bench
-	$(BIN)/python -m benchmarks.decode
-	$(BIN)/python -m benchmarks.calls
-	$(BIN)/python -m benchmarks.sync
-	$(BIN)/python -m benchmarks.fan_out
-	$(BIN)/python -m benchmarks.imports
+# Takes about 10 minutes, and writes the figures of docs/performance.md. The peers are installed in .venv/peers.
+bench: $(BIN)/python
+	$(BIN)/python -m benchmarks.run
 
 # The documentation site, in site/. Fails on warnings and broken links.
 docs: $(VENV)/.docs
 	$(BIN)/zensical build --strict --clean
 
-soak: $(VENV)/.bench
+soak: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.soak
 
 clean:
@@ -55,10 +52,6 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[cli]" --group dev
-	touch $@
-
-$(VENV)/.bench: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable . --group bench
 	touch $@
 
 $(VENV)/.docs: pyproject.toml | $(BIN)/python

@@ -60,7 +60,5 @@ def thorough(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Compare the speed with raw aiohttp and other clients."""
-    _install(session, "bench")
-    for name in ("decode", "calls", "sync", "fan_out"):
-        session.run("python", "-m", f"benchmarks.{name}", *session.posargs)
+    """Compare the speed with raw aiohttp and other clients. Writes the figures of docs/performance.md."""
+    session.run("python", "-m", "benchmarks.run", *session.posargs)

@@ -1,1 +1,1 @@
-"""Benchmarks of dify_async and similar libraries. Run one with `python -m benchmarks.decode`."""
+"""Benchmarks of dify_async and similar libraries. Run them all with `python -m benchmarks.run`."""

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks import _harness
+from benchmarks._server import server
 from dify_async import AppClient
 
 SHORT: Final = 5
@@ -124,7 +124,7 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=50)
     parser.add_argument("--events", type=int, default=1_000_000)
     asked = parser.parse_args()
-    with _harness.server(asked.events) as base_url:
+    with server(sys.executable) as base_url:
         return 0 if asyncio.run(soak(base_url, asked.runs, asked.at_once, asked.events)) else 1
 
 

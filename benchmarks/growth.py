@@ -1,0 +1,189 @@
+"""Measure how the cost grows with the number of streams and of events, until a process is full.
+
+    python -m benchmarks.growth [--quick]
+
+A client follows 1 to 2,000 streams at once, each with 1 to 200 events per second, on one core; the server
+has another core. Each event carries the time at which it was sent. `benchmarks.run` does the same, and writes
+the results into the documentation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import _environment, _report, _svg
+from benchmarks._environment import ROOT
+from benchmarks._server import server
+from benchmarks.clients import BASELINE, OURS
+
+STREAMS: Final = (1, 10, 100, 500, 1_000, 2_000)
+RATES: Final = (1, 10, 50, 200)
+RUNNERS: Final = {
+    "aiohttp + orjson": (BASELINE, "asyncio"),
+    "dify_async": (OURS, "asyncio"),
+    "dify_async, uvloop": (OURS, "uvloop"),
+}
+FULL: Final = 0.95
+"""A process is full if it uses this share of a core."""
+
+Cell = dict[str, Any]
+
+
+def _start(python: str, runner: str, *arguments: object) -> subprocess.Popen[str]:
+    client, loop, *rest = (*RUNNERS[runner], *map(str, arguments))
+    command = [python, "-m", "benchmarks._growth_worker", client, loop, *rest]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def _result(process: subprocess.Popen[str]) -> Cell:
+    output, _ = process.communicate(timeout=120)
+    if process.returncode != 0:
+        sys.exit("failed: a process of the growth benchmark")
+    found: Cell = json.loads(output)
+    return found
+
+
+def grid(python: str, runner: str, base_url: str, *, quick: bool) -> Iterator[Cell]:
+    """Yield the measurements of one client; loads far above what it can bear are left out."""
+    seconds = 0.5 if quick else 2
+    full_at = float("inf")
+    for streams in STREAMS[:3] if quick else STREAMS:
+        for rate in RATES[-2:] if quick else RATES:
+            if streams * rate > 2 * full_at:
+                continue
+            found = _result(_start(python, runner, base_url, streams, rate, seconds, 0))
+            if found["cpu"] >= FULL:
+                full_at = min(full_at, streams * rate)
+            yield {"streams": streams, "rate": rate, **found}
+
+
+def capacity(cells: Sequence[Cell]) -> int:
+    """Return the events per second that one core can follow, by the cost of an event near that point."""
+    busiest = max(cells, key=lambda cell: (cell["cpu"] < FULL, cell["arrived"]))
+    cost: float = busiest["cpu per event"]
+    return round(FULL / cost * 1e6)
+
+
+def split(python: str, base_url: str, load: int, *, quick: bool) -> Iterator[Cell]:
+    """Yield the figures of the same load in one process, and in two. No process is bound to a core."""
+    rate = 20
+    streams = max(2, load // rate)
+    for runner in "dify_async", "dify_async, uvloop":
+        for number in 1, 2:
+            processes = [
+                _start(python, runner, base_url, streams // number, rate, 0.5 if quick else 3)
+                for _ in range(number)
+            ]
+            found = [_result(process) for process in processes]
+            yield {
+                "runner": runner,
+                "processes": number,
+                "streams": streams,
+                "rate": rate,
+                "offered": sum(one["offered"] for one in found),
+                "arrived": sum(one["arrived"] for one in found),
+                "cpu": round(sum(one["cpu"] for one in found), 3),
+                "p50": max(one["p50"] for one in found),
+                "p99": max(one["p99"] for one in found),
+            }
+
+
+def measure(python: str, *, quick: bool) -> dict[str, Any]:
+    """Measure everything, and print it on the way."""
+    cells: dict[str, list[Cell]] = {}
+    with server(python, core=(os.cpu_count() or 1) - 1) as base_url:
+        for runner in RUNNERS:
+            cells[runner] = []
+            for cell in grid(python, runner, base_url, quick=quick):
+                cells[runner].append(cell)
+                print(f"{runner}: {cell}", flush=True)
+    found: dict[str, Any] = {
+        "cells": cells,
+        "capacity": {runner: capacity(cells[runner]) for runner in RUNNERS},
+    }
+    with server(python) as base_url:
+        load = 400 if quick else round(found["capacity"]["dify_async"] * 1.3)
+        found["split"] = list(split(python, base_url, load, quick=quick))
+    print(tables(found))
+    return found
+
+
+# Reporting
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Return the figures as tables."""
+    return "\n\n".join("\n".join(part) for part in (_cells_table(found), _split_table(found)))
+
+
+def _cells_table(found: dict[str, Any]) -> Iterator[str]:
+    heads = [f"{rate} events/s each" for rate in RATES]
+    yield f"| Streams | | {' | '.join(heads)} |"
+    yield f"|---:|---|{'---:|' * len(heads)}"
+    for streams in STREAMS:
+        for runner, cells in found["cells"].items():
+            by_rate = {cell["rate"]: cell for cell in cells if cell["streams"] == streams}
+            shown = [_cell(by_rate[rate]) if rate in by_rate else "–" for rate in RATES]
+            if by_rate:
+                yield f"| {streams:,} | {runner} | {' | '.join(shown)} |"
+
+
+def _cell(cell: Cell) -> str:
+    share = f"{cell['cpu'] * 100:.0f} %" if cell["cpu"] >= 0.1 else f"{cell['cpu'] * 100:.1f} %"
+    return f"{share}, {_report.number(cell['p50'])} / {_report.number(cell['p99'])}"
+
+
+def _split_table(found: dict[str, Any]) -> Iterator[str]:
+    yield "| | Processes | Sent, events/s | Arrived, events/s | CPU, cores | p50 | p99 |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for row in found["split"]:
+        p50, p99 = _report.number(row["p50"]), _report.number(row["p99"])
+        counts = f"{row['offered']:,} | {row['arrived']:,}"
+        yield f"| {row['runner']} | {row['processes']} | {counts} | {row['cpu']:.2f} | {p50} ms | {p99} ms |"
+
+
+def picture(found: dict[str, Any]) -> str:
+    """Draw CPU time and delay over the events per second."""
+
+    def points(field: str) -> dict[str, list[tuple[float, float]]]:
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for runner, cells in found["cells"].items():
+            ordered = sorted(cells, key=lambda cell: (cell["offered"], cell["streams"]))
+            lines[runner] = [(cell["offered"], cell[field]) for cell in ordered if cell["streams"] >= 500]
+        return lines
+
+    title = "events per second, sent to all streams together (500 to 2,000 streams)"
+    charts = [
+        _svg.Chart("CPU time per event, µs", title, points("cpu per event")),
+        _svg.Chart("Delay of an event, p99, ms", title, points("p99")),
+    ]
+    return _svg.lines("CPU time and delay by the number of events per second", charts)
+
+
+def write(found: dict[str, Any], docs: Path) -> None:
+    """Write the tables and the picture into the documentation."""
+    page = docs / "performance.md"
+    _report.write_between(page, "growth", "\n".join(_cells_table(found)))
+    _report.write_between(page, "split", "\n".join(_split_table(found)))
+    (docs / "images" / "growth.svg").write_text(picture(found), "utf-8")
+
+
+def main() -> int:
+    """Run the benchmark with the options of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few streams for a short time: does it run?")
+    parser.add_argument("--python", help="use this environment, and install nothing")
+    chosen = parser.parse_args()
+    measure(_environment.python(chosen.python), quick=chosen.quick)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
