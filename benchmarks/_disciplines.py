@@ -303,8 +303,6 @@ class Discipline(NamedTuple):
     width: int = 1
     gate: float | None = None
     """dify_async may take this many times the value of the baseline. Wide: other work slows machines down."""
-    ratios: bool = True
-    """Whether the ratio to the baseline says something."""
 
 
 DISCIPLINES: Final = (
@@ -330,7 +328,7 @@ DISCIPLINES: Final = (
         50_000,
         5_000,
         measure_blocking=blocking_stream,
-        gate=2,
+        gate=1.8,
     ),
     Discipline(
         "blocking_calls",
@@ -339,7 +337,7 @@ DISCIPLINES: Final = (
         2_000,
         300,
         measure_blocking=blocking_calls,
-        gate=2.5,
+        gate=1.5,
     ),
     Discipline("imports", "Import", "ms CPU", 1, 1, rounds=11, gate=1.8),
     Discipline("first_text", "First text of a run", "ms, median", 100, 10, first_text, rounds=3),

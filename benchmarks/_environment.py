@@ -35,7 +35,7 @@ def _peers() -> str:
     print("installing the peers in .venv/peers ...", flush=True)
     if not python.exists():
         venv.create(PEERS, with_pip=True)
-        _pip(python, "--upgrade", "pip>=25.1")
+    _pip(python, "--upgrade", "pip>=25.1")
     _pip(python, "--upgrade", "--group", f"{ROOT / 'pyproject.toml'}:bench")
     _pip(python, "--upgrade", "--upgrade-strategy=eager", f"{ROOT}[dask]")
     _pip(python, "--force-reinstall", "--no-deps", ROOT)

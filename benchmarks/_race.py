@@ -40,18 +40,20 @@ def race(python: str, discipline: Discipline, names: Sequence[str], base_url: st
         first = number % len(turn) if turn else 0
         for name in turn[first:] + turn[:first]:
             size = discipline.quick_size if quick else discipline.size
-            found[name][number] = _measured(python, discipline, name, base_url, size)
+            if (measured := _measured(python, discipline, name, base_url, size)) is not None:
+                found[name][number] = measured
     return found
 
 
-def _measured(python: str, discipline: Discipline, name: str, base_url: str, size: int) -> Measured:
+def _measured(python: str, discipline: Discipline, name: str, base_url: str, size: int) -> Measured | None:
     if discipline.measure is None and discipline.measure_blocking is None:
         cpu, wall = _environment.isolated(python, _IMPORT, load(name).IMPORT).split()
         return Measured(float(cpu), float(wall))
     command = [python, "-m", "benchmarks._worker", discipline.name, name, base_url, str(size)]
     done = subprocess.run(command, cwd=_environment.ROOT, stdout=subprocess.PIPE)  # noqa: PLW1510
     if done.returncode != 0:
-        sys.exit(f"failed: {name} in {discipline.name}")
+        print(f"FAIL  {name} in {discipline.name}", file=sys.stderr, flush=True)
+        return None
     return Measured(**json.loads(done.stdout))
 
 
@@ -65,13 +67,13 @@ def summary(discipline: Discipline, rounds: Rounds, names: Sequence[str]) -> dic
     """Return the medians of a discipline, as they are written to the JSON file."""
     clients: dict[str, Any] = {}
     for name in names:
-        if name not in rounds:
-            clients[name] = {"lacks": load(name).LACKS[discipline.name]}
+        if not rounds.get(name):
+            clients[name] = {"lacks": load(name).LACKS.get(discipline.name, "failed in this run")}
             continue
         measured = list(rounds[name].values())
         clients[name] = {
             "value": round(statistics.median(one.value for one in measured), 3),
-            "ratio": round(ratio(rounds, name, BASELINE), 3) if BASELINE in rounds else None,
+            "ratio": round(ratio(rounds, name, BASELINE), 3) if rounds.get(BASELINE) else None,
             "wall": round(statistics.median(one.wall for one in measured), 3),
             "rounds": len(measured),
             "lost": max(one.expected - one.seen for one in measured),
@@ -89,6 +91,8 @@ def passes(found: dict[str, Any]) -> bool:
     ours = found["clients"].get(OURS)
     if ours is None:
         return True
+    if "lacks" in ours:
+        return False
     good = bool(ours["lost"] == 0)
     limit = ""
     if found["gate"] is not None and ours["ratio"] is not None:

@@ -24,7 +24,7 @@ from benchmarks._server import server
 from benchmarks.clients import NAMES, OURS, load
 
 DOCS: Final = ROOT / "docs"
-_DRAWN: Final = (
+DRAWN: Final = (
     "decode",
     "calls",
     "calls_at_once",
@@ -39,7 +39,7 @@ _DRAWN: Final = (
 def picture(results: dict[str, Any]) -> str:
     """Draw the most important disciplines."""
     panels = []
-    for name in _DRAWN:
+    for name in DRAWN:
         discipline = results["disciplines"][name]
         bars = [
             _svg.Bar(

@@ -12,10 +12,10 @@ from benchmarks.clients import BlockingClient, Client, Inputs, OnText
 TITLE: Final = "dify-client-python"
 PACKAGES: Final = ("dify-client-python", "pydantic")
 IMPORT: Final = "from dify_client import AsyncClient"
-LACKS: Final = {"rows": "has no batches"}
+LACKS: Final = {"memory": "opens at most 100 streams at once", "rows": "has no batches"}
 NOTES: Final = (
     "It cannot fetch a run: its small call is to stop a task, and the response is smaller.",
-    "It opens a connection for each call.",
+    "It follows at most 100 streams at once; the others wait.",
 )
 
 
