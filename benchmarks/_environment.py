@@ -13,14 +13,15 @@ import venv
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.clients import NAMES, load
+from benchmarks.clients import load
 
 ROOT: Final = Path(__file__).parents[1]
 PEERS: Final = ROOT / ".venv" / "peers"
 
 _VERSIONS: Final = """
 import importlib.metadata, json, sys
-print(json.dumps({name: importlib.metadata.version(name) for name in sys.argv[1:]}))
+found = {dist.name.lower(): dist.version for dist in importlib.metadata.distributions()}
+print(json.dumps({name: found[name] for name in sys.argv[1:] if name in found}))
 """
 
 
@@ -47,9 +48,9 @@ def _pip(python: Path, *arguments: str | Path) -> None:
 
 
 def versions(python: str, names: list[str]) -> dict[str, str]:
-    """Return the versions of the packages of these clients."""
-    packages = sorted({package for name in NAMES if name in names for package in load(name).PACKAGES})
-    found: dict[str, str] = json.loads(isolated(python, _VERSIONS, *packages))
+    """Return the versions of the packages of these clients, and of what the other measurements use."""
+    packages = sorted({package for name in names for package in load(name).PACKAGES})
+    found: dict[str, str] = json.loads(isolated(python, _VERSIONS, *packages, "uvloop", "distributed"))
     return found
 
 

@@ -20,7 +20,7 @@ from benchmarks._disciplines import Held, release, resident
 from benchmarks.clients import load
 
 _SETTLE: Final = 0.3
-"""Seconds between the start of the events and that of the measurement."""
+"""Seconds between the first event of the last stream and the start of the measurement."""
 
 
 async def follow(client_name: str, base_url: str, streams: int, rate: int, seconds: float) -> dict[str, Any]:
@@ -31,7 +31,8 @@ async def follow(client_name: str, base_url: str, streams: int, rate: int, secon
         delays.append(time.monotonic() - float(text))
 
     # The streams go on beyond the measurement; this process ends without reading the rest.
-    events = int(rate * (seconds + _SETTLE) * 4) + 100
+    settle = _SETTLE + 1 / rate
+    events = int(rate * (seconds + settle) * 4) + 100
     async with load(client_name).connect(base_url, streams) as client:
         before = resident()
         held = Held(client, {"events": events, "rate": rate}, streams)
@@ -39,7 +40,7 @@ async def follow(client_name: str, base_url: str, streams: int, rate: int, secon
         gc.collect()
         memory = (resident() - before) / streams / 1024
         await asyncio.to_thread(release, base_url)
-        await asyncio.sleep(_SETTLE)
+        await asyncio.sleep(settle)
         delays.clear()
         wall, cpu = time.perf_counter(), time.process_time()
         await asyncio.sleep(seconds)

@@ -52,9 +52,9 @@ class _Paced:
         self._send()
 
     def go_on(self, delay: float) -> None:
-        """Send the other events, one by one."""
+        """Send the other events one by one, the next after a delay."""
         loop = asyncio.get_running_loop()
-        self._due = loop.time() + delay + self._interval
+        self._due = loop.time() + delay
         loop.call_at(self._due, self._tick)
 
     def _send(self) -> None:
@@ -82,7 +82,7 @@ class _Runs:
         if hold:
             self._held.append((paced, interval))
         else:
-            paced.go_on(0)
+            paced.go_on(interval)
 
     def release(self) -> None:
         """Continue all runs, spread evenly over the time between two events."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-COLORS: Final = ("#4f46e5", "#64748b", "#0891b2", "#d97706", "#16a34a", "#db2777")
+COLORS: Final = ("#64748b", "#4f46e5", "#0891b2")
+"""The baseline, this SDK, and a variant of it."""
 _STYLE: Final = (
     "<style>.paper{fill:#ffffff}.ink{fill:#111827}.pale{fill:#4b5563}.grid{stroke:#d1d5db}"
     "@media(prefers-color-scheme:dark){.paper{fill:#1e2129}.ink{fill:#e5e7eb}.pale{fill:#a3aab6}"

@@ -25,13 +25,17 @@ from benchmarks.clients import BASELINE, OURS
 
 STREAMS: Final = (1, 10, 100, 500, 1_000, 2_000)
 RATES: Final = (1, 10, 50, 200)
+_MANY: Final = 500
+"""The pictures show the measurements of so many streams and more."""
 RUNNERS: Final = {
     "aiohttp + orjson": (BASELINE, "asyncio"),
     "dify_async": (OURS, "asyncio"),
     "dify_async, uvloop": (OURS, "uvloop"),
 }
 FULL: Final = 0.95
-"""A process is full if it uses this share of a core."""
+"""A process is full if it uses this share of its core: then events wait for each other."""
+_KEEPS_UP: Final = 0.95
+"""A process does not keep up if a smaller share of the events arrives in time."""
 
 Cell = dict[str, Any]
 
@@ -51,29 +55,36 @@ def _result(process: subprocess.Popen[str]) -> Cell:
 
 
 def grid(python: str, runner: str, base_url: str, *, quick: bool) -> Iterator[Cell]:
-    """Yield the measurements of one client; loads far above what it can bear are left out."""
+    """Yield the measurements of one client; loads far above what it can keep up with are left out."""
     seconds = 0.5 if quick else 2
-    full_at = float("inf")
+    too_much = float("inf")
     for streams in STREAMS[:3] if quick else STREAMS:
         for rate in RATES[-2:] if quick else RATES:
-            if streams * rate > 2 * full_at:
+            if streams * rate > too_much:
                 continue
             found = _result(_start(python, runner, base_url, streams, rate, seconds, 0))
-            if found["cpu"] >= FULL:
-                full_at = min(full_at, streams * rate)
+            if found["arrived"] < _KEEPS_UP * streams * rate:
+                too_much = min(too_much, streams * rate)
             yield {"streams": streams, "rate": rate, **found}
 
 
-def capacity(cells: Sequence[Cell]) -> int:
-    """Return the events per second that one core can follow, by the cost of an event near that point."""
-    busiest = max(cells, key=lambda cell: (cell["cpu"] < FULL, cell["arrived"]))
-    cost: float = busiest["cpu per event"]
-    return round(FULL / cost * 1e6)
+def limits(cells: Sequence[Cell]) -> dict[str, int | None]:
+    """Return the events per second at which a process is full, and with which it does not keep up.
+
+    None: it was not reached.
+    """
+    full = [cell["offered"] for cell in cells if cell["cpu"] >= FULL]
+    behind = [cell["offered"] for cell in cells if cell["arrived"] < _KEEPS_UP * cell["offered"]]
+    return {
+        "full": min(full, default=None),
+        "behind": min(behind, default=None),
+        "most": max(cell["arrived"] for cell in cells),
+    }
 
 
 def split(python: str, base_url: str, load: int, *, quick: bool) -> Iterator[Cell]:
     """Yield the figures of the same load in one process, and in two. No process is bound to a core."""
-    rate = 20
+    rate = 50
     streams = max(2, load // rate)
     for runner in "dify_async", "dify_async, uvloop":
         for number in 1, 2:
@@ -95,6 +106,14 @@ def split(python: str, base_url: str, load: int, *, quick: bool) -> Iterator[Cel
             }
 
 
+def on_dask(python: str, base_url: str, *, quick: bool) -> dict[str, Any]:
+    """Return the rows per second of `run_many`, and of `map_runs` on two workers."""
+    command = [python, "-m", "benchmarks._dask_worker", base_url, "100" if quick else "2000"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def measure(python: str, *, quick: bool) -> dict[str, Any]:
     """Measure everything, and print it on the way."""
     cells: dict[str, list[Cell]] = {}
@@ -106,11 +125,12 @@ def measure(python: str, *, quick: bool) -> dict[str, Any]:
                 print(f"{runner}: {cell}", flush=True)
     found: dict[str, Any] = {
         "cells": cells,
-        "capacity": {runner: capacity(cells[runner]) for runner in RUNNERS},
+        "limits": {runner: limits(cells[runner]) for runner in RUNNERS},
     }
     with server(python) as base_url:
-        load = 400 if quick else round(found["capacity"]["dify_async"] * 1.3)
+        load = found["limits"]["dify_async"]["full"] or cells["dify_async"][-1]["offered"]
         found["split"] = list(split(python, base_url, load, quick=quick))
+        found["dask"] = on_dask(python, base_url, quick=quick)
     print(tables(found))
     return found
 
@@ -120,7 +140,8 @@ def measure(python: str, *, quick: bool) -> dict[str, Any]:
 
 def tables(found: dict[str, Any]) -> str:
     """Return the figures as tables."""
-    return "\n\n".join("\n".join(part) for part in (_cells_table(found), _split_table(found)))
+    parts = (_cells_table(found), _limits_table(found), _split_table(found), _dask_table(found))
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
 def _cells_table(found: dict[str, Any]) -> Iterator[str]:
@@ -140,6 +161,21 @@ def _cell(cell: Cell) -> str:
     return f"{share}, {_report.number(cell['p50'])} / {_report.number(cell['p99'])}"
 
 
+def _limits_table(found: dict[str, Any]) -> Iterator[str]:
+    yield "| | Full at, events/s | Does not keep up at, events/s | Most that arrived, events/s |"
+    yield "|---|---:|---:|---:|"
+    for runner, reached in found["limits"].items():
+        cells = ["not reached" if value is None else f"{value:,}" for value in reached.values()]
+        yield f"| {runner} | {' | '.join(cells)} |"
+
+
+def _dask_table(found: dict[str, Any]) -> Iterator[str]:
+    yield "| | Rows/s |"
+    yield "|---|---:|"
+    yield f"| `run_many`, one process | {found['dask']['run_many']:,} |"
+    yield f"| `map_runs`, two workers of a local Dask cluster | {found['dask']['map_runs']:,} |"
+
+
 def _split_table(found: dict[str, Any]) -> Iterator[str]:
     yield "| | Processes | Sent, events/s | Arrived, events/s | CPU, cores | p50 | p99 |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
@@ -155,11 +191,12 @@ def picture(found: dict[str, Any]) -> str:
     def points(field: str) -> dict[str, list[tuple[float, float]]]:
         lines: dict[str, list[tuple[float, float]]] = {}
         for runner, cells in found["cells"].items():
-            ordered = sorted(cells, key=lambda cell: (cell["offered"], cell["streams"]))
-            lines[runner] = [(cell["offered"], cell[field]) for cell in ordered if cell["streams"] >= 500]
+            # The same number of events in more streams replaces that in fewer.
+            many = {cell["offered"]: cell[field] for cell in cells if cell["streams"] >= _MANY}
+            lines[runner] = sorted(many.items())
         return lines
 
-    title = "events per second, sent to all streams together (500 to 2,000 streams)"
+    title = f"events per second, in {_MANY} to {max(STREAMS):,} streams"
     charts = [
         _svg.Chart("CPU time per event, µs", title, points("cpu per event")),
         _svg.Chart("Delay of an event, p99, ms", title, points("p99")),
@@ -171,7 +208,9 @@ def write(found: dict[str, Any], docs: Path) -> None:
     """Write the tables and the picture into the documentation."""
     page = docs / "performance.md"
     _report.write_between(page, "growth", "\n".join(_cells_table(found)))
+    _report.write_between(page, "limits", "\n".join(_limits_table(found)))
     _report.write_between(page, "split", "\n".join(_split_table(found)))
+    _report.write_between(page, "dask", "\n".join(_dask_table(found)))
     (docs / "images" / "growth.svg").write_text(picture(found), "utf-8")
 
 

@@ -24,6 +24,7 @@ from benchmarks._server import server
 from benchmarks.clients import NAMES, OURS, load
 
 DOCS: Final = ROOT / "docs"
+_JSON: Final = "performance.json"
 DRAWN: Final = (
     "decode",
     "calls",
@@ -46,7 +47,7 @@ def picture(results: dict[str, Any]) -> str:
                 load(client).TITLE,
                 found.get("value"),
                 _report.number(found["value"]) if "value" in found else "–",
-                _svg.COLORS[0 if client == OURS else 1],
+                _svg.COLORS[client == OURS],
             )
             for client, found in discipline["clients"].items()
         ]
@@ -70,6 +71,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--python", help="use this environment, and install nothing")
     parser.add_argument("--docs", type=Path, default=DOCS, help="write the results into this folder")
     parser.add_argument("--no-write", action="store_true", help="print the results only")
+    parser.add_argument("--redraw", action="store_true", help="write the results of the last run again")
     chosen = parser.parse_args(arguments)
     partial = set(chosen.disciplines) != set(every) or set(chosen.clients) != set(NAMES)
     chosen.write = not (chosen.no_write or chosen.quick or partial)
@@ -79,6 +81,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks with the options of the command line."""
     chosen = _options(arguments)
+    if chosen.redraw:
+        write(json.loads((chosen.docs / _JSON).read_text("utf-8")), chosen.docs)
+        return 0
     python = _environment.python(chosen.python)
     results: dict[str, Any] = {
         "machine": _environment.machine(),
@@ -106,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def write(results: dict[str, Any], docs: Path) -> None:
     """Write the figures, the table and the pictures into the documentation."""
-    (docs / "performance.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (docs / _JSON).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
     _report.write_between(docs / "performance.md", "results", _report.tables(results))
     (docs / "images" / "performance.svg").write_text(picture(results), "utf-8")
     growth.write(results["growth"], docs)
