@@ -162,7 +162,7 @@ async def fan_out(client: Client, size: int, _: str) -> Measured:
 
 async def first_text(client: Client, size: int, _: str) -> Measured:
     """Measure the time from the call until the first text of a run arrives, in runs one after the other."""
-    inputs: Inputs = {"events": 10, "rate": _RATE}
+    inputs: Inputs = {"events": 10, "rate": 1_000}
     times: list[float] = []
     for number in range(size + 10):
         counter = Counter()

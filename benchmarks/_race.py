@@ -21,7 +21,7 @@ Rounds: TypeAlias = dict[str, dict[int, Measured]]
 """The measurements of each client, by the number of the round."""
 
 _SELDOM: Final = 3
-"""The peers take part in one round of so many, which leaves time for more rounds of the others."""
+"""Of many rounds, the peers take part in one of so many, which leaves time for more rounds of the others."""
 
 _IMPORT: Final = """
 import sys, time
@@ -36,7 +36,8 @@ def race(python: str, discipline: Discipline, names: Sequence[str], base_url: st
     able = [name for name in names if discipline.name not in load(name).LACKS]
     found: Rounds = {name: {} for name in able}
     for number in range(1 if quick else discipline.rounds):
-        turn = [name for name in able if name in {BASELINE, OURS} or number % _SELDOM == 0]
+        often = {BASELINE, OURS} if discipline.rounds > _SELDOM else set(able)
+        turn = [name for name in able if name in often or number % _SELDOM == 0]
         first = number % len(turn) if turn else 0
         for name in turn[first:] + turn[:first]:
             size = discipline.quick_size if quick else discipline.size
