@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dify_async.testing import FakeDify
-from tests.support.command import COMMAND, Command
-from tests.support.limits import HANGS_AFTER
+from tests.support.command import Command
+from tests.support.fork_server import ForkServer, fork_server
 
 
 @pytest.fixture
@@ -23,21 +24,23 @@ def environment(fake_dify: FakeDify, tmp_path_factory: pytest.TempPathFactory) -
     }
 
 
+@pytest.fixture(scope="session")
+def commands() -> Iterator[ForkServer]:
+    with fork_server() as commands:
+        yield commands
+
+
 @pytest.fixture
-def dify(environment: dict[str, str], tmp_path: Path) -> Command:
+def dify(commands: ForkServer, environment: dict[str, str], tmp_path: Path) -> Command:
     """Run a command in an empty folder, without the variables that are None; it never shows a traceback."""
 
     def run(*arguments: str, given: str = "", **more: str | None) -> subprocess.CompletedProcess[str]:
         variables = {**os.environ, **environment, **more}
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            input=given,
-            env={name: value for name, value in variables.items() if value is not None},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=HANGS_AFTER,
-            check=False,
+        done = commands.run(
+            *arguments,
+            given=given,
+            environment={name: value for name, value in variables.items() if value is not None},
+            folder=tmp_path,
         )
         assert "Traceback" not in done.stderr
         assert "\x1b" not in done.stdout + done.stderr, "plain, where it is no terminal"

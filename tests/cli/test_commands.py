@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -307,8 +306,13 @@ def test_the_key_is_shown_nowhere(dify: Command, fake_dify: FakeDify) -> None:
         assert fake_dify.api_key not in done.stdout + done.stderr
 
 
-def test_a_terminal_that_lacks_letters_does_not_stop_a_run(dify: Command, fake_dify: FakeDify) -> None:
+def test_a_terminal_that_lacks_letters_does_not_stop_a_run(
+    environment: dict[str, str], fake_dify: FakeDify
+) -> None:
     fake_dify.workflow = Workflow(outputs={"text": "明天"})
-    done: Any = dify("run", PYTHONIOENCODING="ascii")
-    assert done.returncode == 0
+    variables = {**os.environ, **environment, "PYTHONIOENCODING": "ascii"}  # Read when Python starts.
+    command = [*COMMAND, "run"]
+    done = subprocess.run(
+        command, env=variables, capture_output=True, text=True, timeout=HANGS_AFTER, check=True
+    )
     assert "outputs.text: ??" in done.stdout
