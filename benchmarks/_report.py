@@ -45,9 +45,12 @@ def _table(results: Results, names: Sequence[str], shown: Sequence[str]) -> Iter
 def _cell(found: dict[str, Any]) -> str:
     if "value" not in found:
         return "–"
-    times = "" if found["ratio"] is None else f" ({number(found['ratio'])} ×)"
-    lost = f", {found['lost']:,} of {found['expected']:,} lost" if found["lost"] else ""
-    return f"{number(found['value'])}{times}{lost}"
+    lines = [number(found["value"])]
+    if found["ratio"] is not None:
+        lines.append(f"{number(found['ratio'])}\u00a0×")
+    if found["lost"]:
+        lines.append(f"{found['lost']:,} of {found['expected']:,} lost")
+    return "<br>".join(lines)
 
 
 def number(value: float) -> str:
@@ -56,7 +59,7 @@ def number(value: float) -> str:
 
 
 def _notes(results: Results, names: Sequence[str]) -> Iterator[str]:
-    yield f"In brackets: times the value of {load(BASELINE).TITLE}. A dash: the library cannot do it."
+    yield f"The second line: times the value of {load(BASELINE).TITLE}. A dash: the library cannot do it."
     yield ""
     for name in names:
         module = load(name)
@@ -65,7 +68,7 @@ def _notes(results: Results, names: Sequence[str]) -> Iterator[str]:
             if "lacks" in found["clients"][name]:
                 title = results["disciplines"][discipline]["title"]
                 reasons.setdefault(found["clients"][name]["lacks"], []).append(title)
-        lacks = [f"No figures for {', '.join(titles)}: {reason}." for reason, titles in reasons.items()]
+        lacks = [f"No figures for {'; '.join(titles)}: {reason}." for reason, titles in reasons.items()]
         if notes := [*module.NOTES, *lacks]:
             yield f"- {module.TITLE}: {' '.join(notes)}"
     machine = results["machine"]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -24,6 +25,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import _content
@@ -153,7 +155,7 @@ class _Connection(asyncio.Protocol):
 async def _serve() -> None:
     runs = _Runs()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(runs), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(functools.partial(_Connection, runs), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -162,7 +164,8 @@ async def _serve() -> None:
 def server(python: str, *, core: int | None = None) -> Iterator[str]:
     """Run the server in a separate process, on one core if given, and yield its base URL."""
     command = [python, "-m", "benchmarks._server", *([] if core is None else [str(core)])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port = process.stdout.readline().strip()
@@ -175,7 +178,7 @@ def server(python: str, *, core: int | None = None) -> Iterator[str]:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles Ctrl-C, and terminates this process.
-    if len(sys.argv) > 1:
+    if len(sys.argv) > 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(sys.argv[1])})
     with contextlib.suppress(KeyboardInterrupt):
         # uvloop sends about twice as many events per second; without it, the server may set the pace.

@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks._disciplines import resident
 from benchmarks._server import server
 from dify_async import AppClient
 
 SHORT: Final = 5
 """Events of a short run."""
 
-_PAGE: Final = 4096
 _GROWTH: Final = 16 * 2**20
 """Maximum growth of the process in bytes: memory that its allocator does not return to the system."""
 
@@ -41,10 +41,9 @@ class Held(NamedTuple):
     @classmethod
     def now(cls) -> Held:
         """Return the resources in use now. Works on Linux only, because it reads `/proc`."""
-        gc.collect()
-        resident = int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE
+        held = resident()  # After a garbage collection.
         files = sum(1 for _ in Path("/proc/self/fd").iterdir())
-        return cls(resident, files, len(asyncio.all_tasks()), len(gc.get_objects()))
+        return cls(held, files, len(asyncio.all_tasks()), len(gc.get_objects()))
 
 
 class Watch:

@@ -64,7 +64,7 @@ def test_ratios_compare_the_same_round() -> None:
 def test_lost_events_and_missing_abilities_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     found = results()
     text = _report.tables(found)
-    assert "4.00 (1.50 ×), 2 of 10 lost" in text
+    assert "| 4.00<br>1.50\u00a0×<br>2 of 10 lost |" in text
     assert "No figures for Stream: blocking only." in text
     assert not _race.passes(found["disciplines"]["decode"])
     assert "FAIL" in capsys.readouterr().out
