@@ -315,4 +315,6 @@ def test_a_terminal_that_lacks_letters_does_not_stop_a_run(
     done = subprocess.run(
         command, env=variables, capture_output=True, text=True, timeout=HANGS_AFTER, check=True
     )
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
     assert "outputs.text: ??" in done.stdout
