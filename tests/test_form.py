@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dify_async import InputFile
-from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.decoding.decode import decode_model
 from dify_async.models import AppParameters, InputField, UploadedFile
 from dify_async.testing import Field, StoredFile
 from dify_async.testing.engine.inputs import Inputs, InvalidInput

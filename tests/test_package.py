@@ -9,6 +9,8 @@ import inspect
 import itertools
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -182,6 +184,20 @@ def test_every_module_imports_on_its_own(name: str) -> None:
 
 ANSWERS = {bytes, NoneType}
 """Answers that are not models: a body that is not JSON, or none."""
+
+
+def test_importing_the_client_does_not_import_what_only_some_programs_need() -> None:
+    code = "import sys; from dify_async import AppClient; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    unneeded = {
+        "cattrs",
+        "dify_async.batch",
+        "dify_async.models.datasets",
+        "dify_async.operations.knowledge",
+        "dify_async.sync",
+    }
+    assert "dify_async.clients.app" in modules.split()
+    assert unneeded.isdisjoint(modules.split())
 
 
 def test_the_tables_of_operations_are_sound() -> None:

@@ -31,8 +31,8 @@ from dify_async._http.transport import USER_AGENT, Transport
 from dify_async._http.uploads import Form
 from dify_async._types import Json
 from dify_async._wire.body import encode_body
-from dify_async._wire.decoding.codegen import StructureError
-from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.decoding.decode import decode_model
+from dify_async._wire.decoding.hook import StructureError
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError, DifyError, Unauthorized
 from dify_async.files import InputFile

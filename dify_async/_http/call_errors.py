@@ -13,7 +13,7 @@ from dify_async._http.request import Request, Response
 from dify_async._http.response import IncomingResponse
 from dify_async._http.transport import Transport
 from dify_async._wire.api_errors import error_from_response
-from dify_async._wire.decoding.codegen import StructureError
+from dify_async._wire.decoding.hook import StructureError
 from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError, DecodeError, TotalTimeout
 

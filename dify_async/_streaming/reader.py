@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from dify_async._http.response import IncomingResponse, Interrupted
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.sse import EventParser
 from dify_async.errors import DifyError, TooLarge
 from dify_async.events import UnknownEvent

@@ -24,7 +24,7 @@ from dify_async._streaming.state import State, not_entered
 from dify_async._streaming.stream_errors import StreamErrors
 from dify_async._streaming.watch import RunWatch
 from dify_async._text import printable
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import Accumulator, Progress
 from dify_async.errors import ConfigurationError, DifyError, TooLarge
 from dify_async.events import Event

@@ -13,7 +13,7 @@ from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.state import State, not_entered
 from dify_async._streaming.stream_errors import StreamErrors
 from dify_async._streaming.texts import Parts, Texts
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import Accumulator, is_repeated
 from dify_async._wire.run_errors import error_from_result
 from dify_async.events import HumanInputRequired, WorkflowPaused

@@ -7,7 +7,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 
@@ -20,7 +20,6 @@ from dify_async._streaming.watch import watched_in_blocking_mode
 from dify_async._types import Inputs, Json
 from dify_async._wire.operation import Operation
 from dify_async._wire.run_errors import error_from_result
-from dify_async.batch.journal import Journal, app_fingerprint
 from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
@@ -36,6 +35,9 @@ from dify_async.models import (
 )
 from dify_async.operations.app import GET_APP_PARAMETERS
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
+
+if TYPE_CHECKING:
+    from dify_async.batch.journal import Journal
 
 AnswerT = TypeVar("AnswerT")
 ResultT = TypeVar("ResultT", bound=WorkflowResult | ChatResult | CompletionResult)
@@ -199,6 +201,8 @@ def journal_for(
     """Return the journal of a batch, or None if there is no path."""
     if path is None:
         return None
+    from dify_async.batch.journal import Journal, app_fingerprint  # noqa: PLC0415 - only batches need it
+
     user = api.user_of(options)
     if user is None:
         raise missing_user(operation)

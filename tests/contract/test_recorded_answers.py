@@ -17,7 +17,7 @@ import pytest
 
 from dify_async import models
 from dify_async._wire.decoding.codegen import origin_of
-from dify_async._wire.decoding.hooks import decode_model
+from dify_async._wire.decoding.decode import decode_model
 from dify_async._wire.operation import Operation
 from dify_async.models._base import Received
 from dify_async.operations import app as operations

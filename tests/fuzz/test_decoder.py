@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dify_async import AppClient, events
 from dify_async._wire.api_errors import error_from_event
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import (
     ChatAccumulator,
     CompletionAccumulator,

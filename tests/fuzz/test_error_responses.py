@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from dify_async._wire.api_errors import error_from_event, error_from_response
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 from tests.support.api_errors import operation_named, refused

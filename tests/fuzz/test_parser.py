@@ -9,7 +9,7 @@ import httpx_sse
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.sse import PING, EventParser
 from dify_async.errors import TooLarge
 from tests.support.sse import BOM, LINE_ENDS, at_each_cut, by_the_book, cut, cuts, parsed, singly

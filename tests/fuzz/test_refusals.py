@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from dify_async._wire.api_errors import error_from_event, error_from_response
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent

@@ -13,7 +13,7 @@ import pytest
 from kombu.utils import json as kombu_json
 
 from dify_async import Failure, RunHandle, Success, errors, events
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import ChatAccumulator, WorkflowAccumulator
 from dify_async._wire.sse import EventParser
 from dify_async.batch import Totals

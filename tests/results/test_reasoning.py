@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from dify_async import AppClient, errors, sync
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.parts import PartSplitter
 from dify_async._wire.results import ChatAccumulator, CompletionAccumulator, WorkflowAccumulator
 from dify_async._wire.sse import EventParser

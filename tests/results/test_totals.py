@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dify_async import AppClient, errors, sync
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async._wire.sse import EventParser
 from dify_async.batch import Share

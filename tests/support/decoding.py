@@ -17,7 +17,7 @@ import attrs
 from dify_async._data import field_types
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.decoding.codegen import origin_of
-from dify_async._wire.decoding.hooks import decode_event, decode_model
+from dify_async._wire.decoding.decode import decode_event, decode_model
 from dify_async._wire.sse import EventParser
 from dify_async.events import BY_NAME, Event
 from dify_async.models import InputField

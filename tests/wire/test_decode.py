@@ -15,9 +15,10 @@ import pytest
 
 from dify_async import events, models
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decoding import hooks as decode
+from dify_async._wire.decoding import decode
 from dify_async._wire.decoding.codegen import origin_of
-from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
+from dify_async._wire.decoding.decode import decode_event, decode_model
+from dify_async._wire.decoding.hook import StructureError
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import BY_NAME, Event, UnknownEvent
 from dify_async.models import (

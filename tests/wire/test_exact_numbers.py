@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dify_async import events, models
-from dify_async._wire.decoding.hooks import decode_event, decode_model
+from dify_async._wire.decoding.decode import decode_event, decode_model
 from dify_async.models._base import parse_json
 
 BIG = [2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**30 + 1, 10**400 + 1, -(10**400)]

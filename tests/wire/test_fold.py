@@ -10,7 +10,7 @@ import pytest
 
 from dify_async._wire.api_errors import error_from_event
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decoding.hooks import decode_event, decode_model
+from dify_async._wire.decoding.decode import decode_event, decode_model
 from dify_async._wire.results import (
     LINGER,
     ChatAccumulator,

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import Accumulator, ChatAccumulator, WorkflowAccumulator
 from dify_async._wire.sse import EventParser
 from dify_async.events import Event, NodeFinished, NodeStarted

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dify_async._wire.decoding.hooks import decode_event, decode_model
+from dify_async._wire.decoding.decode import decode_event, decode_model
 from dify_async.models import WorkflowRun
 
 TINY = b"[" + b"{}," * 100_000 + b"{}]"

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from dify_async import events, models
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async.models import ChatResult, NodeStatus, RunHandle, RunStatus, Usage, WorkflowResult, WorkflowRun
 
 RESULT = WorkflowResult(

@@ -10,7 +10,7 @@ import pytest
 
 from dify_async import errors, events
 from dify_async._wire.api_errors import error_from_event, error_from_response
-from dify_async._wire.decoding.hooks import decode_event
+from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import ChatAccumulator, Progress, WorkflowAccumulator, is_run_id
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import EventParser

@@ -6,7 +6,8 @@ import pickle
 
 import pytest
 
-from dify_async._wire.decoding.hooks import StructureError, decode_model
+from dify_async._wire.decoding.decode import decode_model
+from dify_async._wire.decoding.hook import StructureError
 from dify_async.models import Annotation, Conversation, Message, Page
 
 

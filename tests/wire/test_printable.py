@@ -14,7 +14,8 @@ from dify_async._http.redaction import Redactor
 from dify_async._text import json_type, printable, shortened
 from dify_async._wire.api_errors import error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingRun
-from dify_async._wire.decoding.hooks import StructureError, decode_event, decode_model
+from dify_async._wire.decoding.decode import decode_event, decode_model
+from dify_async._wire.decoding.hook import StructureError
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import ApiError

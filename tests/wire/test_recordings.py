@@ -13,7 +13,7 @@ import pytest
 
 from dify_async._wire.api_errors import error_from_event, error_from_response
 from dify_async._wire.blocking import BlockingMessage, BlockingRun
-from dify_async._wire.decoding.hooks import decode_event, decode_model
+from dify_async._wire.decoding.decode import decode_event, decode_model
 from dify_async._wire.results import ChatAccumulator, CompletionAccumulator, WorkflowAccumulator, text_of
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser

@@ -30,39 +30,14 @@ import types
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, TypeAlias, Union, get_args, get_origin
+from typing import Any, Final, Union, get_args, get_origin
 
 import attrs
 
 from dify_async._data import field_types
-from dify_async._text import json_type
 from dify_async._types import Json
+from dify_async._wire.decoding.hook import Hook, StructureError
 from dify_async.models._base import WIRE_KEYS, OpenEnum, Received, is_inexact
-
-Hook: TypeAlias = Callable[[Any, Any], Any]
-"""A function that cattrs calls with a value and a type, and that returns an object of that type."""
-
-
-class StructureError(Exception):
-    """JSON does not have the structure of its type."""
-
-    def __init__(self, expected: str, value: object, path: str = "", words: str = "") -> None:
-        super().__init__(expected, value, path, words)
-        self.expected = expected
-        self.value = value
-        self.path = path
-        """Path of the field, separated by dots; `[]` for an entry of a list."""
-        self.words = words
-        """The server's code and message, if the JSON is an error."""
-
-    def within(self, name: str) -> StructureError:
-        """Return the same error with `name` in front of its path."""
-        return StructureError(self.expected, self.value, f"{name}.{self.path}" if self.path else name)
-
-    def __str__(self) -> str:
-        text = f"{self.path or 'the JSON'} must be {self.expected}, got {json_type(self.value)}"
-        return f"{text}; the server says: {self.words}" if self.words else text
-
 
 _INLINE_CHECKS: Final[dict[Any, str]] = {
     str: "v.__class__ is str",

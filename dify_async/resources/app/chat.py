@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from dify_async._http.attempts import AttemptCounter
 from dify_async._http.call_options import checked_options
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
-from dify_async.batch import Batch, Rows
 from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
 from dify_async.models import ChatResult
@@ -26,6 +25,9 @@ from dify_async.resources.run_bodies import (
     with_trace,
     wrong_mode,
 )
+
+if TYPE_CHECKING:
+    from dify_async.batch import Batch, Rows
 
 
 class ChatOfBothApis(Resource):
@@ -213,6 +215,8 @@ class Chat(ChatOfBothApis):
         Raises:
             ConfigurationError: an argument is invalid.
         """
+        from dify_async.batch import Batch  # noqa: PLC0415 - only batches need it
+
         api = self._api
         checked_options(options, operations.SEND_CHAT_MESSAGE, takes_user=api.auth.sends_user)
         book = journal_for(api, journal, operations.SEND_CHAT_MESSAGE, options)

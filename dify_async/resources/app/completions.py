@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from dify_async._http.attempts import AttemptCounter
 from dify_async._http.call_options import checked_options
@@ -13,7 +13,6 @@ from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs
 from dify_async._wire.blocking import BlockingMessage
 from dify_async._wire.results import CompletionAccumulator
-from dify_async.batch import Batch, Rows
 from dify_async.events import CompletionEvent
 from dify_async.files import FileInputs
 from dify_async.models import CompletionResult
@@ -28,6 +27,9 @@ from dify_async.resources.run_bodies import (
     run_in_blocking_mode,
     wrong_mode,
 )
+
+if TYPE_CHECKING:
+    from dify_async.batch import Batch, Rows
 
 
 class Completions(Resource):
@@ -133,6 +135,8 @@ class Completions(Resource):
         Raises:
             ConfigurationError: an argument is invalid.
         """
+        from dify_async.batch import Batch  # noqa: PLC0415 - only batches need it
+
         api = self._api
         checked_options(options, operations.CREATE_COMPLETION, takes_user=api.auth.sends_user)
         form = FormCheck(api, call_options(options)) if check_inputs else None

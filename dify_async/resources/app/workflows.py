@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from dify_async._http.attempts import AttemptCounter
 from dify_async._http.call_options import checked_options, missing_user
@@ -17,8 +17,6 @@ from dify_async._types import Inputs
 from dify_async._wire.blocking import BlockingRun
 from dify_async._wire.operation import Operation
 from dify_async._wire.results import WorkflowAccumulator
-from dify_async.batch import Batch, Rows
-from dify_async.batch.journal import Journal
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
@@ -39,6 +37,10 @@ from dify_async.resources.run_bodies import (
     with_trace,
     wrong_mode,
 )
+
+if TYPE_CHECKING:
+    from dify_async.batch import Batch, Rows
+    from dify_async.batch.journal import Journal
 
 
 class Workflows(FollowedRuns):
@@ -199,6 +201,8 @@ class Workflows(FollowedRuns):
         Raises:
             ConfigurationError: an argument is invalid.
         """
+        from dify_async.batch import Batch  # noqa: PLC0415 - only batches need it
+
         api = self._api
         operation = _operation(workflow_id)[0]
         checked_options(options, operation, takes_user=api.auth.sends_user)
