@@ -19,8 +19,11 @@ from dify_async.errors import TooLarge
 PING: Final = b""
 """What `feed` returns for a ping: an event without data."""
 
-_PING_LINES: Final = b"event: ping\n\n"
 _USUAL_STARTS: Final = (b"data:", b"event:")
+
+_PIECE: Final = 16_384
+"""Number of bytes that are split at once. `bytes.split` searches longer data by a slower algorithm, and
+smaller pieces stay in the processor's cache."""
 
 _MAX_LINES: Final = 65_536
 """Maximum number of lines of one event. Dify writes one; more would only cost time."""
@@ -73,47 +76,40 @@ class EventParser:
             data = bytes(tail)
             tail.clear()
         events: list[bytes] = []
-        if self._event is None or not self._event.lines:
-            while data.startswith(_PING_LINES):
-                events.append(PING)
-                data = data[len(_PING_LINES) :]
-            if data.startswith(b"data: ") and data.endswith(b"\n\n") and len(data) <= self._limit:
-                # Dify writes each event as one line. One check for all of these events is enough.
-                found = data[6:-2].split(b"\n\ndata: ")
-                if b"\n" not in b"".join(found) and b"" not in found:
-                    return events + found if events else found
-        if data:
-            self._split(data, events)
-        return events
-
-    def _split(self, data: bytes, events: list[bytes]) -> None:
-        """Append the data of each event that is complete, and keep the rest."""
         try:
-            if self._event is not None and self._event.lines:
-                end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
-                if end == 0 and not data.startswith(b"\n"):
-                    self._begin(data)
-                    return
-                self._event.add_all(data[:end])
-                events += self._event.finished()
-                data = data[end + 1 :]
-            end = data.rfind(b"\n\n")
-            if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
-                found = data[6:end].split(b"\n\ndata: ")
-                if b"\n" not in b"".join(found) and b"" not in found:
-                    events += found
-                    if end + 2 < len(data):
-                        self._begin(data[end + 2 :])
-                    return
-            blocks = data.split(b"\n\n")
-            rest = blocks.pop()
-            for block in filter(None, blocks):
-                events += self._read(block)
-            self._begin(rest)
+            for piece in _pieces(data):
+                self._split(piece, events)
         except TooLarge as error:
             if not events:
                 raise
             self.too_large = error
+            self._tail.clear()
+        return events
+
+    def _split(self, data: bytes, events: list[bytes]) -> None:
+        """Append the data of each event that is complete, and keep the rest."""
+        if self._event is not None and self._event.lines:
+            end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
+            if end == 0 and not data.startswith(b"\n"):
+                self._begin(data)
+                return
+            self._event.add_all(data[:end])
+            events += self._event.finished()
+            data = data[end + 1 :]
+        end = data.rfind(b"\n\n")
+        if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
+            # Dify writes each event as one line. One check for all of these events is enough.
+            found = data[6:end].split(b"\n\ndata: ")
+            if b"\n" not in b"".join(found) and b"" not in found:
+                events += found
+                if end + 2 < len(data):
+                    self._begin(data[end + 2 :])
+                return
+        blocks = data.split(b"\n\n")
+        rest = blocks.pop()
+        for block in filter(None, blocks):
+            events += self._read(block)
+        self._begin(rest)
 
     def _begun(self) -> _Event:
         """Return the current event; created when it is first needed."""
@@ -225,6 +221,16 @@ class _Event:
         events = [PING] if self._is_ping else [bytes(self._data)] if self._data else []
         self._data, self._is_ping, self.lines, self.size = None, False, 0, 0
         return events
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Split data into pieces of about `_PIECE` bytes. All but the last one end with an event."""
+    start = 0
+    while len(data) - start > _PIECE and (end := data.find(b"\n\n", start + _PIECE)) >= 0:
+        yield data[start : end + 2]
+        start = end + 2
+    if start < len(data):
+        yield data[start:]
 
 
 def _lines(block: bytes) -> Iterator[bytes]:

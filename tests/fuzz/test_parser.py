@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dify_async._wire.decoding.decode import decode_event
-from dify_async._wire.sse import PING, EventParser
+from dify_async._wire.sse import _PIECE, PING, EventParser
 from dify_async.errors import TooLarge
 from tests.support.sse import BOM, LINE_ENDS, at_each_cut, by_the_book, cut, cuts, parsed, singly
 
@@ -60,6 +60,14 @@ def test_no_cut_changes_the_events(start: bytes, body: bytes, rest: bytes, place
     expected = by_the_book(data)
     for pieces in [[data], singly(data), cut(data, places), *at_each_cut(data)]:
         assert parsed(pieces) == expected
+
+
+@given(body=streams("ab: é"), before=st.integers(-40, 12), whole=st.booleans())
+def test_large_reads_give_the_same_events(body: bytes, before: int, whole: bool) -> None:
+    # The parser splits a large read into pieces: `body` is where the first one ends.
+    first = b"data: " + b"x" * (_PIECE + before) + b"\n" * (2 if whole else 1)
+    data = first + body * 3 + first + body
+    assert parsed([data]) == by_the_book(data)
 
 
 @given(body=streams("ab: \u2028"))

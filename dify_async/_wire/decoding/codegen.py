@@ -8,10 +8,9 @@ For `TextChunk`, shortened:
 
     def structure(data0, _):
         new0 = make(cls0)
-        get0 = data0.get
-        v = get0("task_id")
+        v = data0.get("task_id")
         new0.task_id = v if v is None or v.__class__ is str else hook1(v, type1)
-        v = get0("data")
+        v = data0.get("data")
         if v.__class__ is dict:
             data1 = v
             new1 = make(cls1)
@@ -111,13 +110,12 @@ def _lines(
     """Return the lines that create an object from the dict at this depth; add the used objects to `scope`."""
     depth = len(around)
     new = f"new{depth}"
-    lines = [f"{new} = make({_name(scope, origin_of(cls))})", f"get{depth} = data{depth}.get"]
+    data = f"data{depth}"
+    lines = [f"{new} = make({_name(scope, origin_of(cls))})"]
     if issubclass(origin_of(cls), Received):
         lines.append(f"{new}._payload = b''")  # The caller sets the payload of the outermost object.
     for spec in _fields(cls, hook_of):
-        found = (
-            f"get{depth}({spec.keys[0]!r})" if len(spec.keys) == 1 else f"first(data{depth}, {spec.keys!r})"
-        )
+        found = f"{data}.get({spec.keys[0]!r})" if len(spec.keys) == 1 else f"first({data}, {spec.keys!r})"
         call_hook = f"{_name(scope, spec.hook)}(v, {_name(scope, spec.kind)})"
         value = call_hook
         if spec.kind is datetime:
