@@ -131,6 +131,10 @@ class Bridge:
             anyio.run(self._main, started)
         except BaseException as exc:
             if started.done():
+                # A process that exits starts no threads since Python 3.12, and asyncio needs one to end its
+                # executor, which resolves host names.
+                if self._is_ending and isinstance(exc, RuntimeError):
+                    return
                 raise
             self._thread = self._started = None
             started.set_exception(exc)  # For example, no file descriptor is left for the loop.
