@@ -19,6 +19,7 @@ from dify_async.errors import TooLarge
 PING: Final = b""
 """What `feed` returns for a ping: an event without data."""
 
+_PING_LINES: Final = b"event: ping\n\n"
 _USUAL_STARTS: Final = (b"data:", b"event:")
 
 _PIECE: Final = 16_384
@@ -76,9 +77,14 @@ class EventParser:
             data = bytes(tail)
             tail.clear()
         events: list[bytes] = []
+        start = 0
         try:
-            for piece in _pieces(data):
+            while start < len(data):
+                # All pieces but the last one end with an event.
+                end = data.find(b"\n\n", start + _PIECE) + 2 if len(data) - start > _PIECE else 0
+                piece = data[start:end] if end > 1 else data[start:]
                 self._split(piece, events)
+                start += len(piece)
         except TooLarge as error:
             if not events:
                 raise
@@ -96,6 +102,9 @@ class EventParser:
             self._event.add_all(data[:end])
             events += self._event.finished()
             data = data[end + 1 :]
+        while data.startswith(_PING_LINES) and len(_PING_LINES) <= self._limit:
+            events.append(PING)
+            data = data[len(_PING_LINES) :]
         end = data.rfind(b"\n\n")
         if end > 0 and data.startswith(b"data: ") and len(data) <= self._limit:
             # Dify writes each event as one line. One check for all of these events is enough.
@@ -221,16 +230,6 @@ class _Event:
         events = [PING] if self._is_ping else [bytes(self._data)] if self._data else []
         self._data, self._is_ping, self.lines, self.size = None, False, 0, 0
         return events
-
-
-def _pieces(data: bytes) -> Iterator[bytes]:
-    """Split data into pieces of about `_PIECE` bytes. All but the last one end with an event."""
-    start = 0
-    while len(data) - start > _PIECE and (end := data.find(b"\n\n", start + _PIECE)) >= 0:
-        yield data[start : end + 2]
-        start = end + 2
-    if start < len(data):
-        yield data[start:]
 
 
 def _lines(block: bytes) -> Iterator[bytes]:

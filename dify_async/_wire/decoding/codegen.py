@@ -43,7 +43,7 @@ _INLINE_CHECKS: Final[dict[Any, str]] = {
     int: "v.__class__ is int",
     float: "v.__class__ is float and v - v == 0",
     bool: "v.__class__ is bool",
-    dict[str, Json]: "v.__class__ is dict and not v",
+    dict[str, Json]: "v.__class__ is dict and not is_inexact(v)",
     Json: "v.__class__ is str or not is_inexact(v)",
 }
 """By type: the condition under which a value is used unchanged, without a call of its hook."""
