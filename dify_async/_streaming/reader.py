@@ -18,7 +18,7 @@ _START: Final = 4096
 """Number of bytes that are kept of a body without events."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)  # Attributes are set for each read.
 class EventReader:
     """Converts the chunks of one response to the data of its events.
 
