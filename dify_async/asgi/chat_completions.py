@@ -41,8 +41,10 @@ class ChatCompletionChunks:
     """The name of the model that chunks contain."""
     include_usage: bool = False
     """Send the tokens in a last chunk, as for `stream_options={"include_usage": True}`."""
-    ping: bytes = attrs.field(default=b": ping\n\n", init=False)  # The package takes other pings for chunks.
+    ping: bytes = attrs.field(default=b": ping\n\n", init=False)
+    """What is sent while nothing else is: a comment, because openai-python reads other pings as chunks."""
     last: str | None = attrs.field(default="[DONE]", init=False)
+    """Text of the last message."""
     _splitter: PartSplitter = attrs.field(factory=PartSplitter, init=False)
     _sent: str = attrs.field(default="", init=False)
     _is_replaced: bool = attrs.field(default=False, init=False)

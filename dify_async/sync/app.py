@@ -155,7 +155,15 @@ class App(Blocking):
 
 
 class Annotations(Blocking):
-    """The app's annotations, and whether it replies with them. None of these calls needs an end user."""
+    """The app's annotations, and whether it replies with them. None of these calls needs an end user.
+
+    ```python
+    job = client.annotations.switch_reply(
+        "enable", score_threshold=0.9, embedding_provider_name="openai", embedding_model_name="..."
+    )
+    client.annotations.wait(job)
+    ```
+    """
 
     list = blocking_pager(AsyncAnnotations.list)
     create = blocking(AsyncAnnotations.create)

@@ -43,6 +43,14 @@ class Datasets(Blocking):
 class Documents(Blocking):
     """The documents of knowledge bases.
 
+    ```python
+    rule = ProcessRule(mode="automatic")
+    created = client.documents.create_by_text(
+        dataset_id, "Lisbon", text, indexing_technique="economy", process_rule=rule
+    )
+    client.documents.wait_indexed(dataset_id, created.batch)
+    ```
+
     A document can be found once it is indexed, which happens in the background.
     """
 
@@ -83,7 +91,14 @@ class ChildChunks(Blocking):
 
 
 class Metadata(Blocking):
-    """The metadata fields of knowledge bases, and their values in documents."""
+    """The metadata fields of knowledge bases, and their values in documents.
+
+    ```python
+    value = MetadataValue(id=field.id, name=field.name, value="en")
+    change = DocumentMetadata(document_id=document.id, metadata_list=[value], partial_update=True)
+    client.metadata.update_documents(dataset_id, [change])
+    ```
+    """
 
     fields = blocking(metadata.Metadata.fields)
     create = blocking(metadata.Metadata.create)
@@ -107,7 +122,13 @@ class Tags(Blocking):
 
 
 class Pipeline(Blocking):
-    """The pipelines of knowledge bases whose `runtime_mode` is `rag_pipeline`."""
+    """The pipelines of knowledge bases whose `runtime_mode` is `rag_pipeline`.
+
+    ```python
+    with client.pipeline.stream_datasource(dataset_id, node_id, "online_document", {}) as run:
+        found = run.result()
+    ```
+    """
 
     datasource_plugins = blocking_pager(pipeline.Pipeline.datasource_plugins)
     upload_file = blocking(pipeline.Pipeline.upload_file)

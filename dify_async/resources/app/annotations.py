@@ -17,7 +17,15 @@ from dify_async.resources._base import Resource, next_number, pages
 
 
 class Annotations(Resource):
-    """The app's annotations, and whether it replies with them. None of these calls needs an end user."""
+    """The app's annotations, and whether it replies with them. None of these calls needs an end user.
+
+    ```python
+    job = await client.annotations.switch_reply(
+        "enable", score_threshold=0.9, embedding_provider_name="openai", embedding_model_name="..."
+    )
+    await client.annotations.wait(job)
+    ```
+    """
 
     def list(
         self, *, keyword: str | None = None, limit: int = 20, **options: Unpack[AppCallOptions]
@@ -81,14 +89,7 @@ class Annotations(Resource):
         embedding_model_name: str,
         **options: Unpack[AppCallOptions],
     ) -> AnnotationJob:
-        """Switch replies by annotations on or off, in the background, and return the job.
-
-        ```python
-        job = await client.annotations.switch_reply(
-            "enable", score_threshold=0.9, embedding_provider_name="openai", embedding_model_name="..."
-        )
-        await client.annotations.wait(job)
-        ```
+        """Switch replies by annotations on or off, in the background, and return the job, for `wait`.
 
         Args:
             action: "enable" also changes the settings of replies that are on.

@@ -22,6 +22,14 @@ from dify_async.resources.uploads import upload_of
 class Documents(DocumentJobs):
     """The documents of knowledge bases.
 
+    ```python
+    rule = ProcessRule(mode="automatic")
+    created = await client.documents.create_by_text(
+        dataset_id, "Lisbon", text, indexing_technique="economy", process_rule=rule
+    )
+    await client.documents.wait_indexed(dataset_id, created.batch)
+    ```
+
     A document can be found once it is indexed, which happens in the background.
     """
 
@@ -31,14 +39,7 @@ class Documents(DocumentJobs):
         """Create a document from a text, and return it with the batch that it is indexed in.
 
         A knowledge base without documents needs `indexing_technique` (unless it was created with one) and
-        `process_rule`:
-
-        ```python
-        rule = ProcessRule(mode="automatic")
-        created = await client.documents.create_by_text(
-            dataset_id, "Lisbon", text, indexing_technique="economy", process_rule=rule
-        )
-        ```
+        `process_rule`.
 
         Args:
             dataset_id: The knowledge base's id.

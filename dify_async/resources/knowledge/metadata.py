@@ -14,7 +14,14 @@ from dify_async.resources._base import Resource, sendable_list
 
 
 class Metadata(Resource):
-    """The metadata fields of knowledge bases, and their values in documents."""
+    """The metadata fields of knowledge bases, and their values in documents.
+
+    ```python
+    value = MetadataValue(id=field.id, name=field.name, value="en")
+    change = DocumentMetadata(document_id=document.id, metadata_list=[value], partial_update=True)
+    await client.metadata.update_documents(dataset_id, [change])
+    ```
+    """
 
     async def fields(self, dataset_id: str, **options: Unpack[CallOptions]) -> MetadataFields:
         """Return the metadata fields of a knowledge base, and whether it has the built-in ones.
@@ -121,12 +128,6 @@ class Metadata(Resource):
         **options: Unpack[CallOptions],
     ) -> None:
         """Set the metadata of documents.
-
-        ```python
-        value = MetadataValue(id=field.id, name=field.name, value="en")
-        change = DocumentMetadata(document_id=document.id, metadata_list=[value], partial_update=True)
-        await client.metadata.update_documents(dataset_id, [change])
-        ```
 
         Args:
             dataset_id: The knowledge base's id.

@@ -27,7 +27,13 @@ from dify_async.resources.uploads import upload_of
 
 
 class Pipeline(Resource):
-    """The pipelines of knowledge bases whose `runtime_mode` is `rag_pipeline`."""
+    """The pipelines of knowledge bases whose `runtime_mode` is `rag_pipeline`.
+
+    ```python
+    async with client.pipeline.stream_datasource(dataset_id, node_id, "online_document", {}) as run:
+        found = await run.result()
+    ```
+    """
 
     def datasource_plugins(
         self, dataset_id: str, *, is_published: bool | None = None, **options: Unpack[CallOptions]
@@ -83,11 +89,6 @@ class Pipeline(Resource):
         **options: Unpack[RunOptions],
     ) -> EventStream[DatasourceEvent, DatasourceResult]:
         """Run a data source node, and stream what it returns: the entries that `run` can turn into documents.
-
-        ```python
-        async with client.pipeline.stream_datasource(dataset_id, node_id, "online_document", {}) as run:
-            found = await run.result()
-        ```
 
         Leaving the stream early ends the node. There is nothing to recover: an interrupted stream has to be
         started again.
