@@ -1,4 +1,4 @@
-"""What the options of `batch` ask for, and whether that would overwrite anything."""
+"""The options of `batch`, and the check that no file would be overwritten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dify_async.errors import ConfigurationError
 
 @attrs.frozen(kw_only=True)
 class BatchJob:
-    """What the options ask for."""
+    """The options of `batch`."""
 
     rows: Path
     """The file of rows, or `-` for standard input."""
@@ -26,9 +26,9 @@ class BatchJob:
     keep: Sequence[str]
     """Columns to keep in the results."""
     encoding: str | None
-    """The encoding of the rows. None to find it out."""
+    """The encoding of the rows. None to detect it."""
     folder: Path | None
-    """Where files of results are saved, in a folder for each row. None to save none."""
+    """The folder where files of results are saved, in a subfolder per row. None saves no files."""
     reasoning: bool
     """True to add the reasoning of models to the results."""
     workflow_id: str | None
@@ -69,10 +69,10 @@ class BatchJob:
         return "the same command with --retry-failed runs only those"
 
     def check(self) -> None:
-        """Check that nothing would be overwritten.
+        """Check that no file would be overwritten.
 
         Raises:
-            ConfigurationError: A file would be, or there is nothing to continue.
+            ConfigurationError: A file would be overwritten, or there is nothing to continue.
         """
         self._check_paths()
         option = "--retry-failed" if self.retry_failed else "--resume"

@@ -20,7 +20,7 @@ _LEFT: Final = 60
 """Room for the labels of the vertical axis."""
 _BARS_PER_TICK: Final = 6
 _STATUSES: Final = {"succeeded": "ok", "partial-succeeded": "partly", "paused": "waits"}
-"""The color of a status; that of all others is that of failures."""
+"""Colors by status. Other statuses have the color of failures."""
 
 
 def page_of(report: Report) -> str:
@@ -148,7 +148,7 @@ def _histogram(values: Sequence[float], unit: str) -> str:
         f"{''.join(_grid(up, y_scale))}{bars}{marks}{''.join(_labels(across, x_scale, unit))}</svg>"
         f'<p class="legend"><span><i class="median"></i>median {_number(low)} {unit}</span>'
         f'<span><i class="most"></i>95 % within {_number(high)} {unit}</span>'
-        f"<span>up: number of rows</span></p>"
+        f"<span>vertical axis: number of rows</span></p>"
     )
 
 

@@ -1,4 +1,4 @@
-"""Run the rows of a file, and write what became of them."""
+"""Run the rows of a file, and write their outcomes."""
 
 from __future__ import annotations
 

@@ -34,12 +34,12 @@ class Format(Enum):
 
 @attrs.frozen
 class Showing:
-    """What becomes of a run's events and files."""
+    """What is shown and saved of a run."""
 
     format: Format
     """How they are shown."""
     folder: Path | None
-    """Where files are saved. None to save none."""
+    """The folder where files are saved. None saves no files."""
     reasoning: bool
     """True to show the reasoning of models."""
 

@@ -26,7 +26,7 @@ class Form:
     """A form that a run waits for."""
 
     content: str
-    """Its text, with names in brackets in the place of the fields."""
+    """Its text, with the names of fields in brackets."""
     fields: dict[str, InputField]
     """Its fields by name."""
     actions: Sequence[FormAction]
@@ -34,7 +34,7 @@ class Form:
     expires: object
     """When it expires, or None."""
     token: str | None = attrs.field(default=None, repr=False)
-    """Its token, if it is not known to who asked for it."""
+    """Its token. None if the caller knows it already."""
 
     @classmethod
     def of(cls, form: HumanInputForm | PauseReason) -> Form:
@@ -61,7 +61,7 @@ class Form:
         return [printable(line) for line in (*self.content.strip().splitlines(), *facts)]
 
     def filled(self, given: Sequence[str], action: str | None) -> tuple[dict[str, Json], str]:
-        """Return the values and the action for a submission: from options, else as a person answers.
+        """Return the values and the action to submit: from options, otherwise by questions on the terminal.
 
         Raises:
             ConfigurationError: A value or the action is missing or not valid, and nobody can be asked.

@@ -70,7 +70,7 @@ def read_inputs(given: Sequence[str]) -> dict[str, Json]:
 def fit_to_form(
     inputs: Mapping[str, Json], form: Mapping[str, InputField], *, owner: str = "the app"
 ) -> dict[str, Json]:
-    """Return the inputs as the fields of a form take them; warn of those that its owner does not have.
+    """Return the inputs, converted for the fields of a form; warn about those that are not in the form.
 
     Raises:
         ConfigurationError: A file cannot be read as what its field takes.

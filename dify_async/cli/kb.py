@@ -30,7 +30,8 @@ _TOP_K: Final = 2
 def list_datasets(
     settings: Settings,
     keyword: Annotated[
-        str | None, typer.Option(show_default=False, help="Only those whose names contain this text.")
+        str | None,
+        typer.Option(show_default=False, help="Only those with this text in their names."),
     ] = None,
     as_json: AsJsonLines = False,
 ) -> None:

@@ -104,7 +104,9 @@ def _print_upload(outcome: Outcome[DocumentAndBatch], *, as_json: bool) -> None:
 def sync(
     settings: Settings,
     knowledge_base: KnowledgeBase,
-    folder: Annotated[Path, typer.Argument(show_default=False, help="The folder to keep in it.")],
+    folder: Annotated[
+        Path, typer.Argument(show_default=False, help="The folder to upload and keep up to date.")
+    ],
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete the documents of files that were removed.")
     ] = False,
@@ -114,7 +116,7 @@ def sync(
         typer.Option(
             metavar="PATTERN",
             show_default="all files",
-            help="Only such files, '*.md' for example; repeat it for several patterns.",
+            help="Only files that match this pattern, such as '*.md'; repeat it for several.",
         ),
     ] = None,
     journal: Annotated[
@@ -130,8 +132,8 @@ def sync(
 ) -> None:
     """Keep a folder in a knowledge base: upload new and changed files, and delete removed ones if asked.
 
-    A sync that was interrupted is finished by the next one; no document is doubled. Unchanged files are not
-    shown. The exit code is 1 if a file fails.
+    A sync that was interrupted is finished by the next one; no document is uploaded twice. Unchanged files
+    are not shown. The exit code is 1 if a file fails.
 
     `dify-async kb sync handbook docs --include '*.md' --delete --dry-run`
     """

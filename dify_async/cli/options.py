@@ -44,7 +44,7 @@ Action = Annotated[
 
 
 def with_client(settings: Settings, command: Callable[[AppClient], Awaitable[int | None]]) -> None:
-    """Run a command with a client, to its exit code."""
+    """Run a command with a client, and exit with its code."""
 
     async def work() -> int | None:
         async with AppClient(
@@ -61,7 +61,7 @@ def with_client(settings: Settings, command: Callable[[AppClient], Awaitable[int
 def with_knowledge_client(
     settings: Settings, command: Callable[[KnowledgeClient], Awaitable[int | None]]
 ) -> None:
-    """Run a command with a client of the Knowledge API, to its exit code."""
+    """Run a command with a client of the Knowledge API, and exit with its code."""
 
     async def work() -> int | None:
         async with KnowledgeClient(

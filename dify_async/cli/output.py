@@ -1,7 +1,7 @@
 """Print for people and programs: tables on a terminal, lines with tabs elsewhere, JSON.
 
 What a server sends may hold control characters: a model repeats what a web page told it. A terminal obeys
-them, to set its title, write the clipboard, or cover what was printed before. So everything goes through
+them: they can set its title, write to the clipboard, or cover earlier output. So everything goes through
 `printable` or `to_json`.
 """
 
@@ -101,7 +101,7 @@ def shown(value: object) -> str:
 
 
 def seconds(value: object) -> str:
-    """Return a duration as text; what a server sent in its place as it is."""
+    """Return a duration as text. Any other value that a server sent is shown as it is."""
     if isinstance(value, float | int) and abs(value) < _MOST_SECONDS:
         return f"{value:.1f}"
     return shown(value)
@@ -139,7 +139,7 @@ def _without_nan(value: Json) -> Json:
 
 
 def _without_json(value: object) -> str:
-    """Return the text for a value that JSON has no form for."""
+    """Return the text for a value that JSON cannot represent."""
     if isinstance(value, InputFile):
         return str(value.address or value.source)
     return value.isoformat() if isinstance(value, datetime) else str(value)

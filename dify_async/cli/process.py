@@ -69,8 +69,8 @@ def perform(work: Coroutine[Any, Any, int | None]) -> None:
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     except OSError as error:
-        # The reader of our output has gone, as `head` does, or its disk is full. Python would report it once
-        # more at its end.
+        # The reader of our output has exited, like `head`, or the disk is full. Python would report it
+        # again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             say(f"the output cannot be written: {error.strerror}")

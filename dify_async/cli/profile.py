@@ -64,7 +64,7 @@ def add(
     profiles.by_name[name] = attrs.evolve(old, **changes)
     profiles.default = profiles.default or name
     write_profiles(profiles)
-    is_default = " (the default)" if profiles.default == name else f"; use it by --profile {name}"
+    is_default = " (the default)" if profiles.default == name else f"; select it with --profile {name}"
     say(f"stored the profile {name!r} in {profiles_path()}{is_default}")
 
 
@@ -114,7 +114,7 @@ def _asked_keys(*, is_change: bool) -> tuple[str | None, str | None]:
         if not found and not is_change:
             raise ConfigurationError("standard input has no API key: pass it as a line, or use --api-key")
     else:
-        unchanged = "; Enter leaves it as it is" if is_change else ""
+        unchanged = "; press Enter to keep it" if is_change else ""
         found = [getpass(f"API key, app-... or dataset-... (not shown{unchanged}): ").strip()]
     app = [key for key in found if key and not key.startswith(_KNOWLEDGE_PREFIX)]
     knowledge = [key for key in found if key.startswith(_KNOWLEDGE_PREFIX)]

@@ -18,7 +18,7 @@ def can_ask() -> bool:
 def ask(question: str) -> str | None:
     """Return a line from the terminal, or None at the end of its input.
 
-    Lines can be edited, and earlier ones found again, where Python has `readline`.
+    Lines can be edited, and earlier lines recalled, where Python has `readline`.
 
     Raises:
         Interrupted: A signal was received, such as that of Ctrl-C.

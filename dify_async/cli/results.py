@@ -31,12 +31,12 @@ _IDS: Final = {
     AppKind.COMPLETION: ("message_id",),
 }
 _COLLISION_PREFIX: Final = "result."
-"""Put before the names of our own columns that the file of rows has too."""
+"""Prefix of our columns if the file of rows has columns of the same names."""
 
 
 @attrs.frozen
 class Shape:
-    """What each result has."""
+    """What each result contains."""
 
     kind: AppKind = AppKind.WORKFLOW
     """The kind of the app: outputs for a workflow, an answer for others."""

@@ -31,7 +31,7 @@ _LONGEST_NAME: Final = 200
 
 
 async def save_files(client: AppClient, files: Sequence[RunFile], folder: Path | None) -> None:
-    """Download files into a folder, which is created; none if the folder is None.
+    """Download files into a folder, which is created. Does nothing if the folder is None.
 
     Raises:
         ConfigurationError: The folder or a file cannot be written.
@@ -45,7 +45,7 @@ async def save_files(client: AppClient, files: Sequence[RunFile], folder: Path |
 
 
 def safe_name(name: str) -> str:
-    """Return a file name that a server sent without what would lead out of a folder or hide the file."""
+    """Return a server's file name without parts that would lead out of a folder or hide the file."""
     text = _UNSAFE.sub("_", name).strip(" .")
     stem, dot, extension = text.rpartition(".")
     short = f"{stem[:_LONGEST_NAME]}{dot}{extension[:_LONGEST_NAME]}"

@@ -89,7 +89,7 @@ async def _cancelled_by_signal(work: Coroutine[Any, Any, T]) -> T:
         try:
             return await work
         except BaseException:
-            # Of any kind: a closed terminal, for example, fails to be written to.
+            # Any exception: for example, writing to a closed terminal fails.
             if received:
                 raise Interrupted(received[0]) from None
             raise

@@ -13,11 +13,11 @@ from typing import Final
 from dify_async.errors import ConfigurationError
 
 STANDARD_INPUT: Final = "-"
-"""What stands for it in options and arguments."""
+"""Stands for standard input in options and arguments."""
 
 
 def read_standard_input() -> str:
-    """Return all of it.
+    """Return the whole of standard input.
 
     Raises:
         ConfigurationError: It is not UTF-8 text.
@@ -30,7 +30,7 @@ def read_standard_input() -> str:
 
 @contextmanager
 def standard_input_in_file() -> Generator[Path]:
-    """Copy it to a file that only its owner can read, and that is removed at the end."""
+    """Copy standard input to a file that only its owner can read, and that is removed at the end."""
     with TemporaryDirectory(prefix="dify-async-") as folder:
         path = Path(folder) / "standard input"
         with path.open("wb") as file:

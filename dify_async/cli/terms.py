@@ -23,7 +23,7 @@ _TERMS: Final = {
     r"\bclient\.app\.info\(\)": "`dify-async info`",
     r"\bworkflows\.wait\(handle, continue_on_pause=True\)": "`dify-async watch --continue-on-pause`",
 }
-"""What messages of the SDK call something, and what it is called on the command line."""
+"""Parts of the messages of the SDK, and what replaces them on the command line."""
 
 
 def in_terms_of_the_command(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What shows a run as text."""
+"""The interface of views, which show a run as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class View(AbstractContextManager["View"], Protocol):
-    """Shows a run. Entered while its events come; the result may be shown afterwards."""
+    """Shows a run. Entered while its events arrive; the result may be shown afterwards."""
 
     def take(self, event: Any) -> None:
         """Show the next event."""

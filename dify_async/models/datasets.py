@@ -143,7 +143,7 @@ class Dataset(Received):
     embedding_available: bool | None = None
     """Whether the embedding model can be used. Filled in by `get` and `list` only."""
     retrieval_model_dict: RetrievalModel = attrs.Factory(RetrievalModel)
-    """How it is searched where a request does not say."""
+    """How it is searched if a request contains no settings."""
     summary_index_setting: SummaryIndexSetting = attrs.Factory(SummaryIndexSetting)
     """Whether summaries are made. Servers before 1.14 do not send it."""
     tags: list[KnowledgeTag] = attrs.Factory(list[KnowledgeTag])

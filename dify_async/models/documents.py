@@ -26,7 +26,7 @@ __all__ = [
 
 
 class IndexingState(OpenEnum):
-    """How far the indexing of a document has come."""
+    """The status of a document's indexing."""
 
     WAITING = "waiting"
     PARSING = "parsing"
@@ -39,7 +39,7 @@ class IndexingState(OpenEnum):
 
 
 class DocumentStatus(OpenEnum):
-    """Whether a document can be found, as Dify shows it."""
+    """The availability of a document, as Dify shows it."""
 
     QUEUING = "queuing"
     INDEXING = "indexing"
@@ -52,12 +52,12 @@ class DocumentStatus(OpenEnum):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class PreProcessingRule(Settings):
-    """Whether a text is cleaned in one way before it is divided."""
+    """A way of cleaning a text before it is divided."""
 
     id: str | None = None
     """`remove_extra_spaces` or `remove_urls_emails`."""
     enabled: bool | None = None
-    """Whether it is done."""
+    """Whether it is used."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -65,11 +65,11 @@ class Segmentation(Settings):
     """How a text is divided."""
 
     separator: str | None = None
-    """Where it is divided. The server's default is a line break."""
+    """The text at which it is divided. The server's default is a line break."""
     max_tokens: int | None = None
     """Maximum size of a chunk, in tokens. Required."""
     chunk_overlap: int | None = None
-    """How much consecutive chunks have in common, in tokens. The server's default is 0."""
+    """The overlap of consecutive chunks, in tokens. The server's default is 0."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -100,8 +100,8 @@ class ProcessRule(Settings):
 class Document(Received):
     """A document of a knowledge base.
 
-    Fields that only `get` returns are so marked: they have their defaults in documents from lists and in
-    those that were just created.
+    Fields marked "By `get` only" have their defaults in documents from lists and in those that were just
+    created.
     """
 
     _shown_first = ("name", "id")
@@ -134,7 +134,7 @@ class Document(Received):
     tokens: int | None = None
     """Number of tokens. None before it is indexed; 0 for `economy`."""
     indexing_status: IndexingState | None = None
-    """How far its indexing has come."""
+    """The status of its indexing."""
     completed_at: datetime | None = None
     """When it was indexed. By `get` only."""
     updated_at: datetime | None = None
@@ -170,7 +170,7 @@ class Document(Received):
     average_segment_length: float | None = None
     """Average length of the chunks, in characters. By `get` only."""
     summary_index_status: str | None = None
-    """How far its summary has come. None without summaries."""
+    """The status of its summary. None without summaries."""
     need_summary: bool | None = None
     """Whether summaries are made."""
 
@@ -189,7 +189,7 @@ class DocumentAndBatch(Received):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class IndexingStatus(Model):
-    """How far the indexing of a document has come."""
+    """The status of a document's indexing."""
 
     _shown_first = ("indexing_status", "id")
 

@@ -1,4 +1,4 @@
-"""What came of the indexing of documents."""
+"""The progress and the result of indexing documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["IndexingReport"]
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class IndexingReport(Model):
-    """How far the indexing of documents has come, or what came of it."""
+    """The progress, or the result, of indexing documents."""
 
     documents: list[IndexingStatus] = attrs.Factory(list[IndexingStatus])
     """The last known status of each document."""
@@ -26,7 +26,7 @@ class IndexingReport(Model):
 
     @property
     def empty(self) -> list[IndexingStatus]:
-        """The documents in which no text was found: Dify shows them as available all the same."""
+        """The documents in which no text was found: Dify shows them as available nevertheless."""
         return [one for one in self._completed if one.total_segments == 0]
 
     @property
@@ -41,7 +41,7 @@ class IndexingReport(Model):
 
     @property
     def stuck(self) -> list[IndexingStatus]:
-        """The documents that made no progress for too long, also because somebody has paused them."""
+        """The documents without progress for too long, for example because somebody has paused them."""
         return self._unfinished if self.is_over else []
 
     @property

@@ -77,7 +77,7 @@ class MetadataValue(Settings):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class DocumentMetadata(Settings):
-    """The metadata that one document is to have."""
+    """New metadata of one document."""
 
     document_id: str | None = None
     """The document's id. Required."""

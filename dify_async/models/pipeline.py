@@ -73,7 +73,7 @@ class PipelineDataset(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class PipelineRunResult(Received):
-    """What a published pipeline was started with. The work goes on in the background."""
+    """The start of a published pipeline, which continues in the background."""
 
     _shown_first = ("batch", "documents")
 
@@ -82,7 +82,7 @@ class PipelineRunResult(Received):
     dataset: PipelineDataset = attrs.Factory(PipelineDataset)
     """The knowledge base."""
     documents: list[Document] = attrs.Factory(list[Document])
-    """The documents that are being made."""
+    """The documents that are being created."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)  # pyright: ignore[reportGeneralTypeIssues] - only `raw` is set late

@@ -40,7 +40,7 @@ class ProviderModel(Model):
     model: str = ""
     """Its name, for example for `embedding_model`."""
     label: LocalizedText = attrs.Factory(LocalizedText)
-    """Its name for people."""
+    """Its display name."""
     model_type: ModelType = ModelType.LLM
     """What it does."""
     features: list[str] = attrs.Factory(list[str])
@@ -70,7 +70,7 @@ class ModelProvider(Model):
     provider: str = ""
     """Its name, for example for `embedding_model_provider`."""
     label: LocalizedText = attrs.Factory(LocalizedText)
-    """Its name for people."""
+    """Its display name."""
     icon_small: LocalizedText | None = None
     """The address of its icon."""
     icon_small_dark: LocalizedText | None = None

@@ -1,4 +1,4 @@
-"""Searching a knowledge base: how, and what was found."""
+"""Settings and results of searching a knowledge base."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class RerankingModel(Settings):
-    """The model that sorts what was found."""
+    """The model that reranks results."""
 
     reranking_provider_name: str | None = None
     """The provider of the model."""
@@ -92,7 +92,7 @@ class RetrievalModel(Settings):
     """How a knowledge base is searched.
 
     A request that contains one must set `search_method`, `reranking_enable`, `top_k` and
-    `score_threshold_enabled`; the server rejects it otherwise. That of a `Dataset` is complete:
+    `score_threshold_enabled`; the server rejects it otherwise. The one of a `Dataset` is complete:
 
     ```python
     settings = attrs.evolve(dataset.retrieval_model_dict, top_k=10)
@@ -104,11 +104,11 @@ class RetrievalModel(Settings):
     search_method: str | None = None
     """`semantic_search`, `full_text_search`, `hybrid_search` or `keyword_search` (for `economy`)."""
     reranking_enable: bool | None = None
-    """Whether a model sorts what was found."""
+    """Whether a model reranks the results."""
     reranking_mode: str | None = None
     """`reranking_model` or `weighted_score`."""
     reranking_model: RerankingModel | None = None
-    """The model that sorts."""
+    """The reranking model."""
     weights: RetrievalWeights | None = None
     """The weights of a hybrid search."""
     top_k: int | None = None
@@ -151,7 +151,7 @@ class RetrievedRecord(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class RetrievalResult(Received):
-    """What a search found."""
+    """The results of a search."""
 
     query: RetrievedQuery = attrs.Factory(RetrievedQuery)
     """The query."""

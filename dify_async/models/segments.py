@@ -22,7 +22,7 @@ __all__ = [
 
 
 class SegmentStatus(OpenEnum):
-    """How far the indexing of a chunk has come."""
+    """The status of a chunk's indexing."""
 
     WAITING = "waiting"
     INDEXING = "indexing"
@@ -41,7 +41,7 @@ class NewSegment(Settings):
     answer: str | None = None
     """The answer. Required in a Q&A document."""
     keywords: list[str] | None = None
-    """Words to find it by. The server chooses some if there are none."""
+    """Keywords by which it is found. The server chooses some if there are none."""
     attachment_ids: list[str] | None = None
     """The ids of uploaded images. Not on servers before 1.14."""
 
@@ -129,7 +129,7 @@ class Segment(Received):
     tokens: int = 0
     """Number of tokens. 0 for `economy`."""
     keywords: list[str] = attrs.Factory(list[str])
-    """Words to find it by."""
+    """Keywords by which it is found."""
     index_node_id: str | None = None
     """The id of its node in the index."""
     index_node_hash: str | None = None
@@ -143,7 +143,7 @@ class Segment(Received):
     disabled_by: str | None = None
     """The id of the member who disabled it."""
     status: SegmentStatus = SegmentStatus.WAITING
-    """How far its indexing has come."""
+    """The status of its indexing."""
     created_by: str = ""
     """The id of the member who created it."""
     created_at: datetime | None = None

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from tests.support.limits import HANGS_AFTER
@@ -21,6 +22,9 @@ CONTROLLED = [
     "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, '-m', 'dify_async', *sys.argv[1:]])",
 ]
 """The command as a shell starts it: its terminal sends signals, such as that of Ctrl-C."""
+
+_PATIENCE = 2.0
+"""Seconds after which a person presses a key again."""
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -48,20 +52,38 @@ def on_a_terminal(
         env=variables,
     ) as process:
         os.close(other)
-        shown = b""
-        seen = 0
-        while select.select([main], [], [], HANGS_AFTER)[0]:
-            try:
-                part = os.read(main, 65536)
-            except OSError:  # Linux says so when the other end has closed.
-                break
-            shown += part
-            while entries and (found := shown.find(entries[0][1].encode(), seen)) >= 0:
-                seen = found + len(entries[0][1].encode())
-                os.write(main, entries.pop(0)[0].encode())
-        status = process.wait(HANGS_AFTER)
+        try:
+            shown = _typed(main, entries)
+            status = process.wait(HANGS_AFTER)
+        finally:
+            process.kill()
     os.close(main)
     return status, shown.decode()
+
+
+def _typed(terminal: int, entries: list[tuple[str, str]]) -> bytes:
+    """Enter each text where the terminal shows what it is for; return all that was shown."""
+    shown = b""
+    seen = 0
+    key = b""
+    deadline = time.monotonic() + HANGS_AFTER
+    while time.monotonic() < deadline:
+        if not select.select([terminal], [], [], _PATIENCE)[0]:
+            # CPython loses a signal that arrives between the prompt of `readline` and its wait for a key. A
+            # person presses Ctrl-C once more.
+            if key == b"\x03" and not entries:
+                os.write(terminal, key)
+            continue
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # Linux says so when the other end has closed.
+            break
+        shown += part
+        while entries and (found := shown.find(entries[0][1].encode(), seen)) >= 0:
+            seen = found + len(entries[0][1].encode())
+            key = entries.pop(0)[0].encode()
+            os.write(terminal, key)
+    return shown
 
 
 def _several(texts: str | Sequence[str]) -> Sequence[str]:
