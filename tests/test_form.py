@@ -70,7 +70,7 @@ def test_the_form_tells_every_field() -> None:
         ({"obj": "x"}, "obj must be a JSON object, got 'x'"),
     ],
 )  # fmt: skip
-def test_it_says_what_the_server_would_refuse(inputs: dict[str, Any], problem: str) -> None:
+def test_it_says_what_the_server_would_reject(inputs: dict[str, Any], problem: str) -> None:
     given = inputs if "name" in problem.split(maxsplit=1)[0] else {"name": "A", **inputs}
     assert form().check(given) == [problem]
 

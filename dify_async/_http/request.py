@@ -65,7 +65,7 @@ class Request:
     attempts: int = 0
     """Number of times the request was sent, including rejected attempts."""
     call: Call | None = None
-    """What observers are told of it. None if there are none."""
+    """The call as observers see it. None if there are no observers."""
 
     @property
     def origin(self) -> str:

@@ -22,7 +22,7 @@ ResultT = TypeVar("ResultT", bound=Model)
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class _Row(Model, Generic[ResultT_co]):
-    """What is known of one row, however it ended."""
+    """The fields that `Success` and `Failure` have in common."""
 
     _shown_first: ClassVar[tuple[str, ...]] = ("status", "index")
 

@@ -61,7 +61,7 @@ class AppClient(ClientWithUsers):
         trace_configs: `aiohttp.TraceConfig`s, for aiohttp's tracing.
         limiter: A function that returns an async context manager, which is held during each run. For a limit
             across processes or machines.
-        observer: An `Observer`, or a list of them: they are told of calls, runs and rows of batches.
+        observer: An `Observer`, or a list of them, notified of calls, runs and rows of batches.
         max_event_bytes: Maximum size of one event and of one response body, in bytes.
 
     Raises:

@@ -181,7 +181,7 @@ async def test_reasoning_has_a_field_of_its_own(caller: Caller, fake_dify: FakeD
     assert (message.content, message.reasoning_content) == ("Hello", "Hm.")
 
 
-async def test_pings_are_no_chunks(caller: Caller, fake_dify: FakeDify) -> None:
+async def test_pings_are_not_chunks(caller: Caller, fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.ping_every = Chat(answer=["a", "b"], seconds=0.3), 0.05
     assert await caller.stream() == "ab"
 
@@ -199,7 +199,7 @@ async def test_an_answer_that_is_completed_later(caller: Caller, fake_dify: Fake
 
 
 @pytest.mark.parametrize(
-    ("refusal", "error"),
+    ("rejection", "error"),
     [
         (Refuse(status=400, code="invalid_param", message="no such input"), "BadRequestError"),
         (Refuse(status=404, code="not_found", message="no such input"), "NotFoundError"),
@@ -207,7 +207,7 @@ async def test_an_answer_that_is_completed_later(caller: Caller, fake_dify: Fake
     ],
 )
 async def test_an_error_is_an_error_of_the_package(
-    client: AppClient, fake_dify: FakeDify, refusal: Refuse, error: str
+    client: AppClient, fake_dify: FakeDify, rejection: Refuse, error: str
 ) -> None:
     import openai
 
@@ -215,10 +215,10 @@ async def test_an_error_is_an_error_of_the_package(
     once = client.with_options(retry=0)
     async with calling(service(client, once.chat.stream)) as caller:
         for ask in (caller.stream, caller.complete):
-            fake_dify.faults.append(refusal)
+            fake_dify.faults.append(rejection)
             with pytest.raises(getattr(openai, error), match="no such input") as caught:
                 await ask()
-            assert caught.value.code == refusal.code
+            assert caught.value.code == rejection.code
 
 
 async def test_the_package_retries_after_the_time_that_the_server_asks_for(

@@ -68,7 +68,7 @@ def test_what_the_caller_cannot_change_tells_only_its_kind(error: errors.DifyErr
         (api(errors.KnowledgeRateLimited, 403, code="c"), 429),
     ],
 )
-def test_what_the_caller_sent_is_told_in_the_words_of_the_server(
+def test_what_the_caller_sent_is_reported_in_the_words_of_the_server(
     error: errors.DifyError, status: int
 ) -> None:
     told = http_error(error)

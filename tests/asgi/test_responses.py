@@ -114,7 +114,7 @@ async def test_what_is_shown_can_be_chosen(browser: Browser) -> None:
     assert [event for event in await browser.read() if event is not None] == ["a", "b"]
 
 
-async def test_a_failure_is_told_if_its_event_is_not_shown(browser: Browser, fake_dify: FakeDify) -> None:
+async def test_a_failure_is_reported_if_its_event_is_not_shown(browser: Browser, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One", text="a"), Node("Bad", error="secret reason")])
     browser.app = fastapi_app(browser.client, render=lambda _: None)
     told = {"event": "error", "status": 502, "code": "RunFailed", "message": "the run failed"}
@@ -159,14 +159,16 @@ async def test_rejected_inputs_are_a_response(
     assert "name is required" in error["message"]
 
 
-async def test_an_error_after_the_start_is_told_once(browser: Browser, fake_dify: FakeDify) -> None:
+async def test_an_error_after_the_start_is_reported_once(browser: Browser, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(form=[Field("name", required=True)])
     browser.app = fastapi_app(browser.client, start_within=0)
     (told,) = [event for event in await browser.read() if event is not None]
     assert told == fake_dify.runs[0].events[0]
 
 
-async def test_trouble_on_the_way_is_told_without_addresses(browser: Browser, fake_dify: FakeDify) -> None:
+async def test_trouble_on_the_way_is_reported_without_addresses(
+    browser: Browser, fake_dify: FakeDify
+) -> None:
     fake_dify.faults += [Cut(after_events=3), GONE]
     *passed_on, last = await browser.read()
     assert len([event for event in passed_on if event is not None]) == 3

@@ -117,7 +117,7 @@ async def test_a_run_that_fails_is_an_outcome_with_its_result(client: AppClient,
         assert (outcome.status, outcome.result is outcome.error.result) == ("failed", True)
 
 
-async def test_what_broke_off_is_an_outcome_too(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_what_was_interrupted_is_an_outcome_too(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=2), GONE]
     async with client.workflows.run_many(rows(4), concurrency=1) as batch:
         outcomes = await batch.all()
@@ -134,8 +134,8 @@ async def test_a_used_up_quota_stops_the_batch_once(client: AppClient, fake_dify
                 outcomes.append(outcome)
                 if len(outcomes) == 4 and not fake_dify.faults:
                     fake_dify.faults.append(Refuse(status=429, code="rate_limit_error", times=1))
-    refused = [outcome for outcome in outcomes if isinstance(outcome.error, errors.QuotaExceeded)]
-    assert len(refused) == 1
+    rejected = [outcome for outcome in outcomes if isinstance(outcome.error, errors.QuotaExceeded)]
+    assert len(rejected) == 1
     assert 4 < len(outcomes) < 12
     assert sum(outcome.ok for outcome in outcomes) == fake_dify.runs_started, (
         "what was on its way was delivered"
@@ -158,7 +158,7 @@ async def test_leaving_stops_what_is_on_its_way(client: AppClient, fake_dify: Fa
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (5, 5)
 
 
-async def test_rows_that_fail_are_told_after_what_was_started(client: AppClient) -> None:
+async def test_rows_that_fail_are_reported_after_what_was_started(client: AppClient) -> None:
     def broken() -> Iterator[dict[str, Any]]:
         yield from rows(3)
         raise OSError("the file ended")
@@ -171,7 +171,7 @@ async def test_rows_that_fail_are_told_after_what_was_started(client: AppClient)
     assert len(outcomes) == 3
 
 
-async def test_what_no_row_should_end_in_is_told_after_all_that_ended_well(fake_dify: FakeDify) -> None:
+async def test_what_no_row_should_end_in_is_reported_after_all_that_ended_well(fake_dify: FakeDify) -> None:
     places = 0
 
     @asynccontextmanager
@@ -194,7 +194,7 @@ async def test_what_no_row_should_end_in_is_told_after_all_that_ended_well(fake_
     assert len(outcomes) == fake_dify.runs_started, "what was on its way was delivered"
 
 
-async def test_adaptive_finds_out_what_the_server_bears(fake_dify: FakeDify) -> None:
+async def test_adaptive_finds_out_how_many_runs_the_server_handles(fake_dify: FakeDify) -> None:
     fake_dify.max_active_requests = 4
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.03)])
     retry = Retry(attempts=500, base=0.01, cap=0.05)
@@ -207,8 +207,8 @@ async def test_adaptive_finds_out_what_the_server_bears(fake_dify: FakeDify) -> 
                 most = max(most, sum(not run.over for run in list(fake_dify.runs.values())))
     assert all(outcome.ok for outcome in outcomes)
     assert most >= 3, "it grows"
-    refused = sum(outcome.attempts - 1 for outcome in outcomes)
-    assert refused < 120, "and most rows meet no refusal"
+    rejected = sum(outcome.attempts - 1 for outcome in outcomes)
+    assert rejected < 120, "and most rows meet no rejection"
 
 
 class FourSlots:

@@ -67,7 +67,7 @@ async def test_equal_rows_are_rows_of_their_own(client: AppClient, fake_dify: Fa
     assert fake_dify.runs_started == 4
 
 
-async def test_a_run_that_was_on_its_way_is_taken_up_by_its_id(
+async def test_a_run_that_was_on_its_way_is_continued_by_its_id(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.faults += [Cut(after_events=2), GONE]
@@ -103,7 +103,7 @@ async def test_a_line_that_was_begun_is_cut_off(
     assert fake_dify.runs_started == 2
 
 
-async def test_a_second_batch_on_the_same_journal_is_refused(client: AppClient, path: Path) -> None:
+async def test_a_second_batch_on_the_same_journal_is_rejected(client: AppClient, path: Path) -> None:
     async with client.workflows.run_many(rows(1), journal=path) as batch:
         with pytest.raises(errors.ConfigurationError, match="in use"):
             await outputs(client, rows(1), path)
@@ -111,7 +111,7 @@ async def test_a_second_batch_on_the_same_journal_is_refused(client: AppClient, 
     assert await outputs(client, rows(1), path) == [0]
 
 
-async def test_what_is_no_journal_is_left_alone(client: AppClient, path: Path) -> None:
+async def test_what_is_not_a_journal_is_left_alone(client: AppClient, path: Path) -> None:
     path.write_text("city,country\nLisbon,Portugal\n")
     with pytest.raises(errors.ConfigurationError, match=r"line 1 of .* is not an entry"):
         await outputs(client, rows(1), path)
@@ -121,7 +121,7 @@ async def test_what_is_no_journal_is_left_alone(client: AppClient, path: Path) -
 
 
 @pytest.mark.parametrize("content", [b"precious", b"[1, 2]", b'{"city": "Lisbon"}', b"\0" * 9])
-async def test_a_file_of_one_line_without_an_end_is_no_torn_journal(
+async def test_a_file_of_one_line_without_an_end_is_not_a_torn_journal(
     client: AppClient, path: Path, content: bytes
 ) -> None:
     path.write_bytes(content)
@@ -185,7 +185,7 @@ async def test_a_row_that_no_request_can_hold_hurts_no_other(
     assert fake_dify.runs_started == 2
 
 
-async def test_files_that_cannot_be_known_again_are_refused(client: AppClient, path: Path) -> None:
+async def test_files_that_cannot_be_known_again_are_rejected(client: AppClient, path: Path) -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"%PDF"
 
@@ -243,7 +243,7 @@ async def lost(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
     fake_dify.workflow = Workflow(outputs={"n": 9})
 
 
-async def test_a_refusal_to_tell_of_a_run_does_not_start_it_twice(
+async def test_a_rejection_to_tell_of_a_run_does_not_start_it_twice(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     await lost(client, fake_dify, path)
@@ -312,7 +312,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_process_that_is_killed_at_any_point_is_taken_up_again(
+async def test_a_process_that_is_killed_at_any_point_is_continued_again(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.workflow = Workflow(

@@ -192,7 +192,7 @@ async def test_it_is_private(client: AppClient, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_a_link_of_ones_own_is_followed(client: AppClient, path: Path) -> None:
+async def test_a_link_of_your_own_is_followed(client: AppClient, path: Path) -> None:
     target = path.with_name("elsewhere.jsonl")
     path.symlink_to(target)
     await outcomes(client, path)

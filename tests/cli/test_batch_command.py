@@ -46,7 +46,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 def results(path: Path) -> dict[str, dict[str, Any]]:
-    """Give the lines of a file of results, by city."""
+    """Return the lines of a file of results, by city."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     return {line["inputs"]["city"]: line for line in lines}
 
@@ -113,9 +113,9 @@ def test_what_is_missing_or_failed_is_done_by_resume(
     assert "row 1 ServerError: 500" in first.stderr
     assert "row 3 ConfigurationError: the inputs do not match the app's form" in first.stderr
     assert "the same command with --retry-failed runs only those" in first.stderr
-    refused = dify("batch", "rows.csv", "-o", "results.jsonl")
-    assert refused.returncode == 2
-    assert "'results.jsonl' exists already: pass --resume to continue it" in the_error(refused)
+    rejected = dify("batch", "rows.csv", "-o", "results.jsonl")
+    assert rejected.returncode == 2
+    assert "'results.jsonl' exists already: pass --resume to continue it" in the_error(rejected)
     rows.write_text("city\nLisbon\nPorto\nFaro\n")
     again = dify("batch", "rows.csv", "-o", "results.jsonl", "--resume")
     assert (again.returncode, fake_dify.runs_started) == (0, 3)
@@ -123,7 +123,9 @@ def test_what_is_missing_or_failed_is_done_by_resume(
     assert {city: line["attempts"] for city, line in found.items()} == {"Lisbon": 1, "Porto": 1, "Faro": 1}
 
 
-def test_runs_that_broke_off_are_taken_up_by_resume(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
+def test_runs_that_were_interrupted_are_continued_by_resume(
+    dify: Command, fake_dify: FakeDify, rows: Path
+) -> None:
     rows.write_text("city\nLisbon\n")
     fake_dify.faults += [Cut(after_events=2), GONE]
     assert dify("batch", "rows.csv", "-o", "results.jsonl").returncode == 3
@@ -198,7 +200,7 @@ def test_a_quota_stops_it_and_it_can_go_on(dify: Command, fake_dify: FakeDify, r
     assert fake_dify.runs_started == 0
 
 
-def test_a_second_one_beside_it_is_refused(
+def test_a_second_one_beside_it_is_rejected(
     environment: dict[str, str], fake_dify: FakeDify, dify: Command, rows: Path
 ) -> None:
     rows.write_text("city\nx\n")
@@ -235,7 +237,7 @@ def test_a_second_one_beside_it_is_refused(
         (["rows.csv", "--api-key", "app-wrong"], "401"),
     ],
 )
-def test_what_is_refused_before_the_first_run(
+def test_what_is_rejected_before_the_first_run(
     dify: Command, fake_dify: FakeDify, rows: Path, arguments: list[str], sentence: str
 ) -> None:
     rows.with_name("kept.jsonl").write_text("precious")
@@ -248,7 +250,7 @@ def test_what_is_refused_before_the_first_run(
     assert (rows.read_text(), rows.with_name("kept.jsonl").read_text()) == (before, "precious")
 
 
-def test_a_full_disk_is_told_and_can_be_gone_on_from(
+def test_a_full_disk_is_reported_and_can_be_gone_on_from(
     dify: Command, environment: dict[str, str], fake_dify: FakeDify, rows: Path
 ) -> None:
     rows.write_text("city\n" + "".join(f"T {number}\n" for number in range(9)))
@@ -273,7 +275,7 @@ def test_a_full_disk_is_told_and_can_be_gone_on_from(
 
 
 @pytest.mark.usefixtures("rows")
-def test_a_full_disk_behind_standard_output_is_told(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_full_disk_behind_standard_output_is_reported(environment: dict[str, str], tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*COMMAND, "batch", "rows.csv"],
@@ -289,7 +291,7 @@ def test_a_full_disk_behind_standard_output_is_told(environment: dict[str, str],
     assert done.stderr.endswith("dify-async: the output cannot be written: No space left on device\n")
 
 
-def test_a_column_that_is_missing_is_told_before_the_first_run(
+def test_a_column_that_is_missing_is_reported_before_the_first_run(
     dify: Command, fake_dify: FakeDify, rows: Path
 ) -> None:
     rows.write_text("City,days\nx,1\n")

@@ -60,7 +60,7 @@ def test_options_for_columns() -> None:
 
 
 def told(value: Any) -> Any:
-    """Give what a file is known by."""
+    """Return what identifies a file."""
     if isinstance(value, InputFile):
         return (value.address or str(value.source), str(value.type))
     return [told(one) for one in value] if isinstance(value, list) else value

@@ -132,7 +132,7 @@ def test_ctrl_c_leaves_a_watched_run_alone(
     assert fake_dify.runs[run_id].status == "running"
 
 
-def test_a_stop_that_fails_is_told(environment: dict[str, str], fake_dify: FakeDify) -> None:
+def test_a_stop_that_fails_is_reported(environment: dict[str, str], fake_dify: FakeDify) -> None:
     fake_dify.workflow = WAITING
     fake_dify.faults.append(Refuse(status=500, on="/stop", message="no"))
     code, said = interrupted(environment, "run", at="Wait (code) started")
@@ -185,7 +185,7 @@ def test_exit_codes_of_runs(
         (["info", "--base-url", "ftp://x"], "https://"),
     ],
 )
-def test_what_is_refused(dify: Command, fake_dify: FakeDify, arguments: list[str], sentence: str) -> None:
+def test_what_is_rejected(dify: Command, fake_dify: FakeDify, arguments: list[str], sentence: str) -> None:
     fake_dify.workflow = Workflow(form=FORM)
     done = dify(*arguments)
     assert done.returncode == 2

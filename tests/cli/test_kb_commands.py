@@ -133,7 +133,7 @@ def test_sync_takes_patterns_and_a_journal(dify: Command, handbook: FakeDataset,
     assert not list(docs.glob(".*"))
 
 
-def test_files_that_fail_are_told(dify: Command, handbook: FakeDataset, docs: Path) -> None:
+def test_files_that_fail_are_reported(dify: Command, handbook: FakeDataset, docs: Path) -> None:
     (docs / "setup.exe").write_bytes(b"MZ")
     done = dify("kb", "sync", "handbook", str(docs))
     assert done.returncode == 1
@@ -235,12 +235,14 @@ def test_the_key_comes_from_the_environment_or_a_profile(
     assert "app-0123456789" not in done.stderr
 
 
-def test_a_server_that_is_gone_is_told(dify: Command, handbook: FakeDataset, docs: Path) -> None:
+def test_a_server_that_is_gone_is_reported(dify: Command, handbook: FakeDataset, docs: Path) -> None:
     for arguments in (["list"], ["sync", handbook.id, str(docs)]):
         assert dify("kb", *arguments, DIFY_BASE_URL="http://127.0.0.1:9").returncode == 3
 
 
-def test_a_wrong_key_is_told(dify: Command, fake_dify: FakeDify, handbook: FakeDataset, docs: Path) -> None:
+def test_a_wrong_key_is_reported(
+    dify: Command, fake_dify: FakeDify, handbook: FakeDataset, docs: Path
+) -> None:
     fake_dify.faults.append(Refuse(on="/create-by-file", status=401, code="unauthorized", times=9))
     done = dify("kb", "sync", "handbook", str(docs), "-c", "1")
     assert done.returncode == 2

@@ -73,7 +73,7 @@ def test_json_is_valid_and_exact(value: Any, text: str) -> None:
     json.loads(to_json(value, pretty=True))
 
 
-def test_values_that_are_no_numbers_are_shown_as_they_are() -> None:
+def test_values_that_are_not_numbers_are_shown_as_they_are() -> None:
     assert (seconds(1.25), seconds("fast"), seconds(10**400), seconds(None)) == (
         "1.2",
         "fast",

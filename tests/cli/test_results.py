@@ -40,7 +40,7 @@ def outcome(index: int, outputs: dict[str, Any]) -> Outcome[WorkflowResult]:
 # Columns of the user's own
 
 
-def test_columns_of_ones_own_are_kept_and_not_sent(
+def test_columns_of_your_own_are_kept_and_not_sent(
     dify: Command, fake_dify: FakeDify, tmp_path: Path
 ) -> None:
     (tmp_path / "rows.csv").write_text("id,city,status\nA-17,Lisbon,new\nA-18,Lisbon,old\nA-19,Oslo,new\n")
@@ -58,7 +58,7 @@ def test_columns_of_ones_own_are_kept_and_not_sent(
     assert fake_dify.runs_started == 3
 
 
-def test_columns_that_an_option_maps_are_no_columns_of_ones_own(dify: Command, tmp_path: Path) -> None:
+def test_columns_that_an_option_maps_are_not_columns_of_your_own(dify: Command, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"City": "Lisbon", "id": 5}\n')
     done = dify("batch", "rows.jsonl", "--column", "city=City")
     result = json.loads(done.stdout)

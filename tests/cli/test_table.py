@@ -72,7 +72,7 @@ def test_what_spreadsheets_make_of_a_table(
     assert (table.columns, list(table.rows())) == (columns, [row])
 
 
-def test_a_file_that_became_another_one_is_told(tmp_path: Path) -> None:
+def test_a_file_that_became_another_one_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("city\nx\n")
     table = read_table(path)
@@ -139,7 +139,7 @@ def test_a_row_may_be_shorter_than_the_header(tmp_path: Path) -> None:
         ("rows.jsonl", b'{"a": 1}\n["b"]\n', "line 2 of 'rows.jsonl' must be a JSON object"),
     ],
 )
-def test_what_is_no_table_is_told(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+def test_what_is_not_a_table_is_reported(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:

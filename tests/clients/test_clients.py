@@ -41,7 +41,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         (5, "must be a str, got int"),
     ],
 )
-def test_a_key_that_cannot_be_right_is_refused_without_showing_it(key: str, says: str) -> None:
+def test_a_key_that_cannot_be_right_is_rejected_without_showing_it(key: str, says: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=says) as caught:
         AppClient(key)
     assert isinstance(caught.value, ValueError)
@@ -92,13 +92,13 @@ def test_base_urls(given: str, used: str) -> None:
         ("https://dify.test:port", "must be a URL"),
     ],
 )
-def test_wrong_base_urls_are_refused_without_showing_secrets(url: str, says: str) -> None:
+def test_wrong_base_urls_are_rejected_without_showing_secrets(url: str, says: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=says) as caught:
         AppClient("app-x", base_url=url)
     assert "hunter2" not in str(caught.value)
 
 
-async def test_a_missing_user_is_told_at_the_call_that_needs_one(fake_dify: FakeDify) -> None:
+async def test_a_missing_user_is_reported_at_the_call_that_needs_one(fake_dify: FakeDify) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url) as client:
         assert (await client.app.info()).name == "FakeDify"
         with pytest.raises(errors.ConfigurationError, match="end user"):
@@ -238,7 +238,7 @@ async def test_headers_do_not_break_out(fake_dify: FakeDify) -> None:
     assert fake_dify.requests == []
 
 
-async def test_paths_are_escaped_and_empty_ids_refused(fake_dify: FakeDify) -> None:
+async def test_paths_are_escaped_and_empty_ids_rejected(fake_dify: FakeDify) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
         with pytest.raises(errors.ApiError):
             await client.workflows.get("../../info?x=1#y")
@@ -266,7 +266,7 @@ async def test_the_escape_hatch_has_our_errors_and_retries(fake_dify: FakeDify) 
     assert sum(request.method == "POST" for request in fake_dify.requests) == 1
 
 
-async def test_what_is_no_json_is_refused_before_it_is_sent(fake_dify: FakeDify) -> None:
+async def test_what_is_not_json_is_rejected_before_it_is_sent(fake_dify: FakeDify) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
         with pytest.raises(errors.ConfigurationError, match="cannot be sent as JSON"):
             await client.workflows.run({"things": {1, 2}})

@@ -56,7 +56,7 @@ async def test_an_end_user_is_an_unknown_option() -> None:
             await client.datasets.get("d", user="ada")  # type: ignore[call-arg]
 
 
-async def test_an_unknown_setting_is_told_with_those_that_exist() -> None:
+async def test_an_unknown_setting_is_reported_with_those_that_exist() -> None:
     async with KnowledgeClient("dataset-x", base_url=SERVER) as client:
         with pytest.raises(
             TypeError, match=r"Documents.create_by_text\(\) .* 'doc_type'.*doc_form"
@@ -84,7 +84,7 @@ LISTS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("kind", [KnowledgeClient, sync.KnowledgeClient])
 @pytest.mark.parametrize("name", LISTS)
-def test_an_unknown_option_of_a_list_is_told_when_it_is_made(name: str, kind: Callable[..., Any]) -> None:
+def test_an_unknown_option_of_a_list_is_reported_when_it_is_made(name: str, kind: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected keyword argument 'timout'"):
         LISTS[name](kind("dataset-x", base_url=SERVER), timout=5)
 
@@ -102,7 +102,7 @@ async def test_an_action_that_the_server_would_ignore_is_rejected() -> None:
             await client.metadata.switch_built_in_fields("d", "on")  # type: ignore[arg-type]
 
 
-def test_a_setting_that_is_no_json_is_told() -> None:
+def test_a_setting_that_is_not_json_is_reported() -> None:
     with (
         sync.KnowledgeClient("dataset-x", base_url=SERVER) as client,
         pytest.raises(

@@ -60,7 +60,7 @@ def blocking_app(fake_dify: FakeDify) -> Iterator[sync.AppClient]:
 
 
 @pytest.mark.parametrize("name", APP)
-async def test_an_unknown_option_is_told_before_anything_is_sent(
+async def test_an_unknown_option_is_reported_before_anything_is_sent(
     client: AppClient, fake_dify: FakeDify, name: str
 ) -> None:
     with pytest.raises(TypeError, match=_refusal(name, "timout")):
@@ -69,7 +69,7 @@ async def test_an_unknown_option_is_told_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("name", WEB)
-async def test_an_unknown_option_of_a_web_app_is_told(fake_dify: FakeDify, name: str) -> None:
+async def test_an_unknown_option_of_a_web_app_is_reported(fake_dify: FakeDify, name: str) -> None:
     async with web_client(fake_dify) as client:
         with pytest.raises(TypeError, match=_refusal(name, "timout")):
             await _outcome(WEB[name], client, timout=5)
@@ -79,7 +79,7 @@ async def test_an_unknown_option_of_a_web_app_is_told(fake_dify: FakeDify, name:
 
 
 @pytest.mark.parametrize("name", APP)
-def test_an_unknown_option_of_a_blocking_call_is_told(
+def test_an_unknown_option_of_a_blocking_call_is_reported(
     blocking_app: sync.AppClient, fake_dify: FakeDify, name: str
 ) -> None:
     with pytest.raises(TypeError, match=_refusal(name, "timout")):
@@ -88,7 +88,7 @@ def test_an_unknown_option_of_a_blocking_call_is_told(
 
 
 @pytest.mark.parametrize("name", WEB)
-def test_an_unknown_option_of_a_blocking_web_app_is_told(fake_dify: FakeDify, name: str) -> None:
+def test_an_unknown_option_of_a_blocking_web_app_is_reported(fake_dify: FakeDify, name: str) -> None:
     with sync.WebAppClient(fake_dify.app_code, base_url=fake_dify.web_url, user="ada") as client:
         with pytest.raises(TypeError, match=_refusal(name, "timout")):
             WEB[name](client, timout=5)
@@ -114,7 +114,7 @@ async def test_only_runs_take_an_extra_body(client: AppClient) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["Workflows.run", "App.info"])
-async def test_a_wrong_value_is_told_before_anything_is_sent(
+async def test_a_wrong_value_is_reported_before_anything_is_sent(
     client: AppClient, fake_dify: FakeDify, name: str, options: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(errors.ConfigurationError, match=says):
@@ -174,7 +174,7 @@ def test_retry_of_a_blocking_client_is_a_number_of_retries(fake_dify: FakeDify, 
         ({"max_concurrent": 0}, "`max_concurrent` must be an int of 1 or more, got 0"),
     ],
 )
-def test_a_wrong_setting_is_told_at_once(kind: Any, settings: dict[str, Any], says: str) -> None:
+def test_a_wrong_setting_is_reported_at_once(kind: Any, settings: dict[str, Any], says: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=says):
         kind("app-x", **settings)
     with pytest.raises(errors.ConfigurationError, match=says.partition(" must")[0]):

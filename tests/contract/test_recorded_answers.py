@@ -37,7 +37,7 @@ ALIASES = {"/hit-testing": "/retrieve"}
 
 
 def model_for(recording: Recording) -> type[Received]:
-    """Give what the table of operations says that an answer is."""
+    """Return the type of a response in the table of operations."""
     _, api, path = recording.path.partition("?")[0].split("/", 2)
     for alias, known in ALIASES.items():
         path = path.replace(alias, known)
@@ -60,7 +60,7 @@ def is_path(path: str, template: str) -> bool:
 
 @cache
 def answers() -> dict[str, Recording]:
-    """Give what was answered in one piece of JSON, by name."""
+    """Return the recorded responses that are one JSON document, by name."""
     found = matching("")
     return {one.name: one for one in found if one.status in {200, 201} and is_json(one)}
 
@@ -76,7 +76,7 @@ each_answer = pytest.mark.parametrize("name", answers())
 
 
 def lost(value: Any, found: Any, way: str = "") -> Iterator[str]:
-    """Say what of a JSON value is not in what it was decoded to."""
+    """Return the parts of a JSON value that are missing in the decoded object."""
     if isinstance(found, models.InputField) and "variable" not in value:
         ((control, value),) = value.items()
         value = {**value, "kind": control}
@@ -115,7 +115,7 @@ def time_of(value: Any) -> datetime:
 
 
 def unknown(value: Any, found: Any) -> Iterator[tuple[str, str]]:
-    """Give the keys that were sent and that no field is read from, with the class that lacks them."""
+    """Return the keys that were sent but belong to no field, with the class that lacks them."""
     if isinstance(found, models.InputField):
         return
     if attrs.has(type(found)):

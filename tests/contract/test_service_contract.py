@@ -147,7 +147,7 @@ NO_MODELS = {"EmptyObject": "always empty"}
 
 
 def schemas_of_answers() -> set[str]:
-    """Give the schemas of what the operations answer, and of what these hold."""
+    """Return the schemas of the responses of all operations, nested ones included."""
     described = description("service")
     found: set[str] = set()
     ahead = [name for operation in described["operations"] for name in schemas_in(operation["responses"])]

@@ -80,7 +80,7 @@ def held() -> tuple[Workflow, Held]:
 
 
 async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
-    fake_dify.max_active_requests = 6  # Whatever is more at once is refused, and would be another attempt.
+    fake_dify.max_active_requests = 6  # Whatever is more at once is rejected, and would be another attempt.
     read_early = 0
     async with map_runs(
         rows(40), client=client, dask=cluster.scheduler_address, concurrency_total=6
@@ -204,7 +204,7 @@ async def test_a_bad_row_hurts_no_other(client: AppClient, fake_dify: FakeDify, 
 
 
 @pytest.mark.extended
-async def test_what_a_killed_worker_had_is_taken_up_and_not_started_again(
+async def test_what_a_killed_worker_had_is_continued_and_not_started_again(
     client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
 ) -> None:
     fake_dify.workflow, nodes = held()
@@ -363,7 +363,9 @@ async def test_a_scheduler_that_ends_ends_the_batch(
     assert fake_dify.runs_started == 3
 
 
-async def test_what_cannot_be_is_told_at_once(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
+async def test_what_cannot_be_is_reported_at_once(
+    client: AppClient, fake_dify: FakeDify, cluster: Any
+) -> None:
     address = cluster.scheduler_address
     held = AppClient("app-x", user="ada", limiter=asyncio.Lock)
     with pytest.raises(errors.ConfigurationError, match="limiter"):

@@ -59,13 +59,13 @@ values = st.recursive(
 
 
 def holders(value: object) -> list[Any]:
-    """Give all objects and lists of a JSON document that hold something."""
+    """Return all objects and lists of a JSON document that are not empty."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [*([value] if inner else []), *(found for held in inner for found in holders(held))]
 
 
 def merged(whole: Any, part: Any) -> Any:
-    """Give a JSON document with the places of another filled as they are there."""
+    """Return a JSON document with values replaced by those of another one at the same places."""
     if isinstance(whole, dict) and isinstance(part, dict):
         return {**whole, **{key: merged(whole.get(key), held) for key, held in part.items()}}
     if whole and isinstance(whole, list) and isinstance(part, list):

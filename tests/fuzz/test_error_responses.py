@@ -14,7 +14,7 @@ from dify_async._wire.api_errors import error_from_event, error_from_response
 from dify_async._wire.decoding.decode import decode_event
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
-from tests.support.api_errors import operation_named, refused
+from tests.support.api_errors import operation_named, rejected
 
 
 @given(
@@ -26,7 +26,7 @@ from tests.support.api_errors import operation_named, refused
     ).map("".join)
 )
 def test_a_strange_retry_after_hides_no_error(header: str) -> None:
-    seconds = refused(429, {}, {"Retry-After": header}).retry_after
+    seconds = rejected(429, {}, {"Retry-After": header}).retry_after
     assert seconds is None or seconds >= 0
 
 
@@ -59,7 +59,7 @@ headers = st.dictionaries(
 
 
 @given(status=st.integers(100, 999), body=bodies, headers=headers, starts_run=st.booleans())
-def test_every_refusal_is_an_error_that_keeps_its_status(
+def test_every_rejection_is_an_error_that_keeps_its_status(
     status: int, body: bytes, headers: dict[str, str], starts_run: bool
 ) -> None:
     error = error_from_response(

@@ -43,7 +43,7 @@ def streams(signs: str) -> st.SearchStrategy[bytes]:
 
 
 def complete_part(data: bytes) -> bytes:
-    """Give what of a stream lies before its last empty line, that line included."""
+    """Return the part of a stream up to its last empty line, that line included."""
     lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return lines[: lines.rfind(b"\n\n") + 2] if b"\n\n" in lines else b""
 
@@ -130,7 +130,7 @@ rubbish = st.one_of(
 
 
 @given(data=rubbish, limit=st.integers(len(BOM), 60), places=cuts)
-def test_nothing_is_held_or_given_beyond_the_ceiling(data: bytes, limit: int, places: list[float]) -> None:
+def test_nothing_is_held_or_given_beyond_the_limit(data: bytes, limit: int, places: list[float]) -> None:
     for pieces in [[data], singly(data), cut(data, places)]:
         parser = EventParser(limit)
         try:

@@ -34,7 +34,7 @@ bodies = st.lists(
 
 @given(body=bodies, begin=st.sampled_from([b"", BOM, BOM[:2]]), places=cuts)
 @example(body=b"data: a\r\n\r\n", begin=BOM, places=[0.1, 0.8])
-def test_cuts_never_change_what_is_given(body: bytes, begin: bytes, places: list[float]) -> None:
+def test_cuts_never_change_what_is_returned(body: bytes, begin: bytes, places: list[float]) -> None:
     whole = parsed([begin + body])
     assert whole == by_the_book(begin + body)
     assert parsed(cut(begin + body, places)) == whole
@@ -55,7 +55,7 @@ def test_cuts_never_change_what_is_given_of_rubbish(data: bytes, places: list[fl
 
 
 @given(payloads=st.lists(texts, max_size=6), end=st.sampled_from(list(LINE_ENDS.values())), places=cuts)
-def test_what_was_sent_is_what_is_given(payloads: list[str], end: bytes, places: list[float]) -> None:
+def test_what_was_sent_is_what_is_returned(payloads: list[str], end: bytes, places: list[float]) -> None:
     sent = [text.encode() for text in payloads]
     body = b"".join(b"data: " + payload + end * 2 for payload in sent)
     assert parsed(cut(body, places)) == sent

@@ -94,7 +94,7 @@ async def test_the_content_is_the_same_from_every_source(content: bytes, start: 
     after=st.text(max_size=9),
 )
 @example(before="a", sign="\r", after="\nX-Evil: yes")
-def test_a_name_that_no_header_can_carry_is_refused(before: str, sign: str, after: str) -> None:
+def test_a_name_that_no_header_can_carry_is_rejected(before: str, sign: str, after: str) -> None:
     with pytest.raises(ConfigurationError, match="the name of a file"):
         InputFile(b"x", name=before + sign + after)
 

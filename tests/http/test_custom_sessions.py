@@ -185,7 +185,7 @@ async def test_a_session_with_a_base_url_headers_and_cookies(fake_dify: FakeDify
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 @pytest.mark.parametrize("problem", ["auth=", "Content-Type"])
-async def test_a_session_that_does_not_fit_is_refused(problem: str) -> None:
+async def test_a_session_that_does_not_fit_is_rejected(problem: str) -> None:
     settings: dict[str, Any] = {"headers": {"content-type": "text/plain"}}
     if problem == "auth=":
         settings = {"auth": aiohttp.BasicAuth("ada", "hunter2")}
@@ -195,7 +195,7 @@ async def test_a_session_that_does_not_fit_is_refused(problem: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-async def test_a_session_of_another_event_loop_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_session_of_another_event_loop_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "asyncio")
     async with aiohttp.ClientSession() as session:
         client = app_client("http://127.0.0.1:9", session=session, retry=NO_RETRY)

@@ -15,7 +15,7 @@ from tests.support.servers import serve
 
 @pytest.fixture
 async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, list[str]]]:
-    """Give a proxy that answers by itself, and what it was asked for."""
+    """Yield a proxy that responds by itself, and the requests that it received."""
     for name in (
         "http_proxy",
         "HTTP_PROXY",
@@ -66,7 +66,7 @@ async def test_hosts_that_need_no_proxy_are_asked_directly(
     assert len(asked) == 1
 
 
-async def test_a_proxy_that_is_not_there_is_told_without_its_password() -> None:
+async def test_a_proxy_that_is_not_there_is_reported_without_its_password() -> None:
     settings = Retry(attempts=1)
     proxy = "http://user:hunter2@127.0.0.1:9"
     async with AppClient("app-x", base_url="http://dify.test", proxy=proxy, retry=settings) as client:
@@ -88,7 +88,7 @@ async def tls_server() -> AsyncIterator[tuple[str, trustme.CA]]:
         yield address, authority
 
 
-async def test_a_certificate_of_an_unknown_authority_is_refused(tls_server: tuple[str, trustme.CA]) -> None:
+async def test_a_certificate_of_an_unknown_authority_is_rejected(tls_server: tuple[str, trustme.CA]) -> None:
     async with AppClient("app-x", base_url=tls_server[0], retry=Retry(attempts=1)) as client:
         with pytest.raises(errors.ConnectionFailed, match=r"TLS failed.*ssl=") as caught:
             await client.app.info()

@@ -34,11 +34,11 @@ class Office:
     given: list[str] = attrs.Factory(list[str])
     """Every passport that was fetched, with the user that it is for."""
     good: set[str] = attrs.Factory(set[str])
-    refusal: tuple[str, str] | None = None
+    rejection: tuple[str, str] | None = None
     """What is answered to a passport that is not good, and to a passport's request without a login."""
     runs: int = 0
     always_the_same: bool = False
-    """Whether passports of an end user read the same, as those of a public app do."""
+    """True if all passports of an end user are equal, as those of a public app."""
     token: Any = None
     """What is told instead of a passport or a login."""
     open: asyncio.Event = attrs.Factory(asyncio.Event)
@@ -57,8 +57,8 @@ class Office:
         if request.path in {"/api/logout", "/api/system-features"}:
             return web.json_response({"result": "success"})
         if request.headers.get("X-App-Passport") not in self.good:
-            code = self.refusal or ("unauthorized", "App token is invalid.")
-            return _refused(*code)
+            code = self.rejection or ("unauthorized", "App token is invalid.")
+            return _rejected(*code)
         if request.path == "/api/workflows/run":
             self.runs += 1
             return web.Response(body=ENDED, content_type="text/event-stream")
@@ -67,8 +67,8 @@ class Office:
     def _passport(self, request: web.BaseRequest) -> web.Response:
         if self.token is not None:
             return web.json_response({"access_token": self.token})
-        if self.refusal is not None and request.headers.get("Authorization") != "Bearer login-token":
-            return _refused(*self.refusal)
+        if self.rejection is not None and request.headers.get("Authorization") != "Bearer login-token":
+            return _rejected(*self.rejection)
         number = 1 if self.always_the_same else len(self.given) + 1
         passport = f"passport-{number}-{request.query.get('user_id', 'nobody')}"
         self.given.append(passport)
@@ -76,7 +76,7 @@ class Office:
         return web.json_response({"access_token": passport})
 
 
-def _refused(code: str, message: str) -> web.Response:
+def _rejected(code: str, message: str) -> web.Response:
     return web.json_response({"code": code, "message": message, "status": 401}, status=401)
 
 
@@ -136,8 +136,8 @@ async def test_a_hundred_calls_renew_it_once_though_it_reads_the_same(office: Of
     assert sum(request.path == "/api/parameters" for request in office.asked) == 201
 
 
-async def test_where_there_is_none_all_who_wait_are_told_so_at_once(office: Office) -> None:
-    office.refusal = ("unauthorized", "no")
+async def test_where_there_is_none_all_who_wait_are_reported_so_at_once(office: Office) -> None:
+    office.rejection = ("unauthorized", "no")
     async with client_of(office.base_url) as client:
         office.open.clear()
         calls = [asyncio.create_task(client.app.parameters()) for _ in range(100)]
@@ -148,7 +148,7 @@ async def test_where_there_is_none_all_who_wait_are_told_so_at_once(office: Offi
         assert isinstance(outcomes[0], errors.Unauthorized)
         assert len({id(outcome) for outcome in outcomes}) == 100, "each may be changed by who catches it"
         assert [request.path for request in office.asked] == ["/api/passport"]
-        office.refusal = None
+        office.rejection = None
         await client.app.parameters()
 
 
@@ -193,7 +193,7 @@ async def test_who_leaves_while_it_is_fetched_has_begun_no_run(
 
 
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: yes", "a b", "\u00e4", 7, ["secret"]])
-async def test_what_is_no_token_is_not_kept(office: Office, token: Any) -> None:
+async def test_what_is_not_a_token_is_not_kept(office: Office, token: Any) -> None:
     office.token = token
     async with client_of(office.base_url) as client:
         calls = {"GET /passport": client.app.parameters(), "POST /login": client.auth.login("a@b.c", "x")}
@@ -213,7 +213,7 @@ async def test_each_end_user_has_their_own(office: Office) -> None:
         assert (client.passport, bob.passport) == ("passport-1-ada", "passport-2-bob")
 
 
-async def test_a_passport_that_is_refused_is_renewed_once_for_all(office: Office) -> None:
+async def test_a_passport_that_is_rejected_is_renewed_once_for_all(office: Office) -> None:
     async with client_of(office.base_url) as client:
         await client.app.parameters()
         office.good.clear()
@@ -224,7 +224,7 @@ async def test_a_passport_that_is_refused_is_renewed_once_for_all(office: Office
     assert office.runs == 5
 
 
-async def test_a_renewed_passport_that_is_refused_too_is_an_error(office: Office) -> None:
+async def test_a_renewed_passport_that_is_rejected_too_is_an_error(office: Office) -> None:
     async with client_of(office.base_url, passport="passport-stale") as client:
         office.good = type("Nothing", (set,), {"add": lambda *_: None})()
         with pytest.raises(errors.Unauthorized, match="passport"):
@@ -243,7 +243,7 @@ async def test_a_renewed_passport_that_is_refused_too_is_an_error(office: Office
 async def test_an_app_that_is_not_public_says_what_to_do(
     office: Office, code: str, kind: type[errors.Unauthorized], says: str
 ) -> None:
-    office.refusal = (code, "no")
+    office.rejection = (code, "no")
     async with client_of(office.base_url) as client:
         with pytest.raises(kind, match=says) as caught:
             await client.workflows.run({})
@@ -253,7 +253,7 @@ async def test_an_app_that_is_not_public_says_what_to_do(
 
 
 async def test_a_login_brings_a_passport_of_its_own(office: Office) -> None:
-    office.refusal = ("web_sso_auth_required", "Web app authentication required.")
+    office.rejection = ("web_sso_auth_required", "Web app authentication required.")
     async with client_of(office.base_url, passport="passport-of-a-visitor") as client:
         with pytest.raises(errors.LoginRequired):
             await client.app.parameters()
@@ -284,7 +284,7 @@ async def test_the_old_and_the_new_header_are_sent_and_no_cookie(office: Office)
 
 async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    office.refusal = ("unauthorized", "what is passport-secret-1 and login-secret-2?")
+    office.rejection = ("unauthorized", "what is passport-secret-1 and login-secret-2?")
     async with client_of(
         office.base_url, passport="passport-secret-1", login_token="login-secret-2"
     ) as client:
@@ -337,7 +337,7 @@ async def test_what_is_typed_in_is_shown_nowhere_though_the_server_quotes_it(
     assert [secret for secret in hidden if secret in "\n".join(texts)] == []
 
 
-async def test_what_is_no_text_is_refused_before_it_is_sent(office: Office) -> None:
+async def test_what_is_not_a_str_is_rejected_before_it_is_sent(office: Office) -> None:
     wrong: Any = 401837
     async with client_of(office.base_url) as client:
         for call in (
@@ -371,13 +371,13 @@ def test_the_code_may_be_the_whole_address(given: str, code: str) -> None:
 @pytest.mark.parametrize(
     "given", ["", "a b", "https://udify.app/", "../x", "ä", "https://[dify.test/chat/x", 7]
 )
-def test_what_is_no_code_is_refused(given: str) -> None:
+def test_what_is_not_a_code_is_rejected(given: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="`app_code` must be"):
         WebAppClient(given)
 
 
 @pytest.mark.parametrize("name", ["passport", "login_token"])
-def test_what_is_no_token_is_refused_without_showing_it(name: str) -> None:
+def test_what_is_not_a_token_is_rejected_without_showing_it(name: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=name) as caught:
         WebAppClient(CODE, **{name: "secret\r\nX: y"})  # type: ignore[arg-type]
     assert "secret" not in str(caught.value)

@@ -164,7 +164,7 @@ async def test_calls_through_a_proxy(handler: Any, scheme: str) -> None:
     ids=lambda wrong: next(iter(wrong)),
 )
 @pytest.mark.parametrize("kind", [AppClient, sync.AppClient])
-def test_settings_that_are_refused(kind: Any, wrong: dict[str, Any]) -> None:
+def test_settings_that_are_rejected(kind: Any, wrong: dict[str, Any]) -> None:
     settings = {
         "headers": {"X-A": SECRET},
         "proxy": "http://u:S3cretS3cret@x:1",
@@ -179,13 +179,13 @@ def test_settings_that_are_refused(kind: Any, wrong: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["passport", "login_token"])
 @pytest.mark.parametrize("kind", [WebAppClient, sync.WebAppClient])
-def test_tokens_that_are_refused(kind: Any, name: str) -> None:
+def test_tokens_that_are_rejected(kind: Any, name: str) -> None:
     with pytest.raises(errors.ConfigurationError) as caught:
         kind("code", base_url="http://x", **{name: f"{SECRET} x"})
     assert shown(caught.value) == []
 
 
-def test_views_that_are_refused() -> None:
+def test_views_that_are_rejected() -> None:
     client = AppClient(KEY, base_url="http://x")
     for view in (
         lambda: client.for_key(f"{KEY} y"),

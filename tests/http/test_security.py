@@ -55,7 +55,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def sending(head: bytes, parts: Iterable[bytes] = ()) -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """Give the address of a server that answers with these bytes, and what is set when its client hangs up."""
+    """Yield the URL of a server that responds with these bytes, and an event that is set when its client disconnects."""
     tasks: set[asyncio.Task[None]] = set()
     left = asyncio.Event()
 
@@ -161,7 +161,7 @@ async def test_no_redirect_is_followed(tmp_path: Path, call: str, status: int) -
         ("", "another path"),
     ],
 )
-async def test_a_redirect_is_told_without_its_secrets(place: str, told: str) -> None:
+async def test_a_redirect_is_reported_without_its_secrets(place: str, told: str) -> None:
     async def redirect(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=302, headers={"Location": place})
 
@@ -181,7 +181,7 @@ async def test_a_redirect_is_told_without_its_secrets(place: str, told: str) -> 
         ("127.0.0.1", -1, "expired"),
     ],
 )
-async def test_a_certificate_that_does_not_fit_is_refused(name: str, days: int, says: str) -> None:
+async def test_a_certificate_that_does_not_fit_is_rejected(name: str, days: int, says: str) -> None:
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -292,7 +292,7 @@ def test_every_method_that_takes_an_id_is_among_these() -> None:
 
 
 @pytest.mark.parametrize("call", BY_ID)
-async def test_an_id_is_one_segment_of_a_path_or_refused(tmp_path: Path, call: str) -> None:
+async def test_an_id_is_one_segment_of_a_path_or_rejected(tmp_path: Path, call: str) -> None:
     places, ask = BY_ID[call]
     asked: list[tuple[str, str | None, list[str]]] = []
 
@@ -306,8 +306,8 @@ async def test_an_id_is_one_segment_of_a_path_or_refused(tmp_path: Path, call: s
             asked.clear()
             with pytest.raises((errors.NotFound, errors.ConfigurationError)) as caught:
                 await ask(client, given, tmp_path)
-            refused = isinstance(caught.value, errors.ConfigurationError)
-            assert len(asked) == (0 if refused else len(places))
+            rejected = isinstance(caught.value, errors.ConfigurationError)
+            assert len(asked) == (0 if rejected else len(places))
             for (path, evil, users), (start, end) in zip(asked, places, strict=False):
                 assert path.startswith(start)
                 assert path.endswith(end)
@@ -331,7 +331,7 @@ async def test_an_end_user_stays_one_value_of_the_query(user: str) -> None:
 
 
 @pytest.mark.parametrize("call", BY_ID)
-async def test_an_id_that_is_no_text_is_refused(tmp_path: Path, fake_dify: FakeDify, call: str) -> None:
+async def test_an_id_that_is_not_a_str_is_rejected(tmp_path: Path, fake_dify: FakeDify, call: str) -> None:
     async with client_of(fake_dify.base_url) as client:
         wrong: Any
         for wrong in ("a\ud800", ["a"], b"a"):
@@ -340,7 +340,7 @@ async def test_an_id_that_is_no_text_is_refused(tmp_path: Path, fake_dify: FakeD
     assert fake_dify.requests == []
 
 
-async def test_an_end_user_that_is_no_text_is_refused(fake_dify: FakeDify) -> None:
+async def test_an_end_user_that_is_not_a_str_is_rejected(fake_dify: FakeDify) -> None:
     async with client_of(fake_dify.base_url) as client:
         for call in (
             lambda user: user.workflows.run({}),
@@ -384,7 +384,7 @@ async def test_no_text_breaks_out_of_its_header(fake_dify: FakeDify, tmp_path: P
     ("name", "value"),
     [("", "a"), ("X-A: b", "a"), ("X A", "a"), ("X-Ä", "a"), ("X-A", "a\x1fb"), ("X-A", "a\x7fb"), ("X-A", "a\ud800")],
 )  # fmt: skip
-def test_what_no_header_can_carry_is_refused(name: str, value: str) -> None:
+def test_what_no_header_can_carry_is_rejected(name: str, value: str) -> None:
     with pytest.raises(errors.ConfigurationError):
         AppClient("app-x", headers={name: value})
 
@@ -445,7 +445,7 @@ async def test_a_form_has_one_end_user_and_one_file(user: str, name: str) -> Non
 
 
 @pytest.mark.parametrize("text", BREAKS)
-async def test_a_name_or_type_that_breaks_out_of_a_form_is_refused(fake_dify: FakeDify, text: str) -> None:
+async def test_a_name_or_type_that_breaks_out_of_a_form_is_rejected(fake_dify: FakeDify, text: str) -> None:
     async with client_of(fake_dify.base_url) as client:
         for wrong in ({"name": f"{text}.txt"}, {"name": "a.txt", "mime_type": f"text/{text}"}):
             with pytest.raises(errors.ConfigurationError):
@@ -470,7 +470,7 @@ def peak_below(mebibytes: int) -> Iterator[None]:
 
 
 def bomb(encoding: str) -> bytes:
-    """Give some 300 KiB that expand to 300 MiB."""
+    """Return about 300 KiB that expand to 300 MiB."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = packer.compress(b"x" * MIB) + packer.flush(zlib.Z_FULL_FLUSH)
     start = b"\x1f\x8b\x08" + bytes(6) + b"\xff" if encoding == "gzip" else b"\x78\xda"
@@ -493,10 +493,10 @@ ANSWERS: dict[str, tuple[int, str, str]] = {
     "a file": (200, "image/png", "preview"),
     "a result in one piece": (200, JSON, "blocking"),
     "a stream": (200, "text/event-stream", "run"),
-    "a refused run": (400, JSON, "run"),
+    "a rejected run": (400, JSON, "run"),
     "no stream": (200, JSON, "stream"),
-    "a refused download": (404, JSON, "download"),
-    "a refused upload": (413, "text/html", "upload"),
+    "a rejected download": (404, JSON, "download"),
+    "a rejected upload": (413, "text/html", "upload"),
 }
 
 
@@ -604,7 +604,7 @@ async def test_a_download_takes_constant_memory_whatever_it_expands_to(tmp_path:
 
 
 def told(error: BaseException) -> str:
-    """Give all that logs would show of an error: its traceback, and what is told of those behind it."""
+    """Return everything that logs would show of an error: its traceback, and those of its causes."""
     texts = [*traceback.format_exception(error)]
     chain: BaseException | None = error
     while chain is not None:
@@ -657,7 +657,7 @@ ECHOES: dict[str, bytes] = {
 
 @asynccontextmanager
 async def answering(data: bytes) -> AsyncIterator[str]:
-    """Give the address of a server that answers every request with these bytes and hangs up."""
+    """Yield the URL of a server that responds to every request with these bytes and disconnects."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -768,7 +768,7 @@ def test_a_client_that_was_not_made_can_be_shown() -> None:
     [{"max_concurrent": 0}, {"base_url": "dify.test"}, {"user": ""}, {"headers": {"X-A": f"{PASSWORD}\n"}}],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_settings_that_are_refused_show_no_secrets(wrong: dict[str, Any]) -> None:
+def test_settings_that_are_rejected_show_no_secrets(wrong: dict[str, Any]) -> None:
     settings = {
         "proxy": f"http://user:{PASSWORD}@proxy.test",
         "headers": {"X-Proxy-Token": PASSWORD},

@@ -23,7 +23,7 @@ def client_with(dify: FakeDify, **timeouts: float) -> AppClient:
 
 @pytest.fixture
 def deaf_address() -> Iterator[str]:
-    """Give an address where connecting hangs: a listener whose queue is full."""
+    """Yield a URL where connecting hangs: a listener whose queue is full."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -99,7 +99,7 @@ async def test_idle_before_the_headers(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize("how", ["stream", "attach"])
-async def test_twenty_seconds_of_nothing_but_pings_are_no_silence(fake_dify: FakeDify, how: str) -> None:
+async def test_twenty_seconds_of_nothing_but_pings_are_not_silence(fake_dify: FakeDify, how: str) -> None:
     fake_dify.ping_every = 0.005
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=10 * HANGS_AFTER)])
     async with client_with(fake_dify, idle=3, read=3) as client:

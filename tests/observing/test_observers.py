@@ -35,7 +35,9 @@ def read(family: str, server: FakeDify, notes: Observer, kind: str = "workflow",
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_run_is_told_from_its_opening_to_its_end(family: str, fake_dify: FakeDify, notes: Notes) -> None:
+def test_a_run_is_reported_from_its_opening_to_its_end(
+    family: str, fake_dify: FakeDify, notes: Notes
+) -> None:
     read(family, fake_dify, notes)
     nodes = ["run_event node_started", "run_event text_chunk", "run_event node_finished"]
     assert [one for one in dict.fromkeys(notes.told) if one not in nodes] == [
@@ -60,7 +62,7 @@ def test_a_run_is_told_from_its_opening_to_its_end(family: str, fake_dify: FakeD
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_an_interruption_and_recovery_are_told(family: str, fake_dify: FakeDify, notes: Notes) -> None:
+def test_an_interruption_and_recovery_are_reported(family: str, fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One", text=["a", "b"]), Node("Two", seconds=0.1)])
     fake_dify.faults.append(Cut(after_events=2))
     read(family, fake_dify, notes)
@@ -75,7 +77,7 @@ def test_an_interruption_and_recovery_are_told(family: str, fake_dify: FakeDify,
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_retries_are_told_with_their_delay(family: str, fake_dify: FakeDify, notes: Notes) -> None:
+def test_retries_are_reported_with_their_delay(family: str, fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", on=RUN, times=2))
     read(family, fake_dify, notes, retry=Retry(attempts=3, base=0.01))
     assert notes.of("attempt") == ["attempt_failed RateLimited 1", "attempt_failed RateLimited 2"]
@@ -94,7 +96,7 @@ async def test_the_last_attempt_has_no_delay(fake_dify: FakeDify, notes: Notes) 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_pause_is_told(family: str, fake_dify: FakeDify, notes: Notes) -> None:
+def test_a_pause_is_reported(family: str, fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Ask", form="OK?")])
     with pytest.raises(errors.RunPaused):
         read(family, fake_dify, notes)
@@ -130,7 +132,7 @@ def test_a_run_that_never_opened_ends(family: str, fake_dify: FakeDify, notes: N
     assert notes.calls[0].status is None
 
 
-async def test_leaving_early_tells_the_stop_and_what_it_was_left_by(
+async def test_leaving_early_reports_the_stop_and_what_it_was_left_by(
     fake_dify: FakeDify, notes: Notes
 ) -> None:
     fake_dify.workflow = SLOW
@@ -144,7 +146,7 @@ async def test_leaving_early_tells_the_stop_and_what_it_was_left_by(
     assert {call.run for call in notes.calls} == {notes.runs[0]}
 
 
-def test_leaving_early_is_told_by_blocking_clients(fake_dify: FakeDify, notes: Notes) -> None:
+def test_leaving_early_is_reported_by_blocking_clients(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = SLOW
     settings: dict[str, Any] = {"base_url": fake_dify.base_url, "user": "ada", "observer": notes}
     with sync.AppClient(fake_dify.api_key, **settings) as client:
@@ -171,7 +173,7 @@ async def test_a_cancelled_run_ends(fake_dify: FakeDify, notes: Notes) -> None:
     assert notes.of("run_stopped", "run_ended") == ["run_stopped None", "run_ended stopped CancelledError"]
 
 
-async def test_timeouts_are_told_as_what_the_caller_gets(fake_dify: FakeDify, notes: Notes) -> None:
+async def test_timeouts_are_reported_as_what_the_caller_gets(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.faults.append(Delay(seconds=60, on="/info"))
     async with app_client(fake_dify, observer=notes, timeouts=0.2) as client:
         with pytest.raises(errors.TotalTimeout):
@@ -183,7 +185,7 @@ async def test_timeouts_are_told_as_what_the_caller_gets(fake_dify: FakeDify, no
     assert notes.of("run_ended") == ["run_ended error TotalTimeout"]
 
 
-async def test_followed_runs_are_told_as_such(fake_dify: FakeDify, notes: Notes) -> None:
+async def test_followed_runs_are_reported_as_such(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=0.2)])
     async with app_client(fake_dify, observer=notes) as client:
         handle = await client.workflows.submit({})
@@ -194,7 +196,7 @@ async def test_followed_runs_are_told_as_such(fake_dify: FakeDify, notes: Notes)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_chats_are_told_with_their_usage(family: str, fake_dify: FakeDify, notes: Notes) -> None:
+def test_chats_are_reported_with_their_usage(family: str, fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.app = Chat(answer=["Hello, ", "Ada."])
     read(family, fake_dify, notes, kind="chatflow")
     (run,) = notes.runs
@@ -204,7 +206,7 @@ def test_chats_are_told_with_their_usage(family: str, fake_dify: FakeDify, notes
     assert run.result.answer == "Hello, Ada."  # type: ignore[union-attr]
 
 
-async def test_runs_in_blocking_mode_are_told(fake_dify: FakeDify, notes: Notes) -> None:
+async def test_runs_in_blocking_mode_are_reported(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.faults.append(Refuse(status=429, on=RUN))
     async with app_client(fake_dify, observer=notes, retry=Retry(base=0.01)) as client:
         result = await client.workflows.run({}, response_mode="blocking")
@@ -221,7 +223,7 @@ async def test_runs_in_blocking_mode_are_told(fake_dify: FakeDify, notes: Notes)
     assert [call.run for call in notes.calls] == notes.runs
 
 
-async def test_rows_of_batches_are_told(fake_dify: FakeDify, notes: Notes) -> None:
+async def test_rows_of_batches_are_reported(fake_dify: FakeDify, notes: Notes) -> None:
     async with app_client(fake_dify, observer=notes) as client:
         rows: list[Any] = [{"city": "Lisbon"}, 3]
         async with client.workflows.run_many(rows, concurrency=1) as batch:
@@ -237,7 +239,7 @@ async def test_rows_of_batches_are_told(fake_dify: FakeDify, notes: Notes) -> No
     assert [outcome.attempts for outcome in outcomes] == [1, 0]
 
 
-def test_rows_of_blocking_batches_are_told(fake_dify: FakeDify, notes: Notes) -> None:
+def test_rows_of_blocking_batches_are_reported(fake_dify: FakeDify, notes: Notes) -> None:
     settings: dict[str, Any] = {"base_url": fake_dify.base_url, "user": "ada", "observer": notes}
     with (
         sync.AppClient(fake_dify.api_key, **settings) as client,

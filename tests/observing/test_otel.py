@@ -90,7 +90,7 @@ async def test_nodes_are_nested_in_iterations_and_loops(
     assert [number for number in rounds if number is not None] == [0, 1, 2]
 
 
-async def test_the_model_of_a_node_is_told(fake_dify: FakeDify, telemetry: Telemetry) -> None:
+async def test_the_model_of_a_node_is_reported(fake_dify: FakeDify, telemetry: Telemetry) -> None:
     fake_dify.replay(recordings.FOLDER / "wf_llm_streaming.json")
     async with app_client(fake_dify, observer=telemetry.observer()) as client:
         await client.workflows.run({})

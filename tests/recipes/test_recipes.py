@@ -49,7 +49,7 @@ def settings_of(dify: FakeDify) -> dict[str, str]:
 
 @contextmanager
 def starting(dify: FakeDify, **environment: str) -> Iterator[Start]:
-    """Give what starts Python beside the examples; what still runs in the end is ended."""
+    """Yield a function that starts Python beside the examples; processes that still run at the end are ended."""
     of_dify = settings_of(dify)
     with ExitStack() as started:
 
@@ -89,7 +89,7 @@ def heard(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
 
 
 def tell(process: subprocess.Popen[str]) -> None:
-    """Give a process a line to read."""
+    """Write a line to the standard input of a process."""
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
@@ -479,7 +479,7 @@ def test_a_slot_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Pat
         assert ended(second) == "{'city': 'Bern'} succeeded\n"
 
 
-async def test_a_limiter_does_not_hold_back_what_is_no_run(fake_dify: FakeDify, places: Any) -> None:
+async def test_a_limiter_does_not_hold_back_what_is_not_a_run(fake_dify: FakeDify, places: Any) -> None:
     fake_dify.workflow = SLOW
     async with AppClient(
         fake_dify.api_key, user="ada", base_url=fake_dify.base_url, limiter=places["a_slot"]

@@ -116,7 +116,7 @@ RUN_REFUSALS = {
 
 
 @pytest.mark.parametrize(("name", "kind"), RUN_REFUSALS.items())
-async def test_every_recorded_refusal_of_a_run(name: str, kind: type[errors.ApiError]) -> None:
+async def test_every_recorded_rejection_of_a_run(name: str, kind: type[errors.ApiError]) -> None:
     recorded = recordings.load(name)
     with aioresponses() as server:
         server.post(
@@ -147,7 +147,7 @@ async def test_every_recorded_refusal_of_a_run(name: str, kind: type[errors.ApiE
         ("err_unknown_path", errors.NotFound),
     ],
 )
-async def test_every_recorded_refusal_of_a_record(name: str, kind: type[errors.ApiError]) -> None:
+async def test_every_recorded_rejection_of_a_record(name: str, kind: type[errors.ApiError]) -> None:
     recorded = recordings.load(name)
     with aioresponses() as server:
         server.get(
@@ -228,7 +228,7 @@ async def test_the_key_is_in_no_error_log_or_traceback(
 
 
 def _locals_of_our_frames(error: BaseException | None) -> list[str]:
-    """Give what a traceback that shows local variables would show of our own code."""
+    """Return what a traceback with local variables would show of our own code."""
     found: list[str] = []
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
@@ -270,7 +270,7 @@ async def test_an_error_event_of_any_shape_ends_the_stream(
 @pytest.mark.parametrize(
     "data", ["[]", "null", "5", '"x"', '{"outputs": []}', '{"status": {}}', '{"error": []}']
 )
-async def test_a_last_event_that_does_not_fit_is_told_and_ends_the_stream(data: str) -> None:
+async def test_a_last_event_that_does_not_fit_is_reported_and_ends_the_stream(data: str) -> None:
     body = f'data: {{"event": "workflow_finished", "workflow_run_id": "r", "data": {data}}}\n\n'
     with aioresponses() as server:
         server.post(f"{BASE}/workflows/run", body=body, headers={"Content-Type": "text/event-stream"})

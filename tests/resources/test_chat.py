@@ -21,7 +21,7 @@ CHATFLOW = Workflow(mode="advanced-chat", nodes=[Node("LLM", text=["Hello, ", "w
 
 @pytest.fixture(params=["service", "web"])
 async def either(request: pytest.FixtureRequest, fake_dify: FakeDify) -> AsyncIterator[Either]:
-    """Give a client of either API."""
+    """Yield a client of each API."""
     client: Either = app_client(fake_dify)
     if request.param == "web":
         client = web_client(fake_dify)
@@ -105,7 +105,7 @@ async def test_an_error_on_the_way_has_the_text_so_far(either: Either, fake_dify
     assert caught.value.may_have_started
 
 
-async def test_a_message_that_is_cut_off_is_no_answer(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_message_that_is_cut_off_is_not_an_answer(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["half ", "of ", "it"])
     fake_dify.faults.append(Cut(after_events=2))
     with pytest.raises(errors.StreamInterrupted) as caught:

@@ -100,12 +100,12 @@ async def test_names_are_stored_as_they_are(werkzeug_server: tuple[str, list[obj
 
 
 @pytest.mark.parametrize("name", ["a\r\nX: y.txt", "a\0.txt", "\x7f", "a\ud800.txt", ""])
-async def test_names_that_no_header_can_carry_are_refused_here(client: AppClient, name: str) -> None:
+async def test_names_that_no_header_can_carry_are_rejected_here(client: AppClient, name: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="name of a file"):
         await client.files.upload(b"x", name=name)
 
 
-async def test_a_name_on_disk_that_is_no_text_is_sent_as_one(client: AppClient, tmp_path: Path) -> None:
+async def test_a_name_on_disk_that_is_not_a_str_is_sent_as_one(client: AppClient, tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     Path(os.fsdecode(path)).write_bytes(b"x")
     assert (await client.files.upload(os.fsdecode(path))).name == "caf\ufffd.txt"
@@ -128,7 +128,7 @@ async def test_a_file_that_cannot_be_read_says_so(client: AppClient, tmp_path: P
         (None, "got NoneType"),
     ],
 )
-async def test_what_is_no_file_says_so(client: AppClient, source: Any, sentence: str) -> None:
+async def test_what_is_not_a_file_says_so(client: AppClient, source: Any, sentence: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=sentence):
         await client.files.upload(source)
 
@@ -162,10 +162,10 @@ async def test_limits_are_the_servers(client: AppClient, fake_dify: FakeDify) ->
 
 
 @pytest.mark.parametrize("size", [100, 50_000_000])
-async def test_an_upload_that_is_refused_at_once_ends_at_once(tmp_path: Path, size: int) -> None:
+async def test_an_upload_that_is_rejected_at_once_ends_at_once(tmp_path: Path, size: int) -> None:
     page = b"<html><title>413 Request Entity Too Large</title></html>"
 
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def reject(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         head = f"HTTP/1.1 413 X\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
         writer.write(head.encode() + page)
@@ -175,7 +175,7 @@ async def test_an_upload_that_is_refused_at_once_ends_at_once(tmp_path: Path, si
         writer.close()
 
     gone = asyncio.Event()
-    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    server = await asyncio.start_server(reject, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     path = tmp_path / "big.pdf"
     with path.open("wb") as file:
@@ -349,7 +349,7 @@ async def test_a_failed_upload_starts_no_run_and_is_tried_by_the_next(
     assert (await client.workflows.run({"doc": file})).outputs["doc"]["filename"] == "a.txt"
 
 
-async def test_an_upload_that_is_cancelled_is_taken_up_by_who_waits_for_it(
+async def test_an_upload_that_is_cancelled_is_continued_by_who_waits_for_it(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     file = InputFile(b"x", name="a.txt")
@@ -375,7 +375,7 @@ async def test_the_clock_of_the_run_counts_its_uploads(client: AppClient, fake_d
     assert fake_dify.runs_started == 0
 
 
-async def test_what_is_no_json_says_how_a_file_goes_in(client: AppClient, tmp_path: Path) -> None:
+async def test_what_is_not_json_says_how_a_file_goes_in(client: AppClient, tmp_path: Path) -> None:
     for value in (tmp_path, b"x", io.BytesIO()):
         with pytest.raises(errors.ConfigurationError, match=r"pass a file as InputFile\(\.\.\.\)"):
             await client.workflows.run({"doc": value})
@@ -411,7 +411,7 @@ async def test_a_file_of_a_message_is_read_again(
     assert fake_dify.requests[0].path == f"/v1/files/{stored.id}/preview?user=ada"
 
 
-async def test_a_file_over_the_ceiling_is_saved_all_the_same(
+async def test_a_file_over_the_limit_is_saved_all_the_same(
     fake_dify: FakeDify, stored: StoredFile, tmp_path: Path
 ) -> None:
     async with app_client(fake_dify, max_event_bytes=1000) as client:
@@ -421,7 +421,7 @@ async def test_a_file_over_the_ceiling_is_saved_all_the_same(
     assert (tmp_path / "a.png").read_bytes() == CONTENT
 
 
-async def test_a_refused_or_broken_download_leaves_what_was_there(
+async def test_a_rejected_or_broken_download_leaves_what_was_there(
     client: AppClient, fake_dify: FakeDify, stored: StoredFile, tmp_path: Path
 ) -> None:
     target = tmp_path / "kept.png"
@@ -438,7 +438,7 @@ async def test_a_refused_or_broken_download_leaves_what_was_there(
     assert target.read_bytes() == b"old"
 
 
-async def test_a_download_that_breaks_off_is_begun_anew(tmp_path: Path) -> None:
+async def test_a_download_that_is_interrupted_starts_again(tmp_path: Path) -> None:
     tries: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:

@@ -24,7 +24,7 @@ ASKS = Workflow(
 
 @pytest.fixture(params=["service", "web"])
 async def either(request: pytest.FixtureRequest, fake_dify: FakeDify) -> AsyncIterator[Either]:
-    """Give a client of either API."""
+    """Yield a client of each API."""
     fake_dify.app = ASKS
     client: Either = app_client(fake_dify)
     if request.param == "web":
@@ -138,7 +138,7 @@ async def test_a_snapshot_that_still_tells_of_the_pause_is_waited_out(
     assert len(snapshots) > 1, "else none told of the pause"
 
 
-async def test_a_node_that_a_snapshot_tells_to_wait_is_told_to_end_later(
+async def test_a_node_that_a_snapshot_tells_to_wait_is_reported_to_end_later(
     either: Either, fake_dify: FakeDify
 ) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?"), Node("Slow", seconds=4)])
@@ -183,7 +183,7 @@ async def test_waiting_through_a_pause_goes_through_broken_streams_too(
     assert (await waiting).outputs == {"x": 1}
 
 
-async def test_a_pause_is_told_once_while_it_is_waited_out(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_pause_is_reported_once_while_it_is_waited_out(either: Either, fake_dify: FakeDify) -> None:
     handle, token = await paused(either)
     names: list[str] = []
 
@@ -205,7 +205,7 @@ async def test_a_pause_is_told_once_while_it_is_waited_out(either: Either, fake_
     assert names[-1] == "workflow_finished"
 
 
-async def test_what_is_wrong_with_a_form_is_told_and_the_run_waits_on(
+async def test_what_is_wrong_with_a_form_is_reported_and_the_run_waits_on(
     either: Either, fake_dify: FakeDify
 ) -> None:
     handle, token = await paused(either)

@@ -39,7 +39,7 @@ async def test_its_events_tell_no_details_of_nodes(web: WebAppClient) -> None:
     assert all(data.execution_metadata is None for data in ended)
 
 
-async def test_a_run_is_taken_up_again_by_its_handle(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_a_run_is_continued_again_by_its_handle(web: WebAppClient, fake_dify: FakeDify) -> None:
     handle = RunHandle.from_json((await web.workflows.submit({})).to_json())
     assert (await web.workflows.wait(handle)).outputs == {"answer": "abcd"}
     async with web.workflows.attach(handle) as run:
@@ -120,7 +120,7 @@ async def test_leaving_stops_the_run(web: WebAppClient, fake_dify: FakeDify) -> 
     assert fake_dify.runs_stopped == 1
 
 
-async def test_a_bad_input_is_told(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_a_bad_input_is_reported(web: WebAppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(form=[Field("name", required=True)])
     with pytest.raises(errors.RunRejected, match="name"):
         await web.workflows.run({})

@@ -180,7 +180,7 @@ async def test_submit_returns_at_the_start_and_leaves_the_run_alone(
     assert RunHandle.from_json(handle.to_json()) == handle
 
 
-async def test_submit_raises_for_a_refused_input(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_submit_raises_for_a_rejected_input(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(form=[Field("name", required=True)])
     with pytest.raises(errors.RunRejected):
         await client.workflows.submit({})
@@ -205,7 +205,7 @@ async def test_get_of_an_unknown_run_is_not_found(client: AppClient) -> None:
         await client.workflows.get(str(uuid.uuid4()))
 
 
-async def test_stop_of_an_unknown_task_is_no_error(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_stop_of_an_unknown_task_is_not_an_error(client: AppClient, fake_dify: FakeDify) -> None:
     await client.workflows.stop(str(uuid.uuid4()))
     assert json.loads(fake_dify.requests[-1].body) == {"user": "ada"}
 
@@ -288,7 +288,7 @@ async def test_logs_filters_are_sent(client: AppClient, fake_dify: FakeDify) -> 
 
 
 @pytest.mark.parametrize("limit", [0, 101, -1])
-async def test_logs_refuse_a_page_size_that_the_server_would(client: AppClient, limit: int) -> None:
+async def test_logs_reject_a_page_size_that_the_server_would(client: AppClient, limit: int) -> None:
     with pytest.raises(errors.ConfigurationError, match="`limit` must be an int from 1 to 100"):
         client.workflows.logs(limit=limit)
 
@@ -378,7 +378,7 @@ async def test_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dify: FakeDi
 
 
 def _size_of_stream(fake_dify: FakeDify) -> int:
-    """Give the bytes that the newest run's stream has, or would have had."""
+    """Return the bytes of the newest run's stream, or those it would have had."""
     run = list(fake_dify.runs.values())[-1]
     assert fake_dify.wait_for(lambda: run.over)
     lines = [json.dumps(event, ensure_ascii=False, separators=(",", ":")) for event in run.events]

@@ -74,7 +74,7 @@ async def test_a_conversation_belongs_to_an_end_user(client: AppClient, fake_dif
 
 
 @pytest.mark.parametrize("wrong", ["", 5])
-def test_an_end_user_that_is_none(client: AppClient, wrong: Any) -> None:
+def test_an_end_user_that_is_invalid(client: AppClient, wrong: Any) -> None:
     with pytest.raises(errors.ConfigurationError, match="`user` must be a non-empty str"):
         client.chat.conversation(user=wrong)
 

@@ -96,11 +96,11 @@ def test_a_large_file_goes_to_disk_only(download: Download, tmp_path: Path) -> N
 def test_an_error_leaves_no_file_and_shows_no_signature(
     download: Download, tmp_path: Path, status: str
 ) -> None:
-    async def refuse(call: Call) -> bool:
+    async def reject(call: Call) -> bool:
         await call.send(answer({"code": "no", "message": "gone"}, status, "Location: https://x.example/\r\n"))
         return True
 
-    with RawServer(refuse) as server, pytest.raises(errors.ApiError) as caught:
+    with RawServer(reject) as server, pytest.raises(errors.ApiError) as caught:
         download("app", server.base_url, RunFile(url=SIGNED), tmp_path / "a", retry=NO_RETRY)
     assert list(tmp_path.iterdir()) == []
     assert "sign" not in str(caught.value)

@@ -127,7 +127,7 @@ def test_values_are_not_part_of_the_error() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_what_is_no_class_is_misuse() -> None:
+def test_what_is_not_a_class_is_misuse() -> None:
     wrong: Any = "Forecast"
     with pytest.raises(TypeError, match="`kind` must be a class"):
         result().outputs_as(wrong)

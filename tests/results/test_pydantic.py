@@ -71,7 +71,7 @@ def test_json_is_the_dict_and_a_dict_is_structured() -> None:
     assert again.answers[0].run == RESULT
 
 
-def test_a_wrong_value_is_told_with_its_place() -> None:
+def test_a_wrong_value_is_reported_with_its_place() -> None:
     with pytest.raises(ValidationError) as caught:
         Report.model_validate({"result": {"files": [{"size": "big"}]}})
     (problem,) = caught.value.errors()
@@ -132,7 +132,7 @@ def test_outcomes_are_structured_too(error: errors.DifyError) -> None:
     assert again.to_dict() == failure.to_dict()
 
 
-def test_an_unknown_error_is_refused() -> None:
+def test_an_unknown_error_is_rejected() -> None:
     with pytest.raises(ValidationError, match="unknown error"):
         TypeAdapter(errors.DifyError).validate_python({"type": "SystemExit", "text": ""})
 
@@ -193,7 +193,7 @@ async def test_a_result_is_a_response(web: httpx.AsyncClient) -> None:
     assert plain["outputs"] == {"forecast": "sun in Rome"}
 
 
-async def test_a_body_that_is_no_handle_is_rejected_by_fastapi(web: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_not_a_handle_is_rejected_by_fastapi(web: httpx.AsyncClient) -> None:
     answer = await web.post("/wait", json={"run_id": 5})
     assert answer.status_code == 422
     assert {tuple(problem["loc"]) for problem in answer.json()["detail"]} >= {

@@ -144,7 +144,7 @@ async def test_parts_name_their_nodes(client: AppClient, fake_dify: FakeDify) ->
     assert node_id
 
 
-def test_nodes_that_alternate_are_told_apart() -> None:
+def test_nodes_that_alternate_are_distinguished() -> None:
     def chunk(node: str, text: str) -> Event:
         data = {"text": text, "from_variable_selector": [node, "text"]}
         return event_of({"event": "text_chunk", "data": data})

@@ -112,7 +112,7 @@ async def test_recorded_rows_do_not_wait(client: AppClient, fake_dify: FakeDify,
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), "5", True])
-def test_a_pace_that_is_none(client: AppClient, wrong: Any) -> None:
+def test_a_pace_that_is_invalid(client: AppClient, wrong: Any) -> None:
     for start in (client.workflows.run_many, client.completions.create_many, client.chat.send_many):
         with pytest.raises(errors.ConfigurationError, match="`per_minute` must be a number above 0"):
             start([], per_minute=wrong)

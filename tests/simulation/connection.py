@@ -47,7 +47,7 @@ class Server(Protocol):
     """Answers requests."""
 
     def handle(self, request: Sent) -> Reply:
-        """Take a request, at the moment of its arrival."""
+        """Receive a request, at the moment of its arrival."""
 
 
 class _Protocol:

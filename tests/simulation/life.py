@@ -31,7 +31,7 @@ class Life:
     client: AppClient
     stuck: str | None = None
     free_slots: bool = True
-    """Whether as many runs as before could be open at the same time after all calls had ended."""
+    """True if as many runs as before could be open at the same time after all calls had ended."""
     client_closed_step: int | None = None
     open_after_close: int = 0
     loop_ended: tuple[float, int] | None = None

@@ -23,7 +23,7 @@ class Delivery:
     cut_after: int | None = None
     """Bytes after which the stream ends."""
     breaks: bool = True
-    """Whether it ends with a broken connection, or like a complete body."""
+    """True if it ends with a broken connection, False for the end of a complete body."""
     split: int | None = None
     """Byte at which whatever is sent is cut in two."""
     pings: bool = True

@@ -47,7 +47,7 @@ class Run:
     end_arrived: tuple[float, int] | None = None
     """Time and step at which the last event had arrived at the client."""
     is_unclear: bool = False
-    """Whether the client was told of another run in place of this one, or of a pause by a record alone."""
+    """True if the client received another run instead of this one, or a pause by a record alone."""
     last_byte_at: float = 0.0
 
     @property
@@ -248,7 +248,7 @@ class ScriptedServer:
         self._records: dict[str, int] = {}
 
     def handle(self, request: Sent) -> Reply:
-        """Take a request."""
+        """Receive a request."""
         self._loop = asyncio.get_running_loop()
         if not self.is_reachable:
             return Reply(refused=True)

@@ -148,7 +148,7 @@ async def test_a_session_that_its_owner_closes_ends_streams(
 
 
 @pytest.mark.parametrize("when", ["before the client is made", "before the first call", "after a call"])
-async def test_a_session_that_is_closed_is_told(when: str) -> None:
+async def test_a_session_that_is_closed_is_reported(when: str) -> None:
     async def handler(call: Call) -> bool:
         await call.send(answer({"name": "n"}))
         return True

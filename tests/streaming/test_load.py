@@ -23,7 +23,7 @@ A_MEBIBYTE = 2**20
 
 
 def memory() -> int:
-    """Give the bytes that Python holds."""
+    """Return the number of bytes that Python holds."""
     gc.collect()
     return tracemalloc.get_traced_memory()[0]
 
@@ -102,7 +102,7 @@ async def test_two_thousand_short_runs_leave_nothing(client: AppClient, fake_dif
 
 @pytest.fixture
 async def talker() -> AsyncIterator[str]:
-    """Give the address of a server whose streams have 50,000 events, made as they are sent."""
+    """Yield the URL of a server whose streams have 50,000 events, created as they are sent."""
     first, *_, last = recordings.load("wf_basic_streaming").body.split(b"\n\n")[1:-1]
     chunk = {"text": "piece " * 10, "from_variable_selector": ["llm", "text"]}
     run = json.loads(first.removeprefix(b"data: "))

@@ -62,18 +62,18 @@ ONCE: dict[str, Call] = {
     "GET that makes an answer, web": lambda ask: ask.web.messages.more_like_this("m"),
     "form": lambda ask: ask.web.forms.submit("t", {}, "ok"),
 }
-HARMLESS: dict[str, Call] = {
+IDEMPOTENT: dict[str, Call] = {
     "GET": lambda ask: ask.app.app.info(),
     "GET, web": lambda ask: ask.web.app.site(),
     "PUT": lambda ask: ask.app.request("PUT", "/anything", json={}),
     "DELETE": lambda ask: ask.app.request("DELETE", "/anything"),
     "DELETE, web": lambda ask: ask.web.conversations.delete("c"),
 }
-ALL = {**STARTS, **ONCE, **HARMLESS}
+ALL = {**STARTS, **ONCE, **IDEMPOTENT}
 
 
 async def outcome_of(call: Awaitable[object]) -> object:
-    """Give what came of a call: its result, or the error that it raised."""
+    """Return the result of a call, or the error that it raised."""
     try:
         return await call
     except errors.DifyError as error:
@@ -81,7 +81,7 @@ async def outcome_of(call: Awaitable[object]) -> object:
 
 
 def is_answered(outcome: object) -> bool:
-    """Say whether the server itself answered, if only that there is nothing of that kind."""
+    """Return True if the server itself responded, even with a 404."""
     return not isinstance(outcome, errors.DifyError) or getattr(outcome, "status", 500) < 500
 
 
@@ -175,12 +175,12 @@ async def test_what_creates_or_costs_is_sent_once(
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("name", HARMLESS)
-async def test_what_is_harmless_is_sent_again_until_it_gets_through(
+@pytest.mark.parametrize("name", IDEMPOTENT)
+async def test_what_is_idempotent_is_sent_again_until_it_gets_through(
     clients: Clients, front: Front, name: str, stage: Stage
 ) -> None:
     front.breaks += [Break(stage, bytes=30)] * 2
-    assert is_answered(await outcome_of(HARMLESS[name](clients)))
+    assert is_answered(await outcome_of(IDEMPOTENT[name](clients)))
     assert len(front.breaks) == 0
     assert len(front.heads) == (1 if stage == "accepted" else 3)
 
@@ -209,7 +209,7 @@ async def test_a_server_that_is_not_there_is_tried_again_for_everything(
     assert fake_dify.runs_started == (name in STARTS)
 
 
-REFUSALS = {
+REJECTIONS = {
     "429": Refuse(status=429, code="too_many_requests", message="slow down", on="/", times=2),
     "400": Refuse(
         status=400,
@@ -221,12 +221,12 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("rejection", REJECTIONS)
 @pytest.mark.parametrize("name", ALL)
-async def test_a_refusal_for_the_moment_is_waited_out_for_everything(
-    clients: Clients, fake_dify: FakeDify, name: str, refusal: str
+async def test_a_rejection_for_the_moment_is_waited_out_for_everything(
+    clients: Clients, fake_dify: FakeDify, name: str, rejection: str
 ) -> None:
-    fake_dify.faults.append(REFUSALS[refusal])
+    fake_dify.faults.append(REJECTIONS[rejection])
     assert is_answered(await outcome_of(ALL[name](clients)))
     assert fake_dify.runs_started == (name in STARTS)
     assert len(fake_dify.files) == (name in {"upload", "run with a file"})
@@ -234,14 +234,14 @@ async def test_a_refusal_for_the_moment_is_waited_out_for_everything(
 
 @pytest.mark.parametrize("status", [502, 503, 504, 524])
 @pytest.mark.parametrize("name", ALL)
-async def test_a_gateway_that_answers_for_the_server_is_asked_again_only_where_that_is_harmless(
+async def test_a_gateway_that_answers_for_the_server_is_asked_again_only_where_that_is_idempotent(
     clients: Clients, front: Front, fake_dify: FakeDify, name: str, status: int
 ) -> None:
     front.breaks += [Break("page", status=status)] * 3
     with pytest.raises(errors.GatewayError) as caught:
         await ALL[name](clients)
     assert caught.value.status == status
-    assert len(front.heads) == (3 if name in HARMLESS else 1)
+    assert len(front.heads) == (3 if name in IDEMPOTENT else 1)
     assert fake_dify.runs_started <= 1
     costs = name in STARTS or name == "GET that makes an answer, web"
     assert caught.value.may_have_started == (costs and name != "run with a file")
@@ -262,16 +262,16 @@ async def test_there_is_one_layer_of_retries_within_one_budget(clients: Clients,
     assert len(fake_dify.requests) == 4
 
 
-async def test_many_that_were_refused_together_come_back_spread(fake_dify: FakeDify) -> None:
+async def test_many_that_were_rejected_together_come_back_spread(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=100))
     sent: list[float] = []
-    refused: list[int] = []
+    rejected: list[int] = []
 
     async def note_start(*_: object) -> None:
         sent.append(asyncio.get_running_loop().time())
 
     async def note_answer(*seen: Any) -> None:
-        refused.append(seen[2].response.status)
+        rejected.append(seen[2].response.status)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(note_start)
@@ -280,8 +280,8 @@ async def test_many_that_were_refused_together_come_back_spread(fake_dify: FakeD
     async with app_client(fake_dify, retry=retry, trace_configs=[trace]) as client:
         with frozen_time() as clock:
             runs = asyncio.gather(*(client.workflows.run({}) for _ in range(100)))
-            while len(refused) < 100:
-                await asyncio.to_thread(fake_dify.wait_for, lambda: len(refused) == 100)
+            while len(rejected) < 100:
+                await asyncio.to_thread(fake_dify.wait_for, lambda: len(rejected) == 100)
             await clock.settle()
             for _ in range(11):
                 clock.advance(0.1)

@@ -33,7 +33,7 @@ def workflow(fake_dify: FakeDify) -> None:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a run up after a second, instead of 21 minutes."""
+    """Give up on a run after a second instead of 21 minutes."""
     monkeypatch.setattr(recovery, "GIVE_UP_AFTER", 1.0)
 
 
@@ -178,7 +178,7 @@ async def test_a_server_that_is_gone_for_a_while_and_comes_back(fake_dify: FakeD
             run = await stack.enter_async_context(client.workflows.stream({}))
             await stack.enter_async_context(client)
             delivered = [await anext(run) for _ in range(3)]
-        # Its connections are cut, and it refuses new ones.
+        # Its connections are cut, and it rejects new ones.
         reading = asyncio.create_task(run.result())
         await asyncio.wait([reading], timeout=0.4)
         async with front_of(fake_dify, port) as front:
@@ -198,7 +198,7 @@ with AppClient() as client:
 """
 
 
-async def test_a_handle_is_taken_up_by_another_process(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_handle_is_continued_by_another_process(client: AppClient, fake_dify: FakeDify) -> None:
     handle = await client.workflows.submit({})
     settings = {
         "DIFY_API_KEY": fake_dify.api_key,

@@ -59,7 +59,7 @@ async def test_the_result_is_there_without_reading(client: AppClient, fake_dify:
     assert first.outputs == (await run.result()).outputs == {"x": 1}
 
 
-async def test_the_ids_are_known_as_soon_as_they_are_told(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_the_ids_are_known_as_soon_as_they_are_reported(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     async with client.workflows.stream({}) as run:
         assert (run.run_id, run.task_id, run.handle) == (None, None, None)
@@ -82,7 +82,7 @@ async def test_an_error_event_is_delivered_and_then_raised(client: AppClient, fa
     assert (error.status, error.code) == (500, None)
 
 
-async def test_events_before_a_cut_are_delivered_and_then_the_cut_is_told(
+async def test_events_before_a_cut_are_delivered_and_then_the_cut_is_reported(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One", text=["a", "b", "c"])])
@@ -97,11 +97,11 @@ async def test_events_before_a_cut_are_delivered_and_then_the_cut_is_told(
     assert caught.value.partial.workflow_run_id == run.run_id
 
 
-async def test_a_refused_run_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_rejected_run_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.published = False
     with pytest.raises(errors.InvalidParam, match="Workflow not published"):
         async with client.workflows.stream({}):
-            pytest.fail("a refused stream was entered")
+            pytest.fail("a rejected stream was entered")
     assert len(fake_dify.requests) == 1
 
 
@@ -142,7 +142,7 @@ async def test_a_limiter_holds_every_run(fake_dify: FakeDify) -> None:
     assert held == ["in", "out", "in", "out"]
 
 
-async def test_an_event_over_the_ceiling_is_told(fake_dify: FakeDify) -> None:
+async def test_an_event_over_the_limit_is_reported(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 5000])])
     async with app_client(fake_dify, max_event_bytes=3000) as client:
         with pytest.raises(errors.TooLarge) as caught:
@@ -189,7 +189,7 @@ async def test_events_are_typed(client: AppClient) -> None:
     }
 
 
-async def test_an_event_over_the_ceiling_before_a_break_is_told_with_its_call(fake_dify: FakeDify) -> None:
+async def test_an_event_over_the_limit_before_a_break_is_reported_with_its_call(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 5000])])
     fake_dify.faults.append(Cut(after_events=3))
     async with app_client(fake_dify, max_event_bytes=3000, on_abandon="detach") as client:

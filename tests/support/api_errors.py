@@ -130,9 +130,9 @@ def operation_named(
 RUN = operation_named("POST /workflows/run", starts_run=True)
 
 
-def refused(
+def rejected(
     status: int, body: bytes | object, headers: dict[str, str] | None = None, asked: Operation[Any] = RUN
 ) -> ApiError:
-    """Give the error for an answer with headers as aiohttp has them."""
+    """Return the error for a response with headers as aiohttp has them."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return error_from_response(asked, status, CIMultiDictProxy(CIMultiDict(headers or {})), data, now=NOW)

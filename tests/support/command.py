@@ -91,7 +91,7 @@ def _several(texts: str | Sequence[str]) -> Sequence[str]:
 
 
 def the_error(done: subprocess.CompletedProcess[str]) -> str:
-    """Give the one line of an error."""
+    """Return the single line of an error."""
     assert done.stderr.startswith("dify-async: ")
     assert done.stderr.count("\n") == 1
     return done.stderr.strip().removeprefix("dify-async: ")

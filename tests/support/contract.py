@@ -43,7 +43,7 @@ PARSED = {("WorkflowRun", "inputs"): "object", ("KnowledgeTag", "binding_count")
 
 @cache
 def description(api: str) -> dict[str, Any]:
-    """Give what is described of an API, `web` or `service`."""
+    """Return the description of an API, `web` or `service`."""
     found: dict[str, Any] = json.loads((FOLDER / f"{api}.json").read_text(encoding="utf-8"))
     return found
 
@@ -63,7 +63,7 @@ class Field:
 
 
 def by_key(model: type) -> dict[str, Field]:
-    """Give the fields of a model by their JSON keys."""
+    """Return the fields of a model by their JSON keys."""
     hints = field_types(model)
     found: dict[str, Field] = {}
     for field in attrs.fields(origin_of(model)):
@@ -78,7 +78,7 @@ def by_key(model: type) -> dict[str, Field]:
 
 
 def misfits(api: str, schema: str, models: dict[str, Any]) -> list[str]:
-    """Say which described fields the model of a schema has not, or in another type.
+    """Return the described fields that the model of a schema lacks, or has with another type.
 
     Args:
         api: Whose schema it is.
@@ -160,5 +160,5 @@ def _fits(kind: Any, shape: _Shape, models: dict[str, Any]) -> bool:
 
 
 def _is_like(kind: Any, model: Any) -> bool:
-    """Whether a class has all that another one has."""
+    """Return True if a class has all fields of another one."""
     return by_key(kind).keys() >= by_key(model).keys()

@@ -63,7 +63,7 @@ class Place:
         return ".".join([*steps, self.name])
 
     def json(self, *value: object) -> dict[str, Any]:
-        """Give JSON with the value in the field; without it, where none is given."""
+        """Return JSON with the value in the field, or without the field if there is no value."""
         found: dict[str, Any] = dict.fromkeys([self.key], *value) if value else {}
         if self.owner is InputField:
             found = {"select": found}
@@ -74,7 +74,7 @@ class Place:
         return found if self.root is not BlockingRun else {"data": {}} | found
 
     def read(self, whole: object) -> Any:
-        """Give what the field holds in what was decoded."""
+        """Return the value of the field in the decoded object."""
         for attribute, _, listed in self.way:
             whole = getattr(whole, attribute)
             whole = whole[0] if listed else whole
@@ -86,7 +86,7 @@ class Place:
 
 
 def plain(kind: Any) -> tuple[Any, bool]:
-    """Give the type without None, and whether None was in it."""
+    """Return the type without None, and whether it included None."""
     if get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind):
         (inner,) = (part for part in get_args(kind) if part is not type(None))
         return inner, True
@@ -128,7 +128,7 @@ def is_primitive(kind: Any) -> bool:
 
 
 def recorded_events() -> list[Event]:
-    """Give one recorded event of each name, and some that are made up for the rest."""
+    """Return one recorded event of each name, and invented ones for the others."""
     found = {name: event_of({"event": name, "data": {}, "new": 1}) for name in [*BY_NAME, *OF_OLD_SERVERS]}
     for stream in streams():
         for data in EventParser(2**20).feed(stream.body):

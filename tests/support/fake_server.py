@@ -25,7 +25,7 @@ async def ask(
 
 
 def shape(value: Any) -> Any:
-    """Give the keys of an object, in depth."""
+    """Return the keys of an object and of all nested objects."""
     return {key: shape(inner) for key, inner in sorted(value.items())} if isinstance(value, dict) else None
 
 
@@ -59,7 +59,7 @@ def events_of(body: bytes) -> list[dict[str, Any]]:
 
 
 def order(body: bytes) -> list[str]:
-    """Give the names of events, each row of the same as one."""
+    """Return the names of events, with equal neighbors counted as one."""
     names = [event["event"] for event in events_of(body)]
     return [name for name, before in zip(names, ["", *names], strict=False) if name != before]
 

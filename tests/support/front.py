@@ -35,7 +35,7 @@ class Break:
     bytes: int = 1
     status: int = 502
     reset: bool = False
-    """Whether the connection ends by a TCP reset, that may overtake what was sent, or regularly."""
+    """True to end the connection by a TCP reset, which may overtake data that was sent."""
 
 
 @attrs.define
@@ -53,7 +53,7 @@ class Front:
         return sum(bool(_START.match(head)) for head in self.heads)
 
     def count(self, start: bytes) -> int:
-        """Give how many requests began so, as `b"POST /v1/workflows/run "`."""
+        """Return the number of requests that began like this: `b"POST /v1/workflows/run "`."""
         return sum(head.startswith(start) for head in self.heads)
 
 

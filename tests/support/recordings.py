@@ -38,13 +38,13 @@ class Recording:
 
     @property
     def is_stream(self) -> bool:
-        """Whether the body holds events."""
+        """Return True if the body contains events."""
         return self.body.startswith((b"data:", b"event:"))
 
 
 @cache
 def load(name: str) -> Recording:
-    """Give one recording."""
+    """Return one recording."""
     found = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     request, response = found["request"], found["response"]
     return Recording(
@@ -67,10 +67,10 @@ def large_stream(name: str) -> list[bytes]:
 
 
 def matching(prefix: str) -> list[Recording]:
-    """Give all recordings whose names begin so, in the order of their names."""
+    """Return all recordings whose names begin with `prefix`, sorted by name."""
     return [load(path.stem) for path in sorted(FOLDER.glob(f"{prefix}*.json"))]
 
 
 def streams() -> list[Recording]:
-    """Give all recordings of event streams."""
+    """Return all recordings of event streams."""
     return [recording for recording in matching("") if recording.is_stream]

@@ -19,7 +19,7 @@ LINE_ENDS = {"LF": b"\n", "CRLF": b"\r\n", "CR": b"\r"}
 
 
 def parsed(pieces: Iterable[bytes], limit: int = 64 * MIB) -> list[bytes]:
-    """Give all that a parser makes of the pieces, the end of the body included."""
+    """Return all events that a parser returns for the pieces, the end of the body included."""
     parser = EventParser(limit)
     found = [event for piece in pieces for event in parser.feed(piece)]
     return found + parser.close()

@@ -68,7 +68,7 @@ def test_errors_are_the_same_and_their_tracebacks_short(client: AppClient, fake_
     assert fake_dify.runs_stopped == 1
 
 
-def test_arguments_that_do_not_fit_are_refused(client: AppClient) -> None:
+def test_arguments_that_do_not_fit_are_rejected(client: AppClient) -> None:
     with pytest.raises(TypeError):
         client.workflows.run()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
@@ -164,7 +164,7 @@ def test_events_come_when_they_are_sent(client: AppClient, fake_dify: FakeDify) 
         assert not played.over
 
 
-def test_pings_are_told(client: AppClient, fake_dify: FakeDify) -> None:
+def test_pings_are_reported(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.ping_every = 0.05
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.3)])
     pings: list[str] = []
@@ -312,7 +312,7 @@ def test_the_types_are_those_that_it_exports(client: AppClient) -> None:
         pass
 
 
-def test_retries_and_refusals_are_the_async_ones(client: AppClient, fake_dify: FakeDify) -> None:
+def test_retries_and_rejections_are_the_async_ones(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=503, on="/info"))
     fake_dify.faults.append(Delay(seconds=0.05, on="/info"))
     assert client.app.info().name == "FakeDify"

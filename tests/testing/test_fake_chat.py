@@ -122,7 +122,7 @@ def known_variable(dify: FakeDify, real: recordings.Recording) -> None:
         ("chatflow_midfail_blocking", Workflow(mode="advanced-chat", nodes=[Node("A", error="{message}")]), None),
     ],
 )  # fmt: skip
-async def test_it_refuses_as_the_real_one(
+async def test_it_rejects_as_the_real_one(
     fake_dify: FakeDify, name: str, app: App, prepare: Callable[[FakeDify, recordings.Recording], None] | None
 ) -> None:
     fake_dify.app = app
@@ -144,7 +144,7 @@ async def test_it_refuses_as_the_real_one(
 
 
 @pytest.mark.parametrize("name", ["err_audio_no_file", "err_audio_too_large"])
-async def test_it_refuses_audio_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_it_rejects_audio_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
     real = recordings.load(name)
     files = [
         (field, file, kind, bytes(size))
@@ -173,7 +173,7 @@ async def test_it_hears_and_speaks(fake_dify: FakeDify) -> None:
     assert status == 400
 
 
-async def test_it_refuses_too_many_at_once(fake_dify: FakeDify) -> None:
+async def test_it_rejects_too_many_at_once(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     fake_dify.max_active_requests = 0
     status, _, body = await ask(fake_dify, "POST", "/v1/chat-messages", **chat())
@@ -557,7 +557,7 @@ async def paused(dify: FakeDify, app: Workflow = ASKING) -> str:
         "err_human_form_submit_no_user",
     ],
 )
-async def test_it_refuses_forms_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_it_rejects_forms_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
     fields = [Field("comment", "paragraph"), Field("choice", "select", options=["a", "b"])]
     await paused(fake_dify, Workflow(nodes=[Node("Ask", form="?", form_fields=fields)]))
     (form,) = fake_dify.forms.values()
@@ -632,7 +632,7 @@ async def test_a_run_goes_on_as_the_real_one(fake_dify: FakeDify, name: str | No
     ("name", "app"),
     [("human_events_snapshot_before_submit", ASKING), ("chatflow_human_events", ASKING_CHATFLOW)],
 )
-async def test_a_paused_run_is_told_again_as_the_real_one_does(
+async def test_a_paused_run_is_reported_again_as_the_real_one_does(
     fake_dify: FakeDify, name: str, app: Workflow
 ) -> None:
     run_id = await paused(fake_dify, app)
@@ -654,7 +654,7 @@ async def test_a_paused_run_is_told_again_as_the_real_one_does(
     assert ours[-2]["data"]["form_token"] == token, "no worker has picked the answer up yet"
 
 
-async def test_a_run_that_goes_on_is_told_without_its_pause(fake_dify: FakeDify) -> None:
+async def test_a_run_that_goes_on_is_reported_without_its_pause(fake_dify: FakeDify) -> None:
     run_id = await paused(fake_dify, Workflow(nodes=[*ASKING.nodes, Node("Slow", seconds=0.5)]))
     (token,) = fake_dify.forms
     await ask(fake_dify, "POST", f"/v1/form/human_input/{token}", **filled())

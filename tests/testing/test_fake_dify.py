@@ -1,4 +1,4 @@
-"""FakeDify is held against recordings of a real server: same refusals, same shapes, same manners."""
+"""FakeDify is compared with recordings of a real server: errors, structures and behavior."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def first_line(text: str) -> str:
         ("err_human_events_by_task_id", {"method": "GET", "path": "/v1/workflow/x/events?user=u"}, {}),
     ],
 )  # fmt: skip
-async def test_it_refuses_as_the_real_one(
+async def test_it_rejects_as_the_real_one(
     fake_dify: FakeDify, name: str, request_: dict[str, Any], state: dict[str, Any]
 ) -> None:
     fake_dify.workflow = Workflow(form=FORM)
@@ -99,7 +99,7 @@ async def test_it_refuses_as_the_real_one(
         assert body == real.body
 
 
-async def test_it_refuses_too_many_at_once(fake_dify: FakeDify) -> None:
+async def test_it_rejects_too_many_at_once(fake_dify: FakeDify) -> None:
     fake_dify.max_active_requests = 0
     status, _, body = await ask(fake_dify, "POST", "/v1/workflows/run", **run_body())
     real = json.loads(recordings.load("err_rate_limited_streaming").body)

@@ -39,7 +39,7 @@ FORM = [
         "err_file_json_body",
     ],
 )
-async def test_it_takes_and_refuses_uploads_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_it_takes_and_rejects_uploads_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
     real = recordings.load(name)
     given: dict[str, Any] = {"json": real.request_body}
     if "multipart" in real.request_body:
@@ -78,7 +78,7 @@ def run(inputs: dict[str, Any], mode: str = "blocking", user: str = "rec-user") 
         ("wf_basic_with_files_other_user", {"type": "image"}),
     ],
 )
-async def test_it_refuses_files_of_inputs_as_the_real_one(
+async def test_it_rejects_files_of_inputs_as_the_real_one(
     fake_dify: FakeDify, recording: str, doc: Any
 ) -> None:
     fake_dify.workflow = Workflow(form=FORM)
@@ -91,7 +91,7 @@ async def test_it_refuses_files_of_inputs_as_the_real_one(
     assert (status, json.loads(body)) == (real.status, json.loads(real.body))
 
 
-async def test_it_refuses_an_unknown_file_inside_the_stream(fake_dify: FakeDify) -> None:
+async def test_it_rejects_an_unknown_file_inside_the_stream(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(form=FORM)
     fake_dify.silence = 0
     real = recordings.load("err_wf_stream_file_bad_ref")
@@ -132,7 +132,7 @@ def _started_inputs(body: bytes) -> Any:
 
 
 @pytest.mark.parametrize("name", ["err_file_preview_unknown", "err_file_preview_not_in_message", "err_file_preview_other_app"])  # fmt: skip
-async def test_it_refuses_previews_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_it_rejects_previews_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
     file_id = str(uuid.uuid4())
     in_message, app_id = (
         name.endswith("other_app"),

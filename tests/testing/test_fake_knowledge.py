@@ -211,7 +211,7 @@ async def test_it_rejects_what_the_real_one_rejects(call: Caller, kb: str, name:
     assert ours["message"].splitlines()[:2] == theirs["message"].splitlines()[:2]
 
 
-async def test_ids_that_are_not_uuids_are_no_paths(call: Caller) -> None:
+async def test_ids_that_are_not_uuids_are_not_paths(call: Caller) -> None:
     status, page = await call("GET", "/datasets/nope")
     assert (status, page.decode()) == (404, recordings.load("err_ds_get_bad_uuid").body.decode())
 

@@ -82,7 +82,7 @@ def said(**fields: Any) -> dict[str, Any]:
         ("err_web_saved_message_unknown", Completion(), {}, "ada"),
     ],
 )
-async def test_it_refuses_as_the_real_one(
+async def test_it_rejects_as_the_real_one(
     fake_dify: FakeDify, name: str, app: App, headers: dict[str, str], as_: str | None
 ) -> None:
     fake_dify.app = app
@@ -369,7 +369,7 @@ async def test_costs_are_nobodys_business(fake_dify: FakeDify) -> None:
     assert "usage" in message["metadata"], "but the history tells"
 
 
-async def test_nodes_are_told_without_their_contents(fake_dify: FakeDify) -> None:
+async def test_nodes_are_reported_without_their_contents(fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.tail = CHATFLOW, 0
     _, _, body = await web(fake_dify, "POST", "/api/chat-messages", **said(response_mode="streaming"))
     for event in events_of(body):
@@ -576,7 +576,7 @@ async def test_a_run_goes_on_as_the_real_one(fake_dify: FakeDify) -> None:
     assert (order(body), shapes(body)) == (order(real.body), shapes(real.body))
 
 
-async def test_events_are_those_of_ones_own_runs(fake_dify: FakeDify) -> None:
+async def test_events_are_those_of_your_own_runs(fake_dify: FakeDify) -> None:
     run_id = await paused(fake_dify, ASKING_CHATFLOW)
     path = f"/api/workflow/{run_id}/events"
     assert error_from_response(await web(fake_dify, "GET", path, as_="eve")) == (404, "not_found")

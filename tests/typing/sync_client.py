@@ -1,4 +1,4 @@
-"""A consumer's file for the blocking twin. It is never run: mypy --strict and pyright strict read it."""
+"""A consumer's file for the blocking client. It is never run: mypy --strict and pyright strict read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON of a request: exact numbers, scalars of numpy, and what is refused with its path."""
+"""The JSON of a request: exact numbers, scalars of numpy, and what is rejected with its path."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ NOT_FINITE = [
         (lambda value: {"a": 2**70, "b": value}, "inputs.b"),
     ],
 )
-def test_nan_and_infinity_are_refused_by_their_path(value: Any, nested: Any, path: str) -> None:
+def test_nan_and_infinity_are_rejected_by_their_path(value: Any, nested: Any, path: str) -> None:
     with pytest.raises(TypeError) as caught:
         sent(nested(value))
     assert str(caught.value).startswith(f"{path} must be a finite number, got ")
@@ -130,13 +130,13 @@ def test_nan_and_infinity_are_refused_by_their_path(value: Any, nested: Any, pat
     ],
     ids=range(7),
 )
-def test_what_is_no_json_is_refused_by_its_path(inputs: Any, text: str) -> None:
+def test_what_is_not_json_is_rejected_by_its_path(inputs: Any, text: str) -> None:
     with pytest.raises(TypeError) as caught:
         sent(inputs)
     assert str(caught.value) == text
 
 
-def test_a_value_inside_itself_is_refused() -> None:
+def test_a_value_inside_itself_is_rejected() -> None:
     inputs: dict[str, Any] = {}
     inputs["self"] = inputs
     with pytest.raises(TypeError, match="nested"):
@@ -178,7 +178,7 @@ def test_texts_and_booleans_of_numpy_are_such_for_the_check() -> None:
 
 @pytest.mark.parametrize("value", NOT_FINITE, ids=str)
 @pytest.mark.parametrize("kind", ["number", "text-input", "json_object", "checkbox", "brand-new"])
-def test_the_check_finds_what_would_be_refused(kind: str, value: Any) -> None:
+def test_the_check_finds_what_would_be_rejected(kind: str, value: Any) -> None:
     (problem,) = checked(kind, value)
     assert problem.startswith("f must be a finite number, got ")
     (problem,) = checked("json_object", {"rows": [value]})

@@ -206,7 +206,7 @@ def test_each_event_class_is_public() -> None:
 
 
 def keys_of(kind: type) -> set[str]:
-    """Give the JSON keys that a class reads."""
+    """Return the JSON keys that a class reads."""
     fields = [field for field in attrs.fields(kind) if field.init]
     return {key for field in fields for key in field.metadata.get(WIRE_KEYS, (field.name,))}
 
@@ -338,7 +338,7 @@ CONTAINERS: list[Any] = [{}, [], {"a": 1}, ["a"]]
 
 
 def wrong_for(kind: Any) -> list[Any]:
-    """Give values whose shape cannot be that of a field."""
+    """Return values whose structure cannot be that of a field."""
     if is_primitive(kind):
         return CONTAINERS
     if get_origin(kind) is list:
@@ -352,7 +352,7 @@ def wrong_for(kind: Any) -> list[Any]:
 
 
 @each_kind
-def test_a_container_in_the_wrong_place_is_told_by_its_path(kind: type[Received]) -> None:
+def test_a_container_in_the_wrong_place_is_reported_by_its_path(kind: type[Received]) -> None:
     for place in places(kind):
         for value in wrong_for(place.kind):
             told = f"{place.path} must be "
@@ -370,7 +370,7 @@ def test_a_container_in_the_wrong_place_is_told_by_its_path(kind: type[Received]
 
 
 @each_kind
-def test_a_wrong_item_of_a_list_is_told_by_its_path(kind: type[Received]) -> None:
+def test_a_wrong_item_of_a_list_is_reported_by_its_path(kind: type[Received]) -> None:
     for place in places(kind):
         items = get_args(place.kind) if get_origin(place.kind) is list else (Any,)
         for value in wrong_for(items[0]) if items != (Any,) else []:
@@ -412,7 +412,7 @@ def test_null_in_a_list_is_left_out(kind: type[Received]) -> None:
         ({"task_id": [], "data": {}}, "task_id must be a string, got an array"),
     ],
 )
-def test_what_does_not_fit_is_told_in_words(value: dict[str, Any], problem: str) -> None:
+def test_what_does_not_fit_is_reported_in_words(value: dict[str, Any], problem: str) -> None:
     event = event_of({"event": "text_chunk"} | value)
     assert isinstance(event, UnknownEvent)
     assert event.problem == problem
@@ -500,7 +500,7 @@ def test_an_unknown_event_with_unfit_ids_is_delivered() -> None:
 @pytest.mark.parametrize(
     "data", [b"{", b"no json", b"\xff\xfe", b'{"event":"text_chunk","data":{"text":"\xff"}}', b" "]
 )
-def test_what_is_no_json_is_delivered(data: bytes) -> None:
+def test_what_is_not_json_is_delivered(data: bytes) -> None:
     event = decode_event(data)
     assert isinstance(event, UnknownEvent)
     assert (event.event, event.problem) == ("", "not valid JSON")
@@ -540,7 +540,7 @@ def test_json_nested_too_deeply_is_delivered() -> None:
 
 
 @pytest.mark.parametrize("data", [PING, b'{"event":"ping"}', b'{"event": "ping", "task_id": "t"}'])
-def test_a_ping_is_no_event(data: bytes) -> None:
+def test_a_ping_is_not_an_event(data: bytes) -> None:
     assert decode_event(data) is None
 
 
@@ -614,12 +614,12 @@ def test_times_become_aware_datetimes(value: object, time: datetime) -> None:
         1e300,
     ],
 )
-def test_what_is_no_time_is_none(value: object) -> None:
+def test_what_is_not_a_time_is_none(value: object) -> None:
     assert decoded(WorkflowRun, {"created_at": value}).created_at is None
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity"])
-def test_a_number_that_is_no_number_is_no_time(value: bytes) -> None:
+def test_a_number_that_is_not_a_number_is_not_a_time(value: bytes) -> None:
     found = decode_model(WorkflowRun, b'{"created_at":' + value + b"}")
     assert found.created_at is None
     assert str(found.raw["created_at"]) in {"nan", "inf", "-inf"}
@@ -643,7 +643,7 @@ def test_prices_become_exact_decimals(value: object, price: Decimal) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "free", "1,5", "sNaN", "NaN", "Infinity", "9e999999", "1e-101", True])
-def test_what_is_no_price_is_none(value: object) -> None:
+def test_what_is_not_a_price_is_none(value: object) -> None:
     event = event_of({"event": "message_end", "metadata": {"usage": {"total_price": value}}})
     assert isinstance(event, events.MessageEnd)
     assert event.metadata.usage == Usage()
@@ -677,7 +677,7 @@ def test_digits_become_numbers(value: object, number: float) -> None:
         "9" * 5000,
     ],
 )
-def test_a_text_that_is_no_integer_is_none_or_zero(value: str) -> None:
+def test_a_text_that_is_not_an_integer_is_none_or_zero(value: str) -> None:
     assert decoded(WorkflowRun, {"total_tokens": value}).total_tokens is None
     event = event_of({"event": "workflow_finished", "data": {"total_tokens": value}})
     assert isinstance(event, events.WorkflowFinished)
@@ -1196,13 +1196,13 @@ def test_recorded_stops_are_a_success() -> None:
         (WorkflowRun, b"[" * 100_000),
     ],
 )
-def test_a_body_that_is_no_json_is_a_value_error(kind: type[Received], body: bytes) -> None:
+def test_a_body_that_is_not_json_is_a_value_error(kind: type[Received], body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each parser has its own words
         decode_model(kind, body)
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"7", b'"text"', b"true"])
-def test_a_body_that_is_no_object_does_not_fit(body: bytes) -> None:
+def test_a_body_that_is_not_an_object_does_not_fit(body: bytes) -> None:
     with pytest.raises(StructureError, match="the JSON must be an object, got "):
         decode_model(AppInfo, body)
 
@@ -1215,7 +1215,7 @@ def test_what_you_made_yourself_has_no_raw() -> None:
     assert WorkflowRun().raw == {}
 
 
-def test_raw_is_no_part_of_what_an_event_equals_or_shows() -> None:
+def test_raw_is_not_a_part_of_what_an_event_equals_or_shows() -> None:
     event = event_of({"event": "message", "answer": "a", "new": "secret"})
     assert event == events.Message(answer="a")
     assert "secret" not in repr(event)

@@ -67,7 +67,7 @@ def test_integers_beside_surrogates_and_nan_are_exact() -> None:
     assert run.outputs["n"] == 2**64 + 1
 
 
-def test_an_integer_of_more_digits_than_python_reads_is_no_json() -> None:
+def test_an_integer_of_more_digits_than_python_reads_is_not_json() -> None:
     with pytest.raises(ValueError, match="digits"):
         parse_json(b"9" * 5000)
 

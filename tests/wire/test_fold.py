@@ -212,7 +212,7 @@ def test_the_id_of_a_run_is_also_found_in_its_data(name: str) -> None:
     assert fold.progress.run_id == "r"
 
 
-def test_the_node_that_failed_last_is_told() -> None:
+def test_the_node_that_failed_last_is_reported() -> None:
     fold = WorkflowAccumulator()
     nodes = [("a", "failed"), ("b", "failed"), ("c", "succeeded"), ("d", "exception")]
     for node, status in nodes:
@@ -283,7 +283,7 @@ def test_pieces_make_a_completion() -> None:
     assert result.raw == end.raw
 
 
-def test_the_parts_of_a_message_that_broke_off_are_kept() -> None:
+def test_the_parts_of_a_message_that_was_interrupted_are_kept() -> None:
     fold = CompletionAccumulator()
     result = folded(fold, message("a"), message("b"))
     assert (result.answer, result.message_id, result.usage, result.raw) == ("ab", "m", None, {})
@@ -429,7 +429,7 @@ def test_a_step_of_an_agent_is_replaced_by_its_next_state() -> None:
     assert (second.id, second.thought) == ("2", "so")
 
 
-def test_reasoning_is_no_part_of_the_answer() -> None:
+def test_reasoning_is_not_a_part_of_the_answer() -> None:
     reasoning = event("reasoning_chunk", {"reasoning": "hm", "node_id": "n", "is_final": True})
     result = folded(ChatAccumulator(), started(), reasoning, message("a"), message_end(), finished())
     assert result.answer == "a"
@@ -529,7 +529,7 @@ def run(status: str, error: str | None = None, **fields: Any) -> WorkflowResult:
     ],
     ids=["succeeded", "partly", "completion", "chat", "chatflow"],
 )
-def test_good_results_are_no_failures(result: Any) -> None:
+def test_good_results_are_not_failures(result: Any) -> None:
     assert error_from_result(result) is None
 
 

@@ -80,13 +80,13 @@ def test_it_writes_the_types_that_orjson_writes(value: Any) -> None:
 @pytest.mark.parametrize(
     "value", [2**64, -(2**63) - 1, "\ud800", {"\ud800": 1}, {1: 2}, object(), b"x", Point]
 )
-def test_it_refuses_what_orjson_refuses(value: Any) -> None:
+def test_it_rejects_what_orjson_rejects(value: Any) -> None:
     for dumps in (fallback.dumps, orjson.dumps):
         with pytest.raises(TypeError):
             dumps(value)
 
 
-def test_it_refuses_what_is_nested_too_deeply() -> None:
+def test_it_rejects_what_is_nested_too_deeply() -> None:
     value: list[Any] = []
     for _ in range(300):
         value = [value]

@@ -37,7 +37,7 @@ def events_of(name: str) -> list[Event]:
 
 
 def shuffled(events: list[Event], dice: random.Random) -> list[Event]:
-    """Give the events in another order that could have come: what belongs to one node or text keeps its own,
+    """Return the events in another possible order: those of one node or text keep theirs,
     and the run begins first and ends last."""
     lanes: dict[Any, list[Event]] = {}
     first, *middle, last = events

@@ -101,7 +101,7 @@ def test_an_error_without_a_code_before_the_run_is_a_rejection() -> None:
 # The limit of a model's provider
 
 
-def test_the_limit_of_a_provider_is_no_quota() -> None:
+def test_the_limit_of_a_provider_is_not_a_quota() -> None:
     (found,) = events_of(load("116_chat_ratelimit_streaming").body)
     assert isinstance(found, ErrorEvent)
     error = error_from_event(found)
@@ -189,7 +189,7 @@ def test_an_id_that_cannot_be_requested_is_not_taken(run_id: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", ".", "..", "\ud800", None])
-def test_some_texts_are_no_run_ids(text: str | None) -> None:
+def test_some_texts_are_not_run_ids(text: str | None) -> None:
     assert not is_run_id(text)
 
 

@@ -39,7 +39,7 @@ def test_a_list_of_models() -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"data": {}}', b'{"data": "x"}', b'{"data": [1]}', b"1", b"null"])
-def test_what_is_no_page_is_refused(body: bytes) -> None:
+def test_what_is_not_a_page_is_rejected(body: bytes) -> None:
     with pytest.raises(StructureError):
         decode_model(Page[Conversation], body)
 

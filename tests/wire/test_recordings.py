@@ -160,7 +160,7 @@ def test_no_known_field_is_passed_through_as_another_type(stream: Recording) -> 
 
 
 def undeclared(value: Any, kind: type, name: str) -> Iterator[str]:
-    """Give the keys of a JSON object that the class for it does not read."""
+    """Return the keys of a JSON object that its class does not read."""
     hints = get_type_hints(kind)
     fields = {
         key: field
@@ -305,7 +305,7 @@ def test_an_error_in_a_stream_is_the_one_of_blocking_mode(streamed: str, blockin
     assert (type(one), one.status, one.code, one.message) == (type(two), two.status, two.code, two.message)
 
 
-def test_a_run_that_waits_is_told_like_in_blocking_mode() -> None:
+def test_a_run_that_waits_is_reported_like_in_blocking_mode() -> None:
     # The two were asked for different topics, and each run has forms and times of its own.
     one, two = folded("human_start_streaming").result(), blocking_run("human_start_blocking")
     assert isinstance(one, WorkflowResult)
@@ -415,7 +415,7 @@ def test_a_run_is_a_failure_or_none_by_its_end(name: str, status: str, error: ty
         ("wf_basic_streaming", None),
     ],
 )
-def test_the_node_that_failed_is_told(name: str, node: str | None) -> None:
+def test_the_node_that_failed_is_reported(name: str, node: str | None) -> None:
     assert folded(name).progress.failed_node == node
 
 
@@ -441,7 +441,7 @@ def test_a_run_that_partly_succeeded_counts_its_failures() -> None:
     assert result.exceptions_count == 3  # Two retries and the failure that was caught.
 
 
-def test_files_of_a_run_are_told() -> None:
+def test_files_of_a_run_are_reported() -> None:
     result = folded("wf_basic_with_files_streaming").result()
     assert isinstance(result, WorkflowResult)
     assert [(file.type, file.transfer_method, file.filename, file.size) for file in result.files] == [
@@ -464,7 +464,7 @@ def test_files_of_a_run_are_told() -> None:
         "err_wf_stream_select_bad_option",
     ],
 )
-def test_a_refused_input_ends_the_stream_without_a_run(name: str) -> None:
+def test_a_rejected_input_ends_the_stream_without_a_run(name: str) -> None:
     fold = folded(name)
     progress = fold.progress
     assert progress.over
@@ -480,7 +480,7 @@ def test_a_refused_input_ends_the_stream_without_a_run(name: str) -> None:
         assert isinstance(error_from_result(result), RunFailed)
 
 
-def test_an_answer_that_broke_off_with_an_error_is_kept_as_far_as_it_came() -> None:
+def test_an_answer_that_was_interrupted_with_an_error_is_kept_as_far_as_it_came() -> None:
     fold = folded("chat_midfail_streaming")
     result = fold.result()
     assert isinstance(result, ChatResult)
@@ -500,7 +500,7 @@ def test_a_stream_is_complete_unless_it_was_cut(stream: Recording) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(UNFINISHED))
-def test_what_came_of_a_stream_that_was_cut_is_kept(name: str) -> None:
+def test_the_result_of_a_stream_that_was_cut_is_kept(name: str) -> None:
     fold = folded(name)
     result = fold.result()
     events = decoded(load(name))

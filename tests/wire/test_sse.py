@@ -74,7 +74,7 @@ def test_what_only_python_takes_for_a_line_end_stays_in_the_data(separator: str)
 
 
 @pytest.mark.parametrize("text", ["é", "中文", "😀", "a\u0301\u2028😀中"])
-def test_a_cut_inside_a_character_does_no_harm(text: str) -> None:
+def test_a_cut_inside_a_character_changes_nothing(text: str) -> None:
     data = f'data: {{"t":"{text}"}}\n\n'.encode()
     for pieces in [singly(data), *at_each_cut(data)]:
         assert parsed(pieces)[0].decode() == f'{{"t":"{text}"}}'
@@ -108,7 +108,7 @@ def test_a_body_of_a_byte_order_mark_alone_holds_no_event(part: bytes) -> None:
 
 
 @pytest.mark.parametrize("part", [BOM[:1], BOM[:2]], ids=["one byte", "two bytes"])
-def test_half_a_byte_order_mark_is_no_mark(part: bytes) -> None:
+def test_half_a_byte_order_mark_is_not_a_mark(part: bytes) -> None:
     # The first line is none that is known then, and the rest is read as ever.
     data = part + b"data: a\n\ndata: b\n\n"
     assert all(parsed(pieces) == [b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
@@ -153,7 +153,7 @@ def test_the_data_of_an_event(block: bytes, data: bytes) -> None:
         b"data",
     ],
 )
-def test_a_block_without_data_is_no_event(block: bytes) -> None:
+def test_a_block_without_data_is_not_an_event(block: bytes) -> None:
     assert parsed([block + b"\n\ndata: a\n\n"]) == [b"a"]
 
 
@@ -167,7 +167,7 @@ def test_a_block_without_data_is_no_event(block: bytes) -> None:
         b"event: ping\ndata:",
     ],
 )
-def test_a_ping_is_told_and_has_no_data(block: bytes) -> None:
+def test_a_ping_is_reported_and_has_no_data(block: bytes) -> None:
     assert parsed([block + b"\n\ndata: a\n\n"]) == [PING, b"a"]
 
 
@@ -188,7 +188,7 @@ def test_closing_gives_the_last_event_once() -> None:
     assert parser.close() == []
 
 
-def test_half_an_event_is_given_as_it_is() -> None:
+def test_half_an_event_is_returned_as_it_is() -> None:
     assert parsed([b'data: {"event":"text_ch']) == [b'{"event":"text_ch']
 
 
@@ -204,7 +204,7 @@ FITS = b"data: " + b"x" * (LIMIT - 6)
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 7], ids=lambda pieces: f"in {pieces}")
-def test_an_event_over_the_ceiling_is_refused(pieces: int) -> None:
+def test_an_event_over_the_limit_is_rejected(pieces: int) -> None:
     data = FITS + b"x\n\n"
     size = -(-len(data) // pieces)
     with pytest.raises(TooLarge) as caught:
@@ -213,13 +213,13 @@ def test_an_event_over_the_ceiling_is_refused(pieces: int) -> None:
     assert "max_event_bytes=100" in str(caught.value)
 
 
-def test_an_event_over_the_ceiling_is_refused_before_its_end() -> None:
+def test_an_event_over_the_limit_is_rejected_before_its_end() -> None:
     parser = EventParser(LIMIT)
     with pytest.raises(TooLarge):
         parser.feed(FITS + b"x")
 
 
-def test_an_event_over_the_ceiling_is_refused_among_small_ones() -> None:
+def test_an_event_over_the_limit_is_rejected_among_small_ones() -> None:
     with pytest.raises(TooLarge):
         parsed([b"data: a\n\n" + FITS + b"x\n\ndata: b\n\n"], LIMIT)
 
@@ -232,7 +232,7 @@ def test_events_before_one_that_is_too_large_are_returned_first(tail: bytes) -> 
         parser.feed(b"")
 
 
-def test_an_event_that_just_fits_is_given() -> None:
+def test_an_event_that_just_fits_is_returned() -> None:
     assert parsed([FITS + b"\n\n"], LIMIT) == [FITS[6:]]
     assert parsed([FITS[:50], FITS[50:] + b"\n\n"], LIMIT) == [FITS[6:]]
     assert parsed([FITS], LIMIT) == [FITS[6:]]
@@ -243,7 +243,7 @@ def test_an_event_that_just_fits_is_given_at_each_cut() -> None:
     assert all(parsed(pieces, LIMIT) == [FITS[6:]] for pieces in [singly(data), *at_each_cut(data)])
 
 
-def test_the_ceiling_is_for_one_event_and_not_for_the_stream() -> None:
+def test_the_limit_is_for_one_event_and_not_for_the_stream() -> None:
     assert parsed([(FITS[:-1] + b"\n\n") * 50], LIMIT) == [FITS[6:-1]] * 50
     assert parsed(singly((FITS[:-1] + b"\n\n") * 50), LIMIT) == [FITS[6:-1]] * 50
 

@@ -1,4 +1,4 @@
-"""What is kept in a knowledge base: the files of a folder, or contents with names."""
+"""The contents to keep in a knowledge base: the files of a folder, or contents with names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SEPARATOR: Final = " - "
 
 @attrs.frozen
 class Digest:
-    """What tells one content from another."""
+    """Identifies a content, to detect changes."""
 
     hash: str
     """SHA-256, in hex."""
@@ -46,7 +46,7 @@ class Source:
     path: str
     """Its relative path, with slashes."""
     content: Content = attrs.field(repr=False)
-    """The bytes, or where they are."""
+    """The bytes, or the path of the file."""
 
     async def digest(self) -> Digest:
         """Return the digest of the content, in constant memory."""
@@ -71,7 +71,7 @@ class Source:
 
 
 def sources_of(contents: object, include: Sequence[str], exclude: Path) -> AsyncIterator[Source]:
-    """Yield what is to be kept: see `Documents.sync_folder`. `exclude` is a file to leave out."""
+    """Yield the contents to keep: see `Documents.sync_folder`. `exclude` is a file to leave out."""
     if isinstance(include, str):
         raise ConfigurationError("`include` must be a list of patterns such as ['*.md'], got a str")
     if isinstance(contents, str | os.PathLike):
@@ -93,12 +93,12 @@ async def _files_of(folder: Path, include: Sequence[str], exclude: Path) -> Asyn
 def _walk(folder: Path, exclude: Path) -> list[Path]:
     """Return the files of a folder in order, without hidden ones and `exclude`."""
 
-    def refuse(error: OSError) -> None:
-        # What cannot be listed must not look like something that was removed.
+    def raise_error(error: OSError) -> None:
+        # Files of a folder that cannot be listed must not look like removed files.
         raise ConfigurationError(f"the folder {error.filename!r} cannot be read: {error.strerror}") from error
 
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=refuse):
+    for parent, folders, names in os.walk(folder, onerror=raise_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
     left_out = exclude.resolve()

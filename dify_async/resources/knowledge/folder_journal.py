@@ -1,4 +1,4 @@
-"""What a knowledge base holds of a folder: relative paths, hashes and document ids, in a local file."""
+"""The documents that hold the files of a folder: paths, hashes and document ids, in a local file."""
 
 from __future__ import annotations
 

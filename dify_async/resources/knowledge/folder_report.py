@@ -1,4 +1,4 @@
-"""What was done, or is to be done, to keep a folder in a knowledge base."""
+"""The report on the sync of a folder: what was done, or will be done."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dify_async.models._base import Model
 
 
 class SyncAction(enum.StrEnum):
-    """What becomes of a file."""
+    """What a sync does with a file."""
 
     CREATE = "create"
     """It is new, or its document was deleted: it is uploaded."""
     UPDATE = "update"
     """Its content has changed, or could not be indexed: its document is replaced."""
     ADOPT = "adopt"
-    """An upload of it whose end was not recorded is there: nothing is uploaded."""
+    """Its document from an interrupted sync was found: nothing is uploaded."""
     KEEP = "keep"
     """It has not changed."""
     DELETE = "delete"
@@ -29,7 +29,7 @@ class SyncAction(enum.StrEnum):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SyncChange(Model):
-    """What becomes of one file."""
+    """What a sync does with one file."""
 
     _shown_first = ("action", "path")
 
@@ -51,7 +51,7 @@ class SyncChange(Model):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SyncReport(Model):
-    """What became of all files."""
+    """The report on a sync."""
 
     changes: list[SyncChange]
     """One entry for each file, as they were done; in a plan, removed files come last."""
@@ -70,7 +70,7 @@ class SyncReport(Model):
 
     @property
     def batches(self) -> list[str]:
-        """What is being indexed now, for `documents.wait_indexed`."""
+        """The batches that are being indexed, for `documents.wait_indexed`."""
         return [*dict.fromkeys(change.batch for change in self.changes if change.batch is not None)]
 
     def count(self, action: SyncAction | str) -> int:

@@ -87,7 +87,7 @@ class FolderSync:
                 self._unrecorded[document.name, _size_of(document)].append(document)
 
     async def steps(self, sources: AsyncIterator[Source]) -> AsyncIterator[Source | Removed]:
-        """Yield what is in the folder, then what was removed from it."""
+        """Yield the files of the folder, then those that were removed from it."""
         paths: set[str] = set()
         async for source in sources:
             paths.add(source.path)
@@ -101,7 +101,7 @@ class FolderSync:
                 yield Removed(path, stored)
 
     async def take(self, step: Source | Removed, _: str, attempts: AttemptCounter) -> SyncChange:
-        """Do what a file needs."""
+        """Upload, replace, delete or skip one file."""
         api = self.api.counted_by(ChangeCounter(attempts))
         if isinstance(step, Removed):
             return await self._remove(api, step)
@@ -128,7 +128,7 @@ class FolderSync:
         return attrs.evolve(change, document_id=answer.document.id, batch=answer.batch)
 
     def change_of(self, outcome: Outcome[SyncChange]) -> SyncChange:
-        """Return what became of a file, also if that is an error."""
+        """Return what was done with a file, or its error."""
         if outcome.ok:
             return outcome.result
         path: str = outcome.row.path

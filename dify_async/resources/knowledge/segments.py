@@ -103,7 +103,7 @@ class Segments(Resource):
         summary: str | None = None,
         **options: Unpack[CallOptions],
     ) -> Segment:
-        """Change a chunk, and return it. What is None stays as it is.
+        """Change a chunk, and return it. None leaves a value unchanged.
 
         Args:
             dataset_id: The knowledge base's id.
@@ -111,7 +111,7 @@ class Segments(Resource):
             segment_id: The chunk's id.
             content: The new text; in a Q&A document the question.
             answer: The new answer, in a Q&A document.
-            keywords: Words to find it by.
+            keywords: Keywords by which it is found.
             enabled: Whether it is searched.
             regenerate_child_chunks: Divide it into child chunks again.
             attachment_ids: The ids of uploaded images.

@@ -93,7 +93,7 @@ async def test_a_batch_is_asked_for_once_at_a_time(documents: Documents, fake_di
 @pytest.mark.parametrize(
     "fault", [Refuse(on="/indexing-status", status=502, times=12), Drop(on="/indexing-status", times=12)]
 )
-async def test_a_restart_of_the_server_is_no_failure(
+async def test_a_restart_of_the_server_is_not_a_failure(
     documents: Documents, fake_dify: FakeDify, fault: Any
 ) -> None:
     batch = await new(documents)

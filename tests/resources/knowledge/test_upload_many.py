@@ -37,7 +37,7 @@ async def test_each_file_has_an_outcome(
     assert sorted(batches) == sorted(document.batch for document in fake_dify.knowledge.documents)
 
 
-async def test_settings_are_sent_if_they_are_given(documents: Documents, fake_dify: FakeDify) -> None:
+async def test_settings_are_sent_if_they_are_passed(documents: Documents, fake_dify: FakeDify) -> None:
     rule = {"mode": "custom", "rules": {"segmentation": {"separator": "|", "max_tokens": 9}}}
     file = InputFile(b"a|b", name="a.txt")
     (outcome,) = await documents.upload_many([file], process_rule=rule)

@@ -15,13 +15,13 @@ from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError, DifyError
 from dify_async.events import ErrorEvent
 from dify_async.models import AnnotationJob, ChatResult, IndexingReport
-from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, RUN, operation_named, refused
+from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, RUN, operation_named, rejected
 from tests.support.recordings import load, matching
 from tests.support.work import limited_work
 
 
 def coded(status: int, code: str | None, message: str = "Words of the server.") -> ApiError:
-    return refused(status, {"code": code, "message": message, "status": status})
+    return rejected(status, {"code": code, "message": message, "status": status})
 
 
 # Codes: each of the contract of 1.14, of 1.17, and of the documents of 2024
@@ -74,7 +74,7 @@ def test_an_error_in_a_stream_has_the_same_class(kind: type[ApiError], status: i
 def test_json_without_a_code_is_classed_by_its_status(
     status: int, kind: type[ApiError], body: object
 ) -> None:
-    error = refused(status, body)
+    error = rejected(status, body)
     assert type(error) is kind
     assert error.code is None
 
@@ -140,7 +140,7 @@ def test_every_class_of_the_tree_is_reached() -> None:
         (403, "forbidden", "The app's API service has been disabled.", errors.Forbidden),
     ],
 )
-def test_limits_are_told_apart(status: int, code: str, message: str, kind: type[ApiError]) -> None:
+def test_limits_are_distinguished(status: int, code: str, message: str, kind: type[ApiError]) -> None:
     assert type(coded(status, code, message)) is kind
 
 
@@ -185,12 +185,12 @@ def test_what_may_be_tried_again_and_what_may_not() -> None:
 )
 def test_retry_after_is_read_in_both_forms(header: str | None, seconds: float | None) -> None:
     headers = {} if header is None else {"retry-after": header}
-    assert refused(429, {}, headers).retry_after == seconds
+    assert rejected(429, {}, headers).retry_after == seconds
 
 
 def test_a_zone_beyond_all_bounds_hides_no_error() -> None:
     header = "Sun, 22 Nov 2026 00:00:30 +99999999999999"
-    assert refused(429, {}, {"Retry-After": header}).retry_after is None
+    assert rejected(429, {}, {"Retry-After": header}).retry_after is None
 
 
 # Pages instead of JSON
@@ -236,7 +236,7 @@ WERKZEUG_404 = (
 def test_a_page_is_classed_by_its_status(
     status: int, page: bytes, kind: type[ApiError], says: str, hint: str
 ) -> None:
-    error = refused(status, page)
+    error = rejected(status, page)
     assert type(error) is kind
     assert error.code is None
     assert says in str(error)
@@ -251,32 +251,32 @@ def test_a_page_is_classed_by_its_status(
 )
 @pytest.mark.parametrize("status", [302, 400, 404, 413, 429, 500, 502])
 def test_a_body_of_any_kind_is_an_error(status: int, body: bytes) -> None:
-    error = refused(status, body)
+    error = rejected(status, body)
     assert error.status == status
     assert str(error).startswith(str(status))
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_json_of_dify_is_no_page_of_a_proxy(status: int) -> None:
+def test_json_of_dify_is_not_a_page_of_a_proxy(status: int) -> None:
     assert type(coded(status, "service_unavailable")) is errors.ServerError
 
 
 def test_a_page_for_a_recent_operation_says_that_the_server_lacks_it() -> None:
     asked = operation_named("GET /info", recent=True)
-    assert type(refused(404, WERKZEUG_404, asked=asked)) is errors.NotSupportedByServer
-    assert type(refused(404, {"code": "not_found"}, asked=asked)) is errors.NotFound
-    assert type(refused(500, b"<p>", asked=asked)) is errors.ServerError
+    assert type(rejected(404, WERKZEUG_404, asked=asked)) is errors.NotSupportedByServer
+    assert type(rejected(404, {"code": "not_found"}, asked=asked)) is errors.NotFound
+    assert type(rejected(500, b"<p>", asked=asked)) is errors.ServerError
 
 
 def test_an_operation_that_the_server_lacks_has_a_hint_of_its_own() -> None:
-    error = refused(404, WERKZEUG_404, asked=operation_named("GET /info", recent=True))
+    error = rejected(404, WERKZEUG_404, asked=operation_named("GET /info", recent=True))
     assert "the server is too old" in str(error)
 
 
 @pytest.mark.parametrize("tag", [b"<", b"<title>"])
 def test_the_work_is_linear_in_the_size_of_a_page(tag: bytes) -> None:
     with limited_work(cpu_seconds=8):
-        error = refused(502, tag * 1_000_000)
+        error = rejected(502, tag * 1_000_000)
     assert type(error) is errors.GatewayError
 
 
@@ -301,7 +301,7 @@ def test_the_work_is_linear_in_the_size_of_a_page(tag: bytes) -> None:
 )
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_names_its_target_without_secrets(status: int, location: str, shown: str) -> None:
-    error = refused(status, b"<title>Moved</title>", {"Location": location})
+    error = rejected(status, b"<title>Moved</title>", {"Location": location})
     assert type(error) is ApiError
     assert f"redirects are not followed; set base_url to their target: {shown} (" in str(error)
     assert "SECRET" not in str(error)
@@ -309,11 +309,11 @@ def test_a_redirect_names_its_target_without_secrets(status: int, location: str,
 
 
 def test_a_redirect_without_a_target_is_an_error() -> None:
-    assert "another path of the server" in str(refused(302, b""))
+    assert "another path of the server" in str(rejected(302, b""))
 
 
 def test_a_redirect_with_json_names_its_target_too() -> None:
-    error = refused(307, {"detail": "moved"}, {"Location": "https://dify.example/v1"})
+    error = rejected(307, {"detail": "moved"}, {"Location": "https://dify.example/v1"})
     assert "https://dify.example/v1" in str(error)
 
 
@@ -339,7 +339,7 @@ def test_a_redirect_with_json_names_its_target_too() -> None:
     ],
 )
 def test_the_words_of_the_server_are_found(body: object, message: str) -> None:
-    error = refused(400, body)
+    error = rejected(400, body)
     assert error.message == message
     assert message in str(error)
 
@@ -354,13 +354,13 @@ def test_long_messages_are_cut_in_the_text_and_whole_in_the_attribute() -> None:
     assert "\n" not in str(error)
 
 
-def test_a_parameter_at_fault_is_told() -> None:
-    assert refused(400, {"code": "invalid_param", "message": "m", "params": "name"}).params == "name"
-    assert refused(400, {"code": "invalid_param", "message": "m", "params": ["name"]}).params is None
+def test_a_parameter_at_fault_is_reported() -> None:
+    assert rejected(400, {"code": "invalid_param", "message": "m", "params": "name"}).params == "name"
+    assert rejected(400, {"code": "invalid_param", "message": "m", "params": ["name"]}).params is None
 
 
 def test_what_the_headers_tell_is_kept() -> None:
-    error = refused(500, {}, {"x-version": "1.14.2", "x-trace-id": "abc", "retry-after": "3"})
+    error = rejected(500, {}, {"x-version": "1.14.2", "x-trace-id": "abc", "retry-after": "3"})
     assert (error.server_version, error.trace_id, error.retry_after) == ("1.14.2", "abc", 3.0)
     assert str(error).endswith("(POST /workflows/run, Dify 1.14.2)")
 
@@ -379,7 +379,7 @@ def test_what_the_headers_tell_is_kept() -> None:
 def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
     asked: Operation[Any], status: int, may_have_started: bool
 ) -> None:
-    assert refused(status, b"<p>", asked=asked).may_have_started is may_have_started
+    assert rejected(status, b"<p>", asked=asked).may_have_started is may_have_started
 
 
 @pytest.mark.parametrize(
@@ -441,7 +441,7 @@ def test_an_error_event_without_a_status_is_the_server_s() -> None:
     assert str(error) == "the stream ended with an error: 500 brand_new"
 
 
-# Recorded refusals
+# Recorded rejections
 
 RECORDED: dict[str, list[str]] = {
     "BadRequest": [
@@ -593,13 +593,13 @@ def recorded_refusal(name: str) -> ApiError:
     answer = load(name)
     path = answer.path.partition("?")[0]
     asked = operation_named(f"{answer.method} {path}", recent=path == "/v1/")
-    return refused(answer.status, answer.body, answer.headers, asked)
+    return rejected(answer.status, answer.body, answer.headers, asked)
 
 
 @pytest.mark.parametrize(
     ("kind", "name"), [(getattr(errors, kind), name) for kind, names in RECORDED.items() for name in names]
 )
-def test_a_recorded_refusal_becomes_its_error(kind: type[ApiError], name: str) -> None:
+def test_a_recorded_rejection_becomes_its_error(kind: type[ApiError], name: str) -> None:
     answer, error = load(name), recorded_refusal(name)
     assert type(error) is kind
     assert error.status == answer.status
@@ -614,9 +614,9 @@ def test_a_recorded_refusal_becomes_its_error(kind: type[ApiError], name: str) -
     assert len(str(error)) < 500
 
 
-def test_all_recorded_refusals_are_in_the_table() -> None:
-    refusals = [recording.name for recording in matching("") if recording.status >= 300]
-    assert sorted(refusals) == sorted(name for names in RECORDED.values() for name in names)
+def test_all_recorded_rejections_are_in_the_table() -> None:
+    rejections = [recording.name for recording in matching("") if recording.status >= 300]
+    assert sorted(rejections) == sorted(name for names in RECORDED.values() for name in names)
 
 
 @pytest.mark.parametrize(
@@ -720,7 +720,7 @@ def test_a_configuration_error_is_a_value_error() -> None:
 
 
 @pytest.mark.parametrize("name", [name for names in RECORDED.values() for name in names[:1]])
-def test_a_recorded_refusal_pickles(name: str) -> None:
+def test_a_recorded_rejection_pickles(name: str) -> None:
     error = recorded_refusal(name)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)

@@ -43,7 +43,7 @@ values = st.recursive(
     ),
     max_leaves=6,
 )
-refusals = st.fixed_dictionaries(
+rejections = st.fixed_dictionaries(
     {}, optional={"code": texts, "message": texts, "status": values, "params": values, "error": values}
 )
 tags = st.sampled_from(
@@ -52,7 +52,7 @@ tags = st.sampled_from(
 )  # fmt: skip
 bodies = st.one_of(
     values.map(lambda value: json.dumps(value).encode()),
-    refusals.map(lambda value: json.dumps(value, ensure_ascii=True).encode()),
+    rejections.map(lambda value: json.dumps(value, ensure_ascii=True).encode()),
     st.lists(tags | st.binary(max_size=9), max_size=12).map(b"".join),
     st.binary(max_size=60),
     st.integers(1, 3000).map(lambda depth: b"[" * depth),
@@ -88,7 +88,7 @@ asked = st.builds(operation_named, st.just("POST /x"), st.booleans(), st.boolean
 
 
 def travelled(error: ApiError) -> ApiError:
-    """Give an error as another process has it, and see that nothing of it was lost."""
+    """Return an error as another process receives it, and check that nothing was lost."""
     again: ApiError = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
     assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
@@ -131,7 +131,7 @@ def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
     assert seconds is None or 0 <= seconds < math.inf
 
 
-@given(status=st.integers(100, 599), words=refusals)
+@given(status=st.integers(100, 599), words=rejections)
 @example(status=400, words={"code": "", "error": {"message": 1}})
 @example(status=400, words={"code": "a", "params": "p", "error": {"message": "no", "code": "b"}})
 def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) ->
     assert (error.params or "") in (words.get("params"), "")
 
 
-@given(fields=refusals, more=st.dictionaries(st.sampled_from(["task_id", "code", "message"]), values))
+@given(fields=rejections, more=st.dictionaries(st.sampled_from(["task_id", "code", "message"]), values))
 def test_any_error_of_a_stream_is_an_error(fields: dict[str, Any], more: dict[str, Any]) -> None:
     event = decode_event(json.dumps({"event": "error", **fields, **more}).encode())
     assert event is not None

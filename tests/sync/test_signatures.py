@@ -1,4 +1,4 @@
-"""Every public name of the async clients has a blocking twin with the same signature and docstring."""
+"""Every public name of the async clients exists in the blocking clients, with the same signature and docstring."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ CLIENTS: list[tuple[Any, Any]] = [
     (dify_async.KnowledgeClient("dataset-x"), sync.KnowledgeClient("dataset-x")),
 ]
 PAIRS = [
-    *((type(ours), type(twin)) for ours, twin in CLIENTS),
+    *((type(ours), type(blocking)) for ours, blocking in CLIENTS),
     *(
-        (type(value), type(resources(twin)[name]))
-        for ours, twin in CLIENTS
+        (type(value), type(resources(blocking)[name]))
+        for ours, blocking in CLIENTS
         for name, value in resources(ours).items()
     ),
     (
@@ -65,11 +65,11 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("ours", "twin"), PAIRS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-def test_every_public_member_has_its_twin(ours: type, twin: type) -> None:
-    assert sorted(RENAMED.get(name, name) for name in public(ours)) == sorted(public(twin))
+@pytest.mark.parametrize(("ours", "blocking"), PAIRS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_every_public_member_exists_in_both_families(ours: type, blocking: type) -> None:
+    assert sorted(RENAMED.get(name, name) for name in public(ours)) == sorted(public(blocking))
     for name, member in public(ours).items():
-        its = public(twin)[RENAMED.get(name, name)]
+        its = public(blocking)[RENAMED.get(name, name)]
         if name in RENAMED:
             assert inspect.getdoc(its)
             continue
@@ -90,10 +90,10 @@ def _signature(function: Any) -> str:
 
 
 def test_clients_are_made_with_the_same_arguments() -> None:
-    for ours, twin in CLIENTS:
-        assert inspect.signature(type(twin)) == inspect.signature(type(ours))
-        assert resources(ours).keys() == resources(twin).keys()
-        assert inspect.getdoc(type(twin))
+    for ours, blocking in CLIENTS:
+        assert inspect.signature(type(blocking)) == inspect.signature(type(ours))
+        assert resources(ours).keys() == resources(blocking).keys()
+        assert inspect.getdoc(type(blocking))
 
 
 def test_functions_have_their_twins() -> None:
@@ -112,8 +112,8 @@ def test_help_shows_signature_and_docstring() -> None:
 
 def test_it_is_thin() -> None:
     lines = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
-    twin = sum(count for path, count in lines.items() if path.is_relative_to(PACKAGE / "sync"))
-    assert twin < 0.08 * sum(lines.values())
+    blocking = sum(count for path, count in lines.items() if path.is_relative_to(PACKAGE / "sync"))
+    assert blocking < 0.08 * sum(lines.values())
 
 
 def test_it_leaves_the_wire_alone() -> None:
