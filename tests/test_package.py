@@ -216,7 +216,9 @@ def test_the_readme_is_short_and_its_example_runs(
 
 def test_the_changelog_knows_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert f"## [{dify_async.__version__}]" in changelog or "## [Unreleased]" in changelog
+    assert re.search(
+        rf"^## \[{re.escape(dify_async.__version__)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE
+    )
 
 
 def test_users_documents_speak_of_the_project_alone() -> None:
