@@ -1,4 +1,4 @@
-"""The form of an app: what it tells, and what it says of inputs."""
+"""The input form of an app, and the validation of inputs."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ VARYING = [
     (r"[\d.]+ rows/s", "9.8 rows/s"),
     (r",\d+\.\d+,([01]),", r",0.118,\1,"),
 ]
-"""What differs from run to run, and what the page has in its place."""
+"""Output that differs between runs, and what the page shows instead."""
 
 
 def printed(folder: Path) -> Iterator[tuple[str, str]]:

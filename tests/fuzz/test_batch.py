@@ -1,4 +1,4 @@
-"""Batches of any size, in any mood: what is promised of them holds whatever happens on the way."""
+"""Batches of any size and mode keep their promises, whatever happens to their rows."""
 
 from __future__ import annotations
 

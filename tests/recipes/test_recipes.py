@@ -96,7 +96,7 @@ def tell(process: subprocess.Popen[str]) -> None:
 
 
 def ended(process: subprocess.Popen[str], *expected: int) -> str:
-    """Wait for the end of a process; give what it said since it was heard last."""
+    """Wait for the end of a process; return its output since the last read."""
     said, _ = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode in (expected or (0,)), said
     return said

@@ -62,7 +62,7 @@ def on_a_terminal(
 
 
 def _typed(terminal: int, entries: list[tuple[str, str]]) -> bytes:
-    """Enter each text where the terminal shows what it is for; return all that was shown."""
+    """Enter each text when the terminal shows its prompt; return everything that was shown."""
     shown = b""
     seen = 0
     key = b""

@@ -34,7 +34,7 @@ def singly(data: bytes) -> list[bytes]:
 
 
 def by_the_book(data: bytes) -> list[bytes]:
-    """The event-stream grammar, written down anew and without regard to speed.
+    """A second implementation of the event-stream grammar, simple and slow.
 
     It differs from the standard where the parser means to: a ping is told, and the last event needs no empty
     line.

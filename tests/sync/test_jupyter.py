@@ -28,7 +28,7 @@ def kernel() -> Iterator[Any]:
 
 
 def cell(kernel: Any, code: str) -> str:
-    """Run a cell; give what it printed."""
+    """Run a cell, and return its output."""
     printed: list[str] = []
 
     def note(message: dict[str, Any]) -> None:
