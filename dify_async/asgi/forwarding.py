@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, Self, TypeAlias
 
 from dify_async._streaming.stream import EventStream
+from dify_async._text import printable
 from dify_async._types import Json
 from dify_async.asgi.http_errors import HttpError, http_error
 from dify_async.asgi.rendering import AnyResult, Renderer, renderer_of
@@ -178,7 +179,8 @@ class Forwarder:
             self._has_started.set()
 
     def _add(self, message: Json) -> None:
-        event_id = f"id: {self._stream.run_id}\n" if self._for_event_source and self._stream.run_id else ""
+        run_id = self._stream.run_id if self._for_event_source else None
+        event_id = f"id: {printable(run_id)}\n" if run_id else ""
         self._ready.append(f"{event_id}data: {json.dumps(message)}\n\n".encode())
 
     async def _room(self) -> None:

@@ -327,6 +327,23 @@ async def test_a_get_request_has_ids_and_an_end(browser: Browser, fake_dify: Fak
     assert [json.loads(block.split("\ndata: ")[1]) for block in blocks] == run.events
 
 
+@pytest.mark.parametrize("make", TWO)
+async def test_the_id_of_a_run_adds_no_lines(browser: Browser, fake_dify: FakeDify, make: Any) -> None:
+    run_id = "a\r\ndata: {}\n\nevent: evil"
+    run = {"workflow_run_id": run_id, "task_id": "t"}
+    fake_dify.replay(
+        [
+            {"event": "workflow_started", **run, "data": {"id": run_id}},
+            {"event": "workflow_finished", **run, "data": {"id": run_id, "status": "succeeded"}},
+        ]
+    )
+    browser.app = make(browser.client)
+    async with await browser.ask("GET") as answer:
+        lines = (await answer.read()).decode().splitlines()
+    assert [line for line in lines if line.startswith("event: ")] == ["event: end"]
+    assert len([line for line in lines if line.startswith("id: a")]) == 2
+
+
 @pytest.mark.parametrize("make", FRAMEWORKS)
 async def test_a_browser_that_reconnects_starts_no_other_run(
     browser: Browser, fake_dify: FakeDify, make: Any
