@@ -17,6 +17,7 @@ import pytest
 import dify_async
 from dify_async import AppClient, KnowledgeClient, WebAppClient, sync
 from dify_async.options import CallOptions
+from tests.support.clients import resource_classes
 
 MODULES = [
     importlib.import_module(f"dify_async{name}")
@@ -52,15 +53,8 @@ def _public(module: ModuleType) -> Iterator[Any]:
             yield value
 
 
-def _resources(client: type) -> Iterator[type]:
-    for name in dir(client):
-        value = getattr(client, name)
-        if inspect.isclass(value) and not name.startswith("_"):
-            yield value
-
-
 NAMES = {one for module in MODULES for one in _public(module)} | {
-    one for client in CLIENTS for one in _resources(client)
+    one for client in CLIENTS for one in resource_classes(client).values()
 }
 CLASSES = sorted(filter(inspect.isclass, NAMES), key=lambda kind: (kind.__module__, kind.__qualname__))
 

@@ -15,35 +15,16 @@ from dify_async._wire.decoding.decode import decode_event
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 from tests.support.api_errors import operation_named, rejected
+from tests.support.error_json import TIME_PARTS, error_json
 
 
-@given(
-    header=st.lists(
-        st.sampled_from(
-            ["Sun", ",", " ", "22", "Nov", "2026", "00:00", ":30", "GMT", "-", "+0100", "9", "0", "."]
-        ),
-        max_size=12,
-    ).map("".join)
-)
+@given(header=st.lists(st.sampled_from(TIME_PARTS), max_size=12).map("".join))
 def test_a_strange_retry_after_hides_no_error(header: str) -> None:
     seconds = rejected(429, {}, {"Retry-After": header}).retry_after
     assert seconds is None or seconds >= 0
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just("x" * 10_000),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["code", "message", "status", "params", "error"]) | st.text(max_size=6),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=6,
-)
-
-
+json_values = error_json(st.text(max_size=6) | st.just("x" * 10_000))
 bodies = (
     json_values.map(lambda value: json.dumps(value).encode())
     | st.binary(max_size=50)

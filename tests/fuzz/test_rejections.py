@@ -18,6 +18,7 @@ from dify_async._wire.operation import Operation
 from dify_async.errors import ApiError
 from dify_async.events import ErrorEvent
 from tests.support.api_errors import CODES, CONTEXT, HANDLE, RESULT, operation_named
+from tests.support.error_json import TIME_PARTS, error_json
 
 fewer_examples = settings(max_examples=settings().max_examples // 10)
 
@@ -31,18 +32,7 @@ texts = st.one_of(
         ["Too many requests", "rate limit", "\ud800", "a\r\nb", "<title>", "x" * 5000, "图" * 5000]
     ),
 )
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.integers(100, 599) | st.floats() | texts,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["code", "message", "status", "params", "error"]) | st.text(max_size=6),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=6,
-)
+values = error_json(st.integers(100, 599) | texts)
 rejections = st.fixed_dictionaries(
     {}, optional={"code": texts, "message": texts, "status": values, "params": values, "error": values}
 )
@@ -60,9 +50,7 @@ bodies = st.one_of(
 
 header_texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20)
 times = st.lists(
-    st.sampled_from(
-        ["Sun", ",", " ", "22", "Nov", "2026", "00:00", ":30", "GMT", "-", "+0100", "9", "0", "."]
-    )
+    st.sampled_from(TIME_PARTS)
     | st.sampled_from(["٣", "²", "e", "nan", "inf", "9" * 40, "9" * 400])
     | st.sampled_from(["Sun, 22 Nov 2026 00:00:30 GMT", "Fri, 31 Dec 9999 23:59:59 -2359"]),
     max_size=8,

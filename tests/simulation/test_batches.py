@@ -20,7 +20,7 @@ MISTAKEN = RunPlan(delivery=Delivery(cut_after=738), followed=(("foreign", Deliv
 @example(plan=BatchPlan(FIVE, rows_end=(3, "cancelled")))
 @example(plan=BatchPlan(FIVE, ordered=True, limiter_cancels=2))
 @example(plan=BatchPlan(FIVE, kills=(4, 9, 14), torn=20))
-@example(plan=BatchPlan((MISTAKEN,), kills=(60,))).via("run again after the server told of another run")
+@example(plan=BatchPlan((MISTAKEN,), kills=(60,))).via("run again after the server sent another run")
 def test_no_row_is_lost_or_doubled(plan: BatchPlan) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert batch_violations(simulate_batch(plan, Path(folder) / "runs.jsonl")) == []

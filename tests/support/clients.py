@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 from dify_async import AppClient, KnowledgeClient, Retry, WebAppClient
@@ -11,6 +12,12 @@ KEY: Final = "app-SECRETsecret123"
 """An API key that is easy to find where it must not be."""
 
 NO_RETRY: Final = Retry(attempts=1)
+
+
+def resource_classes(client: type) -> dict[str, type]:
+    """Return the classes of the resources of a client's class, by name."""
+    classes = inspect.getmembers(client, inspect.isclass)
+    return {name: kind for name, kind in classes if not name.startswith("_")}
 
 
 def app_client(server: FakeDify | str, **settings: Any) -> AppClient:

@@ -14,6 +14,7 @@ import dify_async.sync
 from dify_async import sync
 from dify_async._http.pager import Pager
 from dify_async._streaming.stream import EventStream
+from tests.support.clients import resource_classes
 
 PACKAGE = Path(dify_async.__file__).parent
 
@@ -39,8 +40,7 @@ def public(kind: type) -> dict[str, Any]:
 
 
 def resources(client: Any) -> dict[str, Any]:
-    names = [name for name, member in public(type(client)).items() if inspect.isclass(member)]
-    return {name: getattr(client, name) for name in names}
+    return {name: getattr(client, name) for name in resource_classes(type(client))}
 
 
 CLIENTS: list[tuple[Any, Any]] = [
@@ -96,7 +96,7 @@ def test_clients_are_made_with_the_same_arguments() -> None:
         assert inspect.getdoc(type(blocking))
 
 
-def test_functions_have_their_twins() -> None:
+def test_functions_have_the_same_signature() -> None:
     assert inspect.signature(sync.probe) == inspect.signature(dify_async.probe)
     assert inspect.getdoc(sync.probe) == inspect.getdoc(dify_async.probe)
 

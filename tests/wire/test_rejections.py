@@ -589,7 +589,7 @@ RECORDED: dict[str, list[str]] = {
 }
 
 
-def recorded_refusal(name: str) -> ApiError:
+def recorded_rejection(name: str) -> ApiError:
     answer = load(name)
     path = answer.path.partition("?")[0]
     asked = operation_named(f"{answer.method} {path}", recent=path == "/v1/")
@@ -600,7 +600,7 @@ def recorded_refusal(name: str) -> ApiError:
     ("kind", "name"), [(getattr(errors, kind), name) for kind, names in RECORDED.items() for name in names]
 )
 def test_a_recorded_rejection_becomes_its_error(kind: type[ApiError], name: str) -> None:
-    answer, error = load(name), recorded_refusal(name)
+    answer, error = load(name), recorded_rejection(name)
     assert type(error) is kind
     assert error.status == answer.status
     assert error.server_version == answer.headers.get("x-version")
@@ -721,7 +721,7 @@ def test_a_configuration_error_is_a_value_error() -> None:
 
 @pytest.mark.parametrize("name", [name for names in RECORDED.values() for name in names[:1]])
 def test_a_recorded_rejection_pickles(name: str) -> None:
-    error = recorded_refusal(name)
+    error = recorded_rejection(name)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
     assert vars(again) == vars(error)
