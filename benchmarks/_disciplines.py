@@ -337,7 +337,7 @@ DISCIPLINES: Final = (
         2_000,
         300,
         measure_blocking=blocking_calls,
-        gate=1.9,
+        gate=1.5,
     ),
     Discipline("imports", "Import", "ms CPU", 1, 1, rounds=11, gate=1.75),
     Discipline("first_text", "First text of a run", "ms, median", 100, 10, first_text, rounds=3),

@@ -1,4 +1,4 @@
-"""The stream parser and the HTTP client of openai-python, which is no client of Dify: a reference."""
+"""The stream parser and the HTTP client of openai-python, as a reference: it is not a client of Dify."""
 
 # ruff: noqa: PLC0415 - each client runs in its own process, and imports only what it needs
 from __future__ import annotations

@@ -18,7 +18,8 @@ _START: Final = 4096
 """Number of bytes that are kept of a body without events."""
 
 
-@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)  # Attributes are set for each read.
+# Each read sets attributes, and with a converter attrs would call a function each time.
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class EventReader:
     """Converts the chunks of one response to the data of its events.
 

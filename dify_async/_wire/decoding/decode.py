@@ -23,7 +23,7 @@ _log = logging.getLogger("dify_async.decode")
 @functools.cache
 def _hook(kind: Any) -> Hook:
     """Return the function that decodes `kind`. It raises `InexactNumber` for a rounded integer."""
-    # Imported at the first response, because importing cattrs takes as long as importing all models.
+    # Imported at the first response: cattrs takes several milliseconds to import.
     from dify_async._wire.decoding.converters import checking  # noqa: PLC0415
 
     return checking.get_structure_hook(kind)

@@ -151,8 +151,8 @@ class DocumentJobs(Resource):
             delete: Delete the documents of files that were removed. Only documents of the journal are
                 deleted, and none if there are no files at all.
             dry_run: Return what would be done, and change nothing.
-            journal: Where to record. Default: `.dify-async-XXXXXXXX.jsonl` in the folder, with the beginning
-                of the knowledge base's id. Required for contents without a folder.
+            journal: The file of the journal. Default: `.dify-async-XXXXXXXX.jsonl` in the folder, where
+                XXXXXXXX is the start of the knowledge base's id. Required for contents without a folder.
             include: Patterns such as `["*.md", "guides/*.txt"]`. Default: all files. Other files count as
                 removed.
             concurrency: Maximum number of files at the same time.
