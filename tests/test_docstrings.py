@@ -6,16 +6,19 @@ import ast
 import importlib
 import inspect
 import itertools
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
 import dify_async
 from dify_async import AppClient, KnowledgeClient, WebAppClient, sync
+from dify_async.events import NodeFinished
+from dify_async.models.segments import SegmentStatus
 from dify_async.options import CallOptions
 from tests.support.clients import resource_classes
 
@@ -28,10 +31,8 @@ MODULES = [
         ".batch",
         ".distributed",
         ".errors",
-        ".events",
         ".files",
         ".knowledge_options",
-        ".models",
         ".observer",
         ".options",
         ".otel",
@@ -40,6 +41,12 @@ MODULES = [
         ".sync.distributed",
         ".testing",
     )
+] + [
+    # `dify_async.models` imports some of its modules only when one of their names is used.
+    importlib.import_module(found.name)
+    for package in (dify_async.events, dify_async.models)
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    if not found.name.rpartition(".")[2].startswith("_")
 ]
 CLIENTS = (AppClient, KnowledgeClient, WebAppClient, sync.AppClient, sync.KnowledgeClient, sync.WebAppClient)
 EXAMPLE = re.compile(r"```|>>>|\bawait \w|\basync (with|for) \w")
@@ -72,7 +79,7 @@ def _members(kind: type) -> dict[str, Any]:
 
 
 def test_what_is_public_is_found() -> None:
-    assert {dify_async.Timeouts, dify_async.probe, sync.AppClient, dify_async.models.Dataset} <= NAMES
+    assert {dify_async.Timeouts, dify_async.probe, sync.AppClient, SegmentStatus, NodeFinished} <= NAMES
     assert AppClient.workflows in CLASSES
     assert sync.KnowledgeClient.documents in CLASSES
 
@@ -109,11 +116,17 @@ def _undocumented_fields(path: Path, names: set[str]) -> Iterator[str]:
             if "those of `CallOptions`" in described:
                 described += CallOptions.__doc__ or ""
             for one, following in itertools.pairwise([*kind.body, ast.Pass()]):
-                if isinstance(one, ast.AnnAssign) and not isinstance(following, ast.Expr):
-                    name, annotation = ast.unparse(one.target), ast.unparse(one.annotation)
-                    is_exempt = name.startswith("_") or annotation.startswith(("ClassVar", "_Setting"))
-                    if not is_exempt and f"`{name}`" not in described:
+                if _is_field(one) and not isinstance(following, ast.Expr):
+                    name = ast.unparse(one.targets[0] if isinstance(one, ast.Assign) else one.target)
+                    if not name.startswith("_") and f"`{name}`" not in described:
                         yield f"{path.name}: {kind.name}.{name}"
+
+
+def _is_field(statement: ast.stmt) -> TypeGuard[ast.AnnAssign | ast.Assign]:
+    """Return True for `name: type` of a class, and for `NAME = "value"` of an enum."""
+    if isinstance(statement, ast.AnnAssign):
+        return not ast.unparse(statement.annotation).startswith(("ClassVar", "_Setting"))
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
 
 
 def test_every_public_field_is_documented() -> None:

@@ -39,7 +39,9 @@ class StartReason(OpenEnum):
     """Why `WorkflowStarted` was sent: a resumed run sends it again."""
 
     INITIAL = "initial"
+    """The run started."""
     RESUMPTION = "resumption"
+    """The run was resumed after a pause."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -225,8 +227,11 @@ class AgentLogStatus(OpenEnum):
     """The status of a step of an agent node."""
 
     START = "start"
+    """The step started."""
     SUCCESS = "success"
+    """The step succeeded."""
     ERROR = "error"
+    """The step failed."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

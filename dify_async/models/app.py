@@ -14,12 +14,17 @@ class AppMode(OpenEnum):
     """The kind of an app."""
 
     COMPLETION = "completion"
+    """A text generator: one message without a conversation."""
     WORKFLOW = "workflow"
+    """A workflow."""
     CHAT = "chat"
+    """A chatbot."""
     ADVANCED_CHAT = "advanced-chat"
     """A chatflow."""
     AGENT_CHAT = "agent-chat"
+    """An agent: a chatbot that calls tools."""
     AGENT = "agent"
+    """A new agent app. Its version must be published, and it only streams."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -84,9 +84,13 @@ class AppAccess(OpenEnum):
     """Who may use a web app. All values except `public` require a login, and an enterprise server."""
 
     PUBLIC = "public"
+    """Everybody, without a login."""
     PRIVATE = "private"
+    """Selected members and groups of the organization."""
     PRIVATE_ALL = "private_all"
+    """All members of the organization."""
     SSO_VERIFIED = "sso_verified"
+    """Everybody who has logged in by single sign-on."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

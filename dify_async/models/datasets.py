@@ -27,23 +27,31 @@ class IndexingTechnique(OpenEnum):
     """How a knowledge base finds its content."""
 
     HIGH_QUALITY = "high_quality"
+    """By embeddings of an embedding model."""
     ECONOMY = "economy"
+    """By keywords, without a model."""
 
 
 class DatasetPermission(OpenEnum):
     """Who in the workspace may use a knowledge base."""
 
     ONLY_ME = "only_me"
+    """Only the member who created it."""
     ALL_TEAM_MEMBERS = "all_team_members"
+    """All members of the workspace."""
     PARTIAL_MEMBERS = "partial_members"
+    """The members of a list."""
 
 
 class DocForm(OpenEnum):
     """How documents are divided: plain chunks, questions and answers, or parents with child chunks."""
 
     TEXT = "text_model"
+    """Plain chunks."""
     QA = "qa_model"
+    """Questions and answers."""
     HIERARCHICAL = "hierarchical_model"
+    """Parent chunks with child chunks."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -29,25 +29,40 @@ class IndexingState(OpenEnum):
     """The status of a document's indexing."""
 
     WAITING = "waiting"
+    """In the queue."""
     PARSING = "parsing"
+    """The text is extracted from the file."""
     CLEANING = "cleaning"
+    """The text is cleaned."""
     SPLITTING = "splitting"
+    """The text is divided into chunks."""
     INDEXING = "indexing"
+    """The chunks are indexed."""
     PAUSED = "paused"
+    """Indexing was paused."""
     COMPLETED = "completed"
+    """Indexing finished."""
     ERROR = "error"
+    """Indexing failed."""
 
 
 class DocumentStatus(OpenEnum):
     """The availability of a document, as Dify shows it."""
 
     QUEUING = "queuing"
+    """Waits to be indexed."""
     INDEXING = "indexing"
+    """Is being indexed."""
     PAUSED = "paused"
+    """Indexing was paused."""
     ERROR = "error"
+    """Indexing failed."""
     AVAILABLE = "available"
+    """Indexed and enabled: it can be retrieved."""
     DISABLED = "disabled"
+    """Indexed but disabled: it is not retrieved."""
     ARCHIVED = "archived"
+    """Archived: it is not retrieved and cannot be changed."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

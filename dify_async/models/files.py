@@ -17,10 +17,15 @@ class FileType(OpenEnum):
     """The kind of a file, as the inputs of a workflow distinguish them."""
 
     IMAGE = "image"
+    """A picture."""
     DOCUMENT = "document"
+    """A text, table, presentation or other document."""
     AUDIO = "audio"
+    """A sound recording."""
     VIDEO = "video"
+    """A video."""
     CUSTOM = "custom"
+    """Any other kind."""
 
     @classmethod
     def of_file(cls, name: str, mime_type: str) -> Self:
@@ -65,9 +70,13 @@ class TransferMethod(OpenEnum):
     """How a file was passed to Dify. Requests use the first two values; only the server sets the others."""
 
     REMOTE_URL = "remote_url"
+    """By a URL, from which the server downloads it."""
     LOCAL_FILE = "local_file"
+    """By an upload."""
     TOOL_FILE = "tool_file"
+    """Produced by a tool or a model of the app."""
     DATASOURCE_FILE = "datasource_file"
+    """Provided by a data source of a knowledge pipeline."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -26,7 +26,9 @@ class PauseType(OpenEnum):
     """Why a run is paused."""
 
     HUMAN_INPUT_REQUIRED = "human_input_required"
+    """Waits for a form to be submitted."""
     SCHEDULED_PAUSE = "scheduled_pause"
+    """Paused by the workflow itself."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

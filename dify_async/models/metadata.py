@@ -21,8 +21,11 @@ class MetadataType(OpenEnum):
     """The type of a metadata field."""
 
     STRING = "string"
+    """A text."""
     NUMBER = "number"
+    """An integer or a float."""
     TIME = "time"
+    """A time, as a Unix timestamp in seconds."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -14,11 +14,17 @@ class ModelType(OpenEnum):
     """What a model does."""
 
     LLM = "llm"
+    """Generates text."""
     TEXT_EMBEDDING = "text-embedding"
+    """Computes embeddings of texts."""
     RERANK = "rerank"
+    """Sorts retrieved chunks by relevance."""
     SPEECH_TO_TEXT = "speech2text"
+    """Transcribes speech."""
     MODERATION = "moderation"
+    """Checks texts for forbidden content."""
     TEXT_TO_SPEECH = "tts"
+    """Converts text to speech."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

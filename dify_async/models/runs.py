@@ -24,12 +24,19 @@ class RunStatus(OpenEnum):
     """The status of a run. Note the hyphen in `partial-succeeded`."""
 
     SCHEDULED = "scheduled"
+    """Waits to start."""
     RUNNING = "running"
+    """In progress."""
     SUCCEEDED = "succeeded"
+    """Finished without a failure."""
     FAILED = "failed"
+    """Ended with an error."""
     STOPPED = "stopped"
+    """Was stopped."""
     PARTIAL_SUCCEEDED = "partial-succeeded"
+    """Finished, although at least one node failed: its error strategy handled the failure."""
     PAUSED = "paused"
+    """Waits for a form or another pause to end."""
 
     @property
     def is_success(self) -> bool:
@@ -41,14 +48,21 @@ class NodeStatus(OpenEnum):
     """The status of one execution of a node."""
 
     PENDING = "pending"
+    """Waits to start."""
     RUNNING = "running"
+    """In progress."""
     SUCCEEDED = "succeeded"
+    """Finished without a failure."""
     FAILED = "failed"
+    """Ended with an error."""
     EXCEPTION = "exception"
     """The node failed, and the workflow's error strategy handled the failure."""
     STOPPED = "stopped"
+    """Was stopped with its run."""
     PAUSED = "paused"
+    """Waits for a form or another pause to end."""
     RETRY = "retry"
+    """An attempt failed, and the node runs again."""
 
 
 @attrs.frozen(kw_only=True)

@@ -25,11 +25,17 @@ class SegmentStatus(OpenEnum):
     """The status of a chunk's indexing."""
 
     WAITING = "waiting"
+    """In the queue."""
     INDEXING = "indexing"
+    """Is being indexed."""
     COMPLETED = "completed"
+    """Indexed."""
     ERROR = "error"
+    """Indexing failed."""
     PAUSED = "paused"
+    """Indexing was paused."""
     RE_SEGMENT = "re_segment"
+    """To be replaced, because its document is divided anew."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
