@@ -54,7 +54,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 
 def pytest_collection_finish() -> None:
-    gc.freeze()  # Many tests look for garbage; it is in none of what was made so far.
+    gc.freeze()  # Many tests look for garbage; nothing created so far is garbage.
 
 
 @pytest.hookimpl(optionalhook=True)

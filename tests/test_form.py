@@ -141,7 +141,7 @@ def test_ways_that_a_file_may_come() -> None:
     remote = InputFile.url("https://example.com/a.pdf")
     assert limited.check({"f": remote}) == ["f must be sent as local_file, got remote_url"]
     assert limited.check({"f": InputFile(b"", name="a.pdf")}) == []
-    assert limited.check({"f": InputFile.url("https://example.com/a.png")}) == [], "not for pictures"
+    assert limited.check({"f": InputFile.url("https://example.com/a.png")}) == [], "not for images"
 
 
 VALUES = ["", "red", "x" * 60, 0, 1.5, True, [], {}, [1], ["x"], {"a": 1}, "5", "1e5", "NaN", '{"a": 1}']

@@ -189,7 +189,7 @@ def test_importing_the_client_does_not_import_what_only_some_programs_need() -> 
 def test_the_tables_of_operations_are_sound() -> None:
     tables = {**vars(operations), **vars(web_operations), **vars(knowledge_operations)}
     table = [value for value in tables.values() if isinstance(value, Operation)]
-    # The page of an app is the one path that is answered in two ways.
+    # The page of an app is the only path with two kinds of response.
     assert len({(operation.method, operation.path) for operation in table}) == len(table) - 1
     for operation in table:
         assert operation.starts_run <= (not operation.idempotent)

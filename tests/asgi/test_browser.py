@@ -66,7 +66,7 @@ async def test_the_page_of_the_recipe(page: Page, fake_dify: FakeDify) -> None:
     await page.evaluate(SUBMIT)
     await page.until(f"{ANSWER} == 'Hello'")
     fake_dify.workflow = QUICK
-    await page.evaluate(SUBMIT)  # Another question stops the run before.
+    await page.evaluate(SUBMIT)  # A new question stops the previous run.
     await page.until(f"{OUTCOME} != ''")
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
     assert fake_dify.runs_started == 3
@@ -76,7 +76,7 @@ async def test_a_page_that_does_not_close_its_source_starts_one_run(page: Page, 
     await page.open("/empty")
     await page.evaluate("seen = [], source = new EventSource('/forecast/events?city=Rome'), 0")
     await page.evaluate("source.onmessage = message => seen.push(JSON.parse(message.data).event), 0")
-    await page.until("source.readyState == EventSource.CONNECTING && seen.length")  # It was the end.
+    await page.until("source.readyState == EventSource.CONNECTING && seen.length")  # The run has finished.
     await page.until("source.readyState == EventSource.CLOSED")  # It has reconnected, and got 204.
     assert await page.evaluate("seen.at(-1)") == "workflow_finished"
     assert fake_dify.runs_started == 1

@@ -104,7 +104,7 @@ async def test_a_bad_row_hurts_no_other(client: AppClient, fake_dify: FakeDify) 
         outcomes = await batch.all()
     assert [outcome.ok for outcome in outcomes] == [True, False, False, False, True]
     assert all(isinstance(outcome.error, errors.ConfigurationError) for outcome in outcomes if not outcome.ok)
-    assert fake_dify.runs_started == 2, "what does not fit the form is not sent"
+    assert fake_dify.runs_started == 2, "invalid rows are not sent"
     assert batch.totals.statuses == Counter({"succeeded": 2, "ConfigurationError": 3})
 
 
@@ -137,9 +137,7 @@ async def test_a_used_up_quota_stops_the_batch_once(client: AppClient, fake_dify
     rejected = [outcome for outcome in outcomes if isinstance(outcome.error, errors.QuotaExceeded)]
     assert len(rejected) == 1
     assert 4 < len(outcomes) < 12
-    assert sum(outcome.ok for outcome in outcomes) == fake_dify.runs_started, (
-        "what was on its way was delivered"
-    )
+    assert sum(outcome.ok for outcome in outcomes) == fake_dify.runs_started, "rows in flight were delivered"
 
 
 async def test_three_rejected_runs_in_a_row_stop_the_batch(client: AppClient, fake_dify: FakeDify) -> None:
@@ -191,7 +189,7 @@ async def test_what_no_row_should_end_in_is_reported_after_all_that_ended_well(f
                     outcomes.append(outcome)
     assert len(outcomes) >= 2
     assert all(outcome.ok for outcome in outcomes)
-    assert len(outcomes) == fake_dify.runs_started, "what was on its way was delivered"
+    assert len(outcomes) == fake_dify.runs_started, "rows in flight were delivered"
 
 
 async def test_adaptive_finds_out_how_many_runs_the_server_handles(fake_dify: FakeDify) -> None:
@@ -208,7 +206,7 @@ async def test_adaptive_finds_out_how_many_runs_the_server_handles(fake_dify: Fa
     assert all(outcome.ok for outcome in outcomes)
     assert most >= 3, "it grows"
     rejected = sum(outcome.attempts - 1 for outcome in outcomes)
-    assert rejected < 120, "and most rows meet no rejection"
+    assert rejected < 120, "and most rows are not rejected"
 
 
 class FourSlots:
@@ -246,8 +244,8 @@ async def test_adaptive_does_not_queue_up_at_a_server_that_slows_down() -> None:
         async with batch:
             assert all([outcome.ok async for outcome in batch])
         passing.cancel()
-    assert max(server.in_flight) >= 4, "it grows to what the server bears"
-    assert max(server.in_flight) < 20, "and not far beyond: without a brake it would come to 30"
+    assert max(server.in_flight) >= 4, "concurrency grows to the server's limit"
+    assert max(server.in_flight) < 20, "and not far beyond: without a limit it would reach 30"
 
 
 async def test_a_batch_without_a_block_says_what_to_write(client: AppClient) -> None:
@@ -268,7 +266,7 @@ async def test_a_batch_without_a_block_says_what_to_write(client: AppClient) -> 
 
 
 async def test_memory_does_not_grow_with_rows(client: AppClient, fake_dify: FakeDify) -> None:
-    threads = threading.active_count()  # Those of earlier tests too.
+    threads = threading.active_count()  # Also those of earlier tests.
     async with client.workflows.run_many(rows(300), concurrency=10) as batch:
         async for _ in batch:
             assert len(asyncio.all_tasks()) < 40

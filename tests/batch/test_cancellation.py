@@ -141,7 +141,7 @@ async def test_rows_that_suppress_the_cancellation_start_no_further_run(
 
 
 class Unusual(BaseException):
-    """What is not an Exception, as the cancellation of some other frameworks."""
+    """A BaseException, as some frameworks use for cancellation."""
 
 
 async def test_rows_that_raise_what_is_not_an_exception(client: AppClient) -> None:

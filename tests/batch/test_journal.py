@@ -55,7 +55,7 @@ async def test_a_rerun_does_only_what_is_missing(client: AppClient, fake_dify: F
     assert await outputs(client, rows(6), path) == list(range(6))
     assert fake_dify.runs_started == 6
     assert await outputs(client, [*reversed(rows(7))], path) == [6, 5, 4, 3, 2, 1, 0]
-    assert fake_dify.runs_started == 7, "rows are known by their content, not by their place"
+    assert fake_dify.runs_started == 7, "rows are identified by their content, not by their position"
     ended = [entry for entry in lines(path) if entry["status"] == "succeeded"]
     assert len({entry["key"] for entry in ended}) == len(ended) == 7
     assert all(entry["run_id"] in fake_dify.runs for entry in ended)
@@ -227,14 +227,14 @@ async def test_a_full_disk_stops_the_batch_and_leaves_a_whole_journal(
                     read.append(outcome.status)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert read == ["succeeded"] * 2, "a result that was paid for is given all the same"
+    assert read == ["succeeded"] * 2, "a result that was paid for is returned anyway"
     assert [entry["status"] for entry in lines(path)] == ["started", "succeeded", "started"]
     assert await outputs(client, rows(5), path) == list(range(5))
-    assert fake_dify.runs_started == 5, "the second is taken up by its id"
+    assert fake_dify.runs_started == 5, "the second is resumed by its id"
 
 
 async def lost(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
-    """Leave a run on its way, whose worker says nothing any more."""
+    """Leave a run in flight whose worker sends nothing any more."""
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     detached = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, on_abandon="detach")
     async with detached, detached.workflows.run_many(rows(1), journal=path):
@@ -251,7 +251,9 @@ async def test_a_rejection_to_tell_of_a_run_does_not_start_it_twice(
     assert await outputs(client, rows(1), path) == ["Forbidden"]
     (run,) = fake_dify.runs.values()
     run.stop()
-    assert await outputs(client, rows(1), path) == [9], "it was asked for once more, and had been stopped"
+    assert await outputs(client, rows(1), path) == [9], (
+        "its record was requested again, and it had been stopped"
+    )
     assert [entry["status"] for entry in lines(path)] == ["started", "started", "succeeded"]
 
 

@@ -37,7 +37,7 @@ async def outcomes(client: AppClient, path: Path) -> list[Outcome[WorkflowResult
         return await batch.all()
 
 
-# What it keeps
+# Contents
 
 
 async def test_attempts_and_seconds_are_those_of_the_batch_that_ran_the_row(
@@ -100,7 +100,7 @@ async def test_a_result_with_a_price_that_is_none_is_recorded(client: AppClient,
     assert (known.result.total_price, known.result.total_tokens, known.result.elapsed_time) == (None, 0, 0.0)
 
 
-# Whose it is
+# Owners
 
 
 async def test_a_journal_of_another_app_is_rejected_and_left_as_it_is(
@@ -136,7 +136,7 @@ async def test_it_does_not_hold_the_key(client: AppClient, fake_dify: FakeDify, 
     assert len(fingerprints) == 3
 
 
-# What may have happened to it
+# Damaged files
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ async def test_what_follows_a_torn_end_is_read_the_next_time(
     assert fake_dify.runs_started == 3
 
 
-# Who may read and lock it
+# Permissions and locks
 
 
 async def test_it_is_private(client: AppClient, path: Path) -> None:

@@ -32,7 +32,7 @@ def commands() -> Iterator[ForkServer]:
 
 @pytest.fixture
 def dify(commands: ForkServer, environment: dict[str, str], tmp_path: Path) -> Command:
-    """Run a command in an empty folder, without the variables that are None; it never shows a traceback."""
+    """Run a command in an empty folder, without the variables that are None. Fail if it shows a traceback."""
 
     def run(*arguments: str, given: str = "", **more: str | None) -> subprocess.CompletedProcess[str]:
         variables = {**os.environ, **environment, **more}
@@ -43,7 +43,7 @@ def dify(commands: ForkServer, environment: dict[str, str], tmp_path: Path) -> C
             folder=tmp_path,
         )
         assert "Traceback" not in done.stderr
-        assert "\x1b" not in done.stdout + done.stderr, "plain, where it is no terminal"
+        assert "\x1b" not in done.stdout + done.stderr, "plain text if the output is not a terminal"
         return done
 
     return run

@@ -173,7 +173,7 @@ def test_what_was_interrupted_goes_on(
     done = dify("batch", "rows.csv", "-o", "results.jsonl", "--resume")
     assert done.returncode == 0
     assert sorted(results(output)) == [f"Town {number}" for number in range(9)]
-    assert fake_dify.runs_started == 10, "the one that was on its way was stopped, so it is started anew"
+    assert fake_dify.runs_started == 10, "the run in flight was stopped, so it is started again"
 
 
 def test_runs_that_could_not_be_stopped_are_not_said_to_be(
@@ -346,7 +346,9 @@ def test_the_report_stays_small_and_its_numbers_whole(dify: Command, fake_dify: 
     assert "<td class=n>150</td>" in page
     assert "<small>rows 2-151</small>" in page
     assert max(map(len, done.stderr.splitlines())) < 500
-    assert wrong in results(rows.with_name("results.jsonl"))["y"]["error"], "there it is whole"
+    assert wrong in results(rows.with_name("results.jsonl"))["y"]["error"], (
+        "the file has the complete message"
+    )
     assert "median 4,321 tokens" in page
     assert "95 % within 4,321 tokens" in page
 

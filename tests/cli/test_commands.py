@@ -141,7 +141,7 @@ def test_a_stop_that_fails_is_reported(environment: dict[str, str], fake_dify: F
     assert "was asked to stop" not in said
 
 
-# How it ends
+# Exit codes
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_who_reads_its_output_may_go(environment: dict[str, str], fake_dify: Fak
     assert "Exception ignored" not in done.stderr
 
 
-# Asking
+# Prompts
 
 
 def test_what_an_app_tells(dify: Command, fake_dify: FakeDify) -> None:
@@ -250,7 +250,7 @@ def test_past_runs(dify: Command, fake_dify: FakeDify) -> None:
     assert entry["workflow_run"]["status"] == "failed"
     shown = dify("get", rows[0][2])
     assert "error\tit broke" in shown.stdout.splitlines()
-    assert shown.returncode == 0, "to look at a failed run is no failure"
+    assert shown.returncode == 0, "showing a failed run is not a failure"
     assert json.loads(dify("get", rows[0][2], "--json").stdout)["status"] == "failed"
 
 
@@ -271,7 +271,7 @@ def test_probe(dify: Command, fake_dify: FakeDify) -> None:
     assert dify("probe", fake_dify.base_url, DIFY_BASE_URL="").returncode == 0
 
 
-# For people
+# Output for people
 
 
 def test_on_a_terminal_a_run_is_a_live_tree(environment: dict[str, str], fake_dify: FakeDify) -> None:

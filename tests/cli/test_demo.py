@@ -21,7 +21,7 @@ def test_without_a_terminal_it_is_plain_text() -> None:
     assert "\x1b" not in done.stdout
     assert "Start (start) started" in lines
     assert "Write the forecast (llm) started" in lines
-    assert any(line.startswith("Lisbon wakes up to a light fog") for line in lines), "the text as it came"
+    assert any(line.startswith("Lisbon wakes up to a light fog") for line in lines), "the text as it arrived"
     assert "status: succeeded" in lines
     assert "tokens: 185" in lines
     assert "steps: 6" in lines
@@ -38,7 +38,7 @@ def test_on_a_terminal_it_is_a_live_tree() -> None:
     assert "✓" in shown
     assert "Lisbon wakes up" in shown
     assert "succeeded" in shown
-    assert shown.count("\x1b[2K") > 5 or shown.count("\x1b[1A") > 5, "drawn anew as the run goes on"
+    assert shown.count("\x1b[2K") > 5 or shown.count("\x1b[1A") > 5, "drawn again as the run progresses"
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

@@ -20,7 +20,7 @@ FIELDS = ("Service API", "API key", "Knowledge API key", "Web API", "App code")
 
 @contextmanager
 def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """Start the command; yield the process and what it prints."""
+    """Start the command; yield the process and its output."""
     with running([*COMMAND, "fake", "--port", "0", "--seconds", "0", *options], {}) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().strip() for _ in ("title", *FIELDS)]

@@ -25,7 +25,7 @@ CHATFLOW = Workflow(mode="advanced-chat", nodes=[Node("Ask", form="Sure?"), Node
 
 
 def submitted(fake_dify: FakeDify) -> Any:
-    """Return what was submitted last."""
+    """Return the last submission."""
     bodies = [one.body for one in fake_dify.requests if one.method == "POST" and "/form/" in one.path]
     return json.loads(bodies[-1])
 

@@ -37,7 +37,7 @@ def outcome(index: int, outputs: dict[str, Any]) -> Outcome[WorkflowResult]:
     return Success(index=index, key="", row={}, result=result)
 
 
-# Columns of the user's own
+# Custom columns
 
 
 def test_columns_of_your_own_are_kept_and_not_sent(
@@ -90,7 +90,7 @@ def test_results_are_written_as_csv(dify: Command, fake_dify: FakeDify, tmp_path
         "succeeded",
         "7",
     )
-    assert again == second, "the row that was done keeps what it had"
+    assert again == second, "the finished row keeps its columns"
     assert fake_dify.runs_started == 2
 
 
@@ -133,7 +133,7 @@ def test_links_of_somebody_else_are_not_followed(tmp_path: Path) -> None:
     assert precious.read_text() == "gold"
 
 
-# What stops it
+# Errors
 
 
 def test_a_key_that_is_revoked_stops_it(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_journal_of_another_app_is_rejected(dify: Command, fake_dify: FakeDify
     assert (tmp_path / "out.jsonl").read_text() == before
 
 
-# What is in rows
+# Contents of rows
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])

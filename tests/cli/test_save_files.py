@@ -13,7 +13,7 @@ from tests.support.command import Command, the_error
 
 @pytest.fixture(autouse=True)
 def app(fake_dify: FakeDify, tmp_path: Path) -> None:
-    """A workflow that gives back the file that it gets."""
+    """A workflow that returns its input file."""
     fake_dify.workflow = Workflow(form=[Field("doc", "file")], outputs=lambda inputs: {"copy": inputs["doc"]})
     (tmp_path / "a.txt").write_text("first")
 

@@ -199,7 +199,7 @@ async def test_timeouts_as_a_number_limit_the_whole_call(fake_dify: FakeDify) ->
 
 
 class Mine(AppClient):
-    """A subclass with an attribute, and an argument, of its own."""
+    """A subclass with its own attribute and argument."""
 
     def __init__(self, api_key: str, label: str, **settings: Any) -> None:
         super().__init__(api_key, **settings)
@@ -207,7 +207,7 @@ class Mine(AppClient):
 
 
 class MineBlocking(sync.AppClient):
-    """The same of the blocking client."""
+    """The same for the blocking client."""
 
     def __init__(self, api_key: str, label: str, **settings: Any) -> None:
         super().__init__(api_key, **settings)
@@ -286,7 +286,7 @@ async def test_slots_are_counted_by_key(fake_dify: FakeDify) -> None:
     assert fake_dify.runs_started == 2
 
 
-# What tools see
+# Introspection
 
 
 @pytest.mark.parametrize("kind", [AppClient, sync.AppClient, WebAppClient, sync.WebAppClient])

@@ -48,7 +48,8 @@ def model_for(recording: Recording) -> type[Received]:
         for operation in OPERATIONS
         if operation.method == recording.method and is_path("/" + path, operation.path)
     ]
-    fewest = min(operation.path.count("{") for operation in found)  # `/datasets/tags` is no dataset's id.
+    # `tags` in `/datasets/tags` is not the id of a dataset.
+    fewest = min(operation.path.count("{") for operation in found)
     (kind,) = {operation.answer for operation in found if operation.path.count("{") == fewest}
     assert issubclass(origin_of(kind), Received)
     return kind
@@ -68,7 +69,7 @@ def answers() -> dict[str, Recording]:
 def is_json(recording: Recording) -> bool:
     is_plain = "content-encoding" not in recording.headers
     kind = recording.headers.get("content-type", "")
-    # Where nothing is to be spoken, a server answers with null.
+    # A server responds with null if there is nothing to speak.
     return is_plain and kind.startswith("application/json") and recording.body.strip() != b"null"
 
 
@@ -93,7 +94,7 @@ def lost(value: Any, found: Any, way: str = "") -> Iterator[str]:
 
 def is_same(value: Any, found: Any) -> bool:
     if value is None:
-        return not found or found == -1  # A size that is not known.
+        return not found or found == -1  # An unknown size.
     if isinstance(found, datetime):
         return found.tzinfo is not None and found == time_of(value)
     if isinstance(found, Decimal):

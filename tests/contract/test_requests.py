@@ -609,7 +609,7 @@ def expected_body(is_service: bool, case: Case) -> Any:
     if case.body is None and not user:
         return None
     if not is_service and not case.body:
-        return None  # Where the Service API has nothing but the user.
+        return None  # The Service API has only the user here.
     body = {**(case.body or {}), **user}
     if not is_service and case.operation is operations.RUN_WORKFLOW:
         del body["response_mode"]  # The Web API only streams.

@@ -14,7 +14,7 @@ from dify_async.testing import FakeDify, Node, Workflow
 from tests.support.limits import HANGS_AFTER
 
 _SETTINGS = {
-    # The places of a lost worker are given back after 30 seconds; no test wants to wait so long.
+    # The slots of a lost worker are freed after 30 seconds, which is too long for a test.
     "distributed.scheduler.locks.lease-timeout": "5s",
     "distributed.scheduler.locks.lease-validation-interval": "100ms",
     # On a busy machine a worker may be slow to answer, without being lost.
@@ -39,7 +39,7 @@ def cluster(running_cluster: Any, fake_dify: FakeDify) -> Iterator[Any]:
     yield running_cluster
     assert set(scheduler.worker_plugins) == before[0]
     assert not scheduler.extensions["semaphores"].max_leases
-    # It hears of a client that has gone a moment later.
+    # It notices a closed client a moment later.
     assert fake_dify.wait_for(lambda: not scheduler.tasks and set(scheduler.task_metadata) == before[1])
 
 
@@ -51,7 +51,7 @@ def app(fake_dify: FakeDify) -> None:
 
 @pytest.fixture
 def happens(fake_dify: FakeDify) -> Callable[[Callable[[], bool]], Any]:
-    """Wait for something, without holding the test's event loop up."""
+    """Wait for a condition without blocking the test's event loop."""
 
     async def wait(condition: Callable[[], bool]) -> None:
         assert await asyncio.to_thread(fake_dify.wait_for, condition, HANGS_AFTER)

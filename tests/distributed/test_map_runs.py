@@ -43,7 +43,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 
 def handles(cluster: Any) -> dict[str, RunHandle]:
-    """What is known at the scheduler of the runs on their way."""
+    """The scheduler's view of the runs in flight."""
     known = dict(cluster.scheduler.task_metadata)
     return {key: RunHandle.from_json(value) for key, value in known.items() if key.startswith("dify_run")}
 
@@ -57,7 +57,7 @@ def slow() -> Workflow:
 
 
 class Held(Sequence[Node]):
-    """The nodes of runs that go on until the test lets them end."""
+    """The nodes of runs that continue until the test ends them."""
 
     def __init__(self) -> None:
         self._may_end = threading.Event()
@@ -97,7 +97,7 @@ async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify,
         assert (outcome.attempts, outcome.elapsed > 0.05) == (1, True)
     assert (batch.totals.rows, batch.totals.ok, batch.totals.tokens) == (40, 40, 120)
     assert fake_dify.runs_started == 40
-    assert read_early > 30, "outcomes come while others are on their way"
+    assert read_early > 30, "outcomes arrive while other runs are in flight"
     asked_for_form = [request for request in fake_dify.requests if "/parameters" in request.path]
     assert len(asked_for_form) == 2, "one client on each of two workers"
 
@@ -159,7 +159,7 @@ async def test_outcomes_come_in_the_order_of_the_rows_if_asked(
     ) as batch:
         outcomes = await batch.all()
     assert [outcome.index for outcome in outcomes] == list(range(12))
-    assert sum(outcome.attempts for outcome in outcomes) == 15, "tries are counted where they are made"
+    assert sum(outcome.attempts for outcome in outcomes) == 15, "attempts are counted in the worker"
 
 
 async def test_never_more_than_asked_for_are_ahead_of_the_reader(client: AppClient, cluster: Any) -> None:
@@ -219,8 +219,8 @@ async def test_what_a_killed_worker_had_is_continued_and_not_started_again(
     assert sorted(outcome.index for outcome in outcomes) == list(range(12))
     assert all(outcome.ok and outcome.result.outputs == outcome.row for outcome in outcomes if outcome.result)
     assert batch.totals.statuses == Counter({"succeeded": 12})
-    assert fake_dify.runs_started == 12, "all had told their ids, so none was started twice"
-    assert {outcome.attempts for outcome in outcomes} == {1}, "what the lost worker had is counted too"
+    assert fake_dify.runs_started == 12, "all ids were known, so none was started twice"
+    assert {outcome.attempts for outcome in outcomes} == {1}, "the rows of the lost worker are counted too"
     assert fake_dify.runs_stopped == 0
 
 
@@ -252,7 +252,7 @@ async def test_what_a_closed_worker_had_goes_on_elsewhere(
             await own.restart_workers([next(iter(cluster.scheduler.workers))])
             nodes.end()
             outcomes = await batch.all()
-        assert own.status == "running", "a client that was given is left as it is"
+        assert own.status == "running", "a client that was passed in stays open"
     assert (len(outcomes), batch.totals.ok) == (8, 8)
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (8, 0)
 
@@ -298,7 +298,7 @@ def test_without_await(fake_dify: FakeDify, cluster: Any) -> None:
         with Client(cluster.scheduler_address, set_as_default=False) as own:
             with blocking_map_runs(given(), client=client, dask=own, concurrency_total=4) as batch:
                 outputs = [outcome.result.outputs["n"] for outcome in batch if outcome.result is not None]
-            assert own.submit(int, 5).result() == 5, "a client that was given is left as it is"
+            assert own.submit(int, 5).result() == 5, "a client that was passed in stays open"
         assert sorted(outputs) == list(range(12))
         assert readers == {"dify-async-rows"}, "not in the thread of the event loop"
         fake_dify.workflow = slow()

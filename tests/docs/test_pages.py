@@ -66,12 +66,12 @@ def test_page(page: Path, dify: FakeDify, tmp_path: Path, monkeypatch: pytest.Mo
         for snippet in snippets(page):
             if snippet.app is not None:
                 dify.app = APPS[snippet.app]
-            names["client"] = client  # An example may have given the name to a client of its own.
+            names["client"] = client  # An example may have used the name for another client.
             printed = run(snippet, page, names, runner)
             if snippet.output is not None:
                 assert printed.rstrip("\n") == snippet.output.rstrip("\n"), f"{name_of(page)}:{snippet.line}"
         runner.run(client.close())
-    dify.faults.clear()  # Pages show faults that none of their requests meets.
+    dify.faults.clear()  # Pages show faults that none of their requests triggers.
 
 
 def names_for(page: Path, dify: FakeDify) -> dict[str, Any]:

@@ -19,7 +19,7 @@ SMALL = st.integers(0, 20)
 
 
 class Broken(Exception):
-    """What no row should end in."""
+    """An error that no row should end with."""
 
 
 @given(
@@ -61,7 +61,7 @@ async def test_each_row_that_begins_has_one_outcome(
                 raise Broken
             if row == rows_cancelled:
                 raise asyncio.CancelledError
-            # A reader may have taken an outcome and not noted it yet.
+            # A reader may have received an outcome and not recorded it yet.
             assert row - len(read) < concurrency + readers
             yield row
 

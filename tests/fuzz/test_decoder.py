@@ -75,7 +75,7 @@ def merged(whole: Any, part: Any) -> Any:
 
 @st.composite
 def wild(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    """Make an event with anything in its fields and around them, or without some of them."""
+    """Draw an event with arbitrary values in its fields, extra fields, or missing fields."""
     whole = copy.deepcopy(EXAMPLES[name])
     for what in draw(st.lists(st.sampled_from(["field", "field", "place", "deletion", "key"]), max_size=4)):
         if what == "field":
@@ -96,7 +96,7 @@ wild_events = st.sampled_from(sorted(KINDS)).flatmap(wild)
 
 
 def decoded(value: object) -> Event | None:
-    """Decode a JSON document, and see that what comes of it holds all of it."""
+    """Decode a JSON document, and check that nothing of it is lost."""
     event = decode_event(payload(value))
     assert isinstance(event, Event) or value == {**value, "event": "ping"}  # type: ignore[dict-item]
     if event is not None:

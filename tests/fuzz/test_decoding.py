@@ -36,7 +36,7 @@ json_values = st.recursive(
 
 @st.composite
 def wild_events(draw: st.DrawFn) -> dict[str, Any]:
-    """An event with the fields that it should have, and anything in them."""
+    """An event with the expected fields and arbitrary values."""
     name = draw(st.sampled_from(sorted(BY_NAME)))
     value: dict[str, Any] = {"event": name, "data": {}}
     found = list(places(BY_NAME[name]))

@@ -21,7 +21,7 @@ line_ends = st.sampled_from(list(LINE_ENDS.values()))
 
 
 def streams(signs: str) -> st.SearchStrategy[bytes]:
-    """Make streams of lines of all kinds, with texts of the signs and with one or several line ends."""
+    """Draw streams of lines of all kinds, with texts of the characters and one or several line ends."""
     texts = st.text(alphabet=signs, max_size=8)
     line = st.one_of(
         st.builds("data: {}".format, texts),
@@ -104,7 +104,7 @@ def test_another_parser_reads_the_same(body: bytes, ours: list[float], theirs: l
     assert [event for piece in cut(body, ours) for event in parser.feed(piece)] == expected
 
 
-# The ceiling
+# The size limit
 
 rubbish = st.one_of(
     st.binary(max_size=200),
@@ -144,7 +144,7 @@ def test_nothing_is_held_or_given_beyond_the_limit(data: bytes, limit: int, plac
 
 
 def size_of(block: bytes) -> int:
-    """Return the bytes of an event that count: its lines and the line ends between them, no comments."""
+    """Return the bytes of an event that count towards the limit: its lines and the line ends between them, no comments."""
     return len(b"\n".join(line for line in block.split(b"\n") if line and not line.startswith(b":")))
 
 

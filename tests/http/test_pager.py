@@ -23,7 +23,7 @@ LISTS: dict[str, Callable[[Any], Any]] = {
 
 
 def server_of(*pages: list[dict[str, Any]], more: Any = True) -> RawServer:
-    """Return a server that sends these pages again and again, whatever it is asked for."""
+    """Return a server that sends these pages in turn, whatever is requested."""
     rest = itertools.cycle(pages)
 
     async def handler(call: Call) -> bool:

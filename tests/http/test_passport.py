@@ -28,7 +28,7 @@ ENDED = b'data: {"event": "workflow_finished", "workflow_run_id": "r", "data": {
 
 @attrs.define
 class Office:
-    """A server that gives passports away and asks for them."""
+    """A server that issues passports and requires them."""
 
     base_url: str = ""
     given: list[str] = attrs.Factory(list[str])
@@ -114,7 +114,7 @@ async def test_it_is_kept_and_taken_in_again(office: Office) -> None:
         await client.app.parameters()
         kept = client.passport
     assert kept == "passport-1-nobody"
-    assert type(kept) is str, "for those who store it"
+    assert type(kept) is str, "for callers that store it"
     async with (
         client_of(office.base_url, passport=kept) as again,
         pickle.loads(pickle.dumps(again)) as unpickled,
@@ -146,7 +146,7 @@ async def test_where_there_is_none_all_who_wait_are_reported_so_at_once(office: 
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert {str(outcome) for outcome in outcomes} == {str(outcomes[0])}
         assert isinstance(outcomes[0], errors.Unauthorized)
-        assert len({id(outcome) for outcome in outcomes}) == 100, "each may be changed by who catches it"
+        assert len({id(outcome) for outcome in outcomes}) == 100, "each caller may change its own"
         assert [request.path for request in office.asked] == ["/api/passport"]
         office.rejection = None
         await client.app.parameters()

@@ -40,7 +40,7 @@ from tests.support.limits import HANGS_AFTER
 from tests.support.servers import serve
 
 PASSWORD = "hunter2"
-IN_BASE64 = "dXNlcjpodW50ZXIy"  # user:hunter2, as a proxy is told it
+IN_BASE64 = "dXNlcjpodW50ZXIy"  # user:hunter2, as sent to a proxy
 MIB = 2**20
 
 Call = Callable[[AppClient, Path], Awaitable[object]]
@@ -239,7 +239,7 @@ async def test_cookies_are_never_sent_back() -> None:
         return web.json_response({}, headers={"Set-Cookie": "session=eve; Path=/; Max-Age=9999"})
 
     async with serve(answer) as address:
-        # By a name: cookies of bare addresses are kept by no jar of aiohttp.
+        # By a name: aiohttp's cookie jars keep no cookies of IP addresses.
         async with client_of(address.replace("127.0.0.1", "localhost")) as client:
             for user in ("ada", "bob", "bob"):
                 await client.for_user(user).workflows.stop("t")
@@ -453,12 +453,12 @@ async def test_a_name_or_type_that_breaks_out_of_a_form_is_rejected(fake_dify: F
     assert fake_dify.requests == []
 
 
-# Bounds
+# Limits
 
 
 @contextmanager
 def peak_below(mebibytes: int) -> Iterator[None]:
-    """Fail where more memory than that is held at any time, the server's in this process included."""
+    """Fail if more memory is held at any time, including the server's in this process."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -609,7 +609,7 @@ def told(error: BaseException) -> str:
     chain: BaseException | None = error
     while chain is not None:
         texts += [str(chain), repr(chain)]
-        # Results and partial results are data of the run, and given as they came.
+        # Results and partial results are data of the run, and returned as received.
         texts += [
             f"{name}={value!r}" for name, value in vars(chain).items() if name not in {"result", "partial"}
         ]
@@ -673,7 +673,7 @@ async def answering(data: bytes) -> AsyncIterator[str]:
 
 
 async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: Any) -> str:
-    """Make calls that fail, and give all that is seen of that."""
+    """Make calls that fail, and return everything that shows the failures."""
     caplog.set_level(logging.DEBUG)
     texts: list[str] = []
     async with client_of(address, retry=Retry(attempts=2, base=0.001), **settings) as client:
@@ -685,7 +685,7 @@ async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: 
             lambda: client.workflows.get("r"),
         ]
         for call in calls:
-            # A stream is taken for one whatever it is, and an answer in one piece for JSON.
+            # Any response to a streaming request is read as a stream, and any other response as JSON.
             with contextlib.suppress(errors.DifyError):
                 try:
                     await call()

@@ -217,7 +217,7 @@ async def test_a_body_that_is_cut_off_by_a_clock_leaves_no_connection(fake_dify:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     async with client_with(fake_dify) as client:
         with pytest.raises(errors.TotalTimeout):
-            # An answer that never ends, read as a body.
+            # A response that never ends, read as a body.
             body = {"inputs": {}, "user": "ada", "response_mode": "streaming"}
             await client.request("POST", "/workflows/run", json=body, timeout=0.3)
         assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.open_sockets == 0)

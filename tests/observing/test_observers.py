@@ -73,7 +73,7 @@ def test_an_interruption_and_recovery_are_reported(family: str, fake_dify: FakeD
     ]
     assert notes.runs[0].interruptions == 1
     assert {call.run for call in notes.calls} == {notes.runs[0]}, "calls of the recovery belong to the run"
-    assert len(notes.of("run_event workflow_started")) == 1, "no event is told twice"
+    assert len(notes.of("run_event workflow_started")) == 1, "no event is reported twice"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -254,7 +254,7 @@ def test_rows_of_blocking_batches_are_reported(fake_dify: FakeDify, notes: Notes
 
 
 class RaisesInEach(Observer):
-    """Raises whatever it is told."""
+    """Raises in every method."""
 
 
 def _failing(name: str) -> Any:
@@ -279,7 +279,7 @@ def test_observers_that_raise_affect_nothing(
     observers = [RaisesInEach(), notes]
     _, result = read(family, fake_dify, notes, observer=observers, retry=Retry(base=0.01))
     assert result.status == "succeeded"
-    assert notes.of("run_ended") == ["run_ended succeeded NoneType"], "other observers are told"
+    assert notes.of("run_ended") == ["run_ended succeeded NoneType"], "other observers are called"
     logged = [record for record in caplog.records if record.name == "dify_async.observer"]
     named = [record.args[0] for record in logged if isinstance(record.args, tuple)]
     assert sorted(named) == sorted(set(named)), "once per method"

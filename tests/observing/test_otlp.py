@@ -26,7 +26,7 @@ from tests.support.clients import app_client
 
 @attrs.define
 class Collector:
-    """What a receiver of OTLP was sent."""
+    """The requests that a receiver of OTLP got."""
 
     url: str
     spans: list[Span] = attrs.Factory(list)

@@ -51,7 +51,7 @@ def dify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDify]:
 
 
 def run_notebook(sources: list[str], folder: Path) -> list[list[dict[str, Any]]]:
-    """Run cells in a kernel of their own, and return their outputs."""
+    """Run cells in a new kernel, and return their outputs."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     manager = AsyncKernelManager()
     assert manager.kernel_spec is not None

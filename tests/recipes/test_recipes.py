@@ -72,13 +72,13 @@ def starting(dify: FakeDify, **environment: str) -> Iterator[Start]:
 
 
 def end_all_of(group: int) -> None:
-    """End what is left of a process and its children: nothing, after a test that passed."""
+    """Kill a process and its children if they still run. After a passed test, none does."""
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
 
 
 def heard(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
-    """Wait until a process says something."""
+    """Wait until a process prints a text."""
     assert process.stdout is not None
     said: list[str] = []
     for line in process.stdout:
@@ -106,7 +106,7 @@ def ended(process: subprocess.Popen[str], *expected: int) -> str:
 
 
 class Web:
-    """A service in a process of its own."""
+    """A service in its own process."""
 
     def __init__(self, dify: FakeDify, address: str) -> None:
         self.dify = dify
@@ -292,7 +292,7 @@ async def test_fastapi_serves_the_page(web: Web) -> None:
 
 
 class LambdaContext:
-    """What Lambda tells a function of its call."""
+    """The context that Lambda passes to a function."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -145,7 +145,7 @@ async def test_leaving_an_answer_stops_it(either: Either, fake_dify: FakeDify) -
     fake_dify.app = Completion(answer=["a", "b", "c"], seconds=3)
     async with either.completions.stream({}) as run:
         await anext(run)
-    assert fake_dify.runs_stopped >= 1, "an answer that told its task id"
+    assert fake_dify.runs_stopped >= 1, "an answer whose task id is known"
 
 
 async def test_a_conversation_of_the_service_api_goes_on(client: AppClient, fake_dify: FakeDify) -> None:
@@ -156,7 +156,7 @@ async def test_a_conversation_of_the_service_api_goes_on(client: AppClient, fake
     assert len(fake_dify.conversations) == 1
 
 
-# The Web API's own
+# Only in the Web API
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ async def test_an_upload_that_is_rejected_at_once_ends_at_once(tmp_path: Path, s
         head = f"HTTP/1.1 413 X\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
         writer.write(head.encode() + page)
         await writer.drain()
-        await reader.read(2**16)  # And no more: all else stays unread.
+        await reader.read(2**16)  # The rest stays unread.
         await gone.wait()
         writer.close()
 
@@ -186,7 +186,7 @@ async def test_an_upload_that_is_rejected_at_once_ends_at_once(tmp_path: Path, s
     ):
         with pytest.raises(errors.FileTooLarge):
             await client.files.upload(path)
-        await asyncio.sleep(0)  # What was still sending ends at the loop's next turn.
+        await asyncio.sleep(0)  # Unfinished sends end at the loop's next iteration.
     gone.set()
     server.close()
     await server.wait_closed()
@@ -220,7 +220,7 @@ asyncio.run(main())
     assert int(done.stdout) < 20, "MiB"
 
 
-# Repeats
+# Retries
 
 
 async def test_an_upload_is_sent_again_only_where_it_did_not_arrive(
@@ -236,7 +236,7 @@ async def test_an_upload_is_sent_again_only_where_it_did_not_arrive(
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", on="POST"))
     with io.BytesIO(CONTENT) as file:
         await client.files.upload(file, name="a.txt")
-    assert [file.content for file in fake_dify.files.values()] == [CONTENT], "whole, though sent again"
+    assert [file.content for file in fake_dify.files.values()] == [CONTENT], "complete, although sent again"
 
 
 async def test_a_file_that_cannot_go_back_is_read_once(client: AppClient, fake_dify: FakeDify) -> None:

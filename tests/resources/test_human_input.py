@@ -127,7 +127,7 @@ async def test_a_snapshot_that_still_tells_of_the_pause_is_waited_out(
 ) -> None:
     handle, token = await paused(either)
     fake_dify.resume_delay = 0.6
-    fake_dify.faults.append(Cut(on="/events", at_byte=5))  # Before anything is told.
+    fake_dify.faults.append(Cut(on="/events", at_byte=5))  # Before the first event.
     async with either.workflows.resume(handle, token, {"comment": "fine"}, "approve") as run:
         names = [event.event async for event in run]
         result = await run.result()
@@ -196,7 +196,7 @@ async def test_a_pause_is_reported_once_while_it_is_waited_out(either: Either, f
     async with asyncio.timeout(HANGS_AFTER):
         while "workflow_paused" not in names:
             await asyncio.sleep(0.01)
-        if isinstance(either, WebAppClient):  # Its server ends the stream, so it is asked again and again.
+        if isinstance(either, WebAppClient):  # The server ends the stream, so the client reconnects.
             while sum("/events" in request.path for request in fake_dify.requests) < 3:
                 await asyncio.sleep(0.01)
         await either.forms.submit(token, {"comment": "fine"}, "approve")

@@ -339,7 +339,7 @@ async def test_a_cut_stream_is_never_a_success(client: AppClient, fake_dify: Fak
     (run,) = fake_dify.runs.values()
     assert caught.value.handle is not None
     assert caught.value.handle.run_id == run.id
-    assert run.stop_calls == 0, "after an interruption the run is left alone"
+    assert run.stop_calls == 0, "after an interruption the run is not stopped"
     assert [seen.method for seen in fake_dify.requests] == ["POST", "GET", "GET"]
 
 
@@ -378,7 +378,7 @@ async def test_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dify: FakeDi
 
 
 def _size_of_stream(fake_dify: FakeDify) -> int:
-    """Return the bytes of the newest run's stream, or those it would have had."""
+    """Return the bytes of the newest run's stream, sent or not."""
     run = list(fake_dify.runs.values())[-1]
     assert fake_dify.wait_for(lambda: run.over)
     lines = [json.dumps(event, ensure_ascii=False, separators=(",", ":")) for event in run.events]
@@ -443,7 +443,7 @@ async def test_a_run_is_followed_from_its_handle(client: AppClient, fake_dify: F
     assert names[-1][0] == "workflow_finished"
     assert (result.outputs, result.handle) == ({"x": 1}, handle)
     async with client.workflows.attach(handle.run_id) as run:
-        assert [event.event async for event in run] == ["workflow_finished"], "a run that is over"
+        assert [event.event async for event in run] == ["workflow_finished"], "a finished run"
     assert fake_dify.runs_started == 1
 
 
@@ -470,7 +470,7 @@ async def test_a_followed_run_that_is_cut_off_is_found_again_by_its_handle(
             await run.result()
     assert caught.value.handle is not None
     assert caught.value.handle.run_id == handle.run_id
-    assert len(fake_dify.requests) == 3, "to follow does no harm twice, so it was asked again after the 503"
+    assert len(fake_dify.requests) == 3, "following is idempotent, so the request was retried after the 503"
 
 
 async def test_a_pause_ends_following_or_does_not(client: AppClient, fake_dify: FakeDify) -> None:

@@ -101,7 +101,7 @@ async def test_a_response_can_be_looked_at(fake_dify: FakeDify) -> None:
     assert (told["type"], told["status"], told["retry_after"]) == ("RateLimited", 429, 7)
 
 
-# Reprs that say how to use what they are of
+# Reprs that show how to use the object
 
 
 def test_a_pager_says_how_to_read_it() -> None:

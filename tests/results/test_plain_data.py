@@ -121,7 +121,7 @@ def test_the_id_of_a_run_has_one_name() -> None:
     assert ChatResult().run_id is None
 
 
-# For people
+# Text for people
 
 
 def test_a_repr_begins_with_what_matters_and_is_short() -> None:

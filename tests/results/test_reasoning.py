@@ -26,7 +26,7 @@ REASONING = "let me think 思考"
 
 @attrs.frozen
 class Seen:
-    """What a reader of a stream has seen."""
+    """The texts that a reader of a stream has received."""
 
     text: str
     reasoning: str

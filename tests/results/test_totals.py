@@ -82,7 +82,7 @@ async def test_rows_start_evenly_spaced() -> None:
             clock.advance(2)
             await clock.settle()
         clock.advance(100)
-        await clock.at_once(start())  # Nothing is saved up: the next one would wait.
+        await clock.at_once(start())  # Unused capacity does not accumulate: the next row would wait.
         await asyncio.gather(*tasks)
 
 

@@ -23,7 +23,7 @@ from tests.simulation.server import Run, ScriptedServer
 
 @attrs.frozen
 class BatchPlan:
-    """A batch, and when everything in memory is lost."""
+    """A batch, and the times at which its process is killed."""
 
     rows: tuple[RunPlan, ...]
     concurrency: int = 2
@@ -43,7 +43,7 @@ class BatchPlan:
 
 @attrs.define
 class Attempt:
-    """One life of the batch."""
+    """One process of the batch."""
 
     outcomes: list[Any] = attrs.Factory(list)
     error: BaseException | None = None
@@ -121,7 +121,7 @@ def _live(life: BatchLife, attempt: Attempt, loop: VirtualLoop, path: Path, kill
 
 
 def _lose_memory(server: ScriptedServer, loop: VirtualLoop, path: Path, torn: int) -> None:
-    """Leave what a killed process leaves: nothing reaches the server or the file any more."""
+    """Act as a killed process: nothing reaches the server or the file any more."""
     server.is_reachable = False
     content = path.read_bytes() if path.exists() else b""
     last = len(content) - (content[:-1].rfind(b"\n") + 1)
@@ -172,7 +172,7 @@ def _limiter(plan: BatchPlan) -> Any:
 
 
 def batch_violations(life: BatchLife) -> list[str]:
-    """Return every promise about batches that was broken."""
+    """Return the violated promises about batches."""
     return [*_ends(life), *_outcomes_are_right(life), *_runs_are_not_doubled(life)]
 
 

@@ -129,7 +129,7 @@ def open_stream(client: AppClient, story: Story) -> EventStream[Any, Any]:
 
 
 async def make_call(client: AppClient, story: Story) -> None:
-    """Make a call, and write down what comes of it."""
+    """Make a call, and record its result."""
     loop: Any = asyncio.get_running_loop()
     plan = story.plan
     try:

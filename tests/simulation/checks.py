@@ -182,13 +182,13 @@ def stopped_when_due(life: Life) -> Iterator[str]:
 
 
 def _leaving(life: Life, story: Story) -> tuple[float, int] | None:
-    """Return when the caller left the stream of a run, or was made to."""
+    """Return when the caller closed the stream of a run, or was cancelled."""
     moments = [story.left, story.closing, _interruption(life, story)]
     return min((moment for moment in moments if moment is not None), key=lambda one: one[1], default=None)
 
 
 def _interruption(life: Life, story: Story) -> tuple[float, int] | None:
-    """Return when the call was ended from outside."""
+    """Return when the call was cancelled or interrupted."""
     found = [life.loop_ended]
     for other in life.stories:
         if other.plan.interruption in {"close client", "close session"}:
@@ -277,7 +277,7 @@ def nothing_after_closing(life: Life) -> Iterator[str]:
         at, step = story.closing
         if any(delivered > step for delivered, _ in story.events):
             yield f"call {story.number}: an event was delivered after the stream was closed"
-        # A request that starts a run is not taken back once it is being sent.
+        # A request that starts a run is not cancelled once it is being sent.
         late = [
             one
             for one in requests(life, story, "start", "follow", "record")
@@ -333,5 +333,5 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 
 def violations(life: Life) -> list[str]:
-    """Return every broken promise, with the check that noticed it."""
+    """Return the violated promises, with the check that found each."""
     return [f"{check.__name__}: {text}" for check in CHECKS for text in check(life)]

@@ -140,7 +140,7 @@ def _schedule_interruption(life: Life, story: Story, bridge: Bridge) -> None:
 
 
 async def _finish(life: Life) -> None:
-    await asyncio.sleep(3)  # What goes on in the background has ended by then.
+    await asyncio.sleep(3)  # Background tasks have ended by then.
     if not life.session.closed and life.plan.limiter in {"none", "counts"}:
         async with life.client as client:
             await _probe(life, client)

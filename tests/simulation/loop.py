@@ -13,7 +13,7 @@ _MOST_STEPS: Final = 30_000
 
 
 class Stuck(Exception):
-    """Everything waits for something that will never happen, or goes on for ever."""
+    """The program waits for something that never happens, or runs forever."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):

@@ -23,7 +23,7 @@ _READ: Final = 10.0
 
 @attrs.frozen
 class PassportPlan:
-    """Calls with one client, and what the server says to those who ask for a passport."""
+    """Calls with one client, and the server's responses to requests for a passport."""
 
     starts: tuple[float, ...] = (0.0,)
     """Seconds after which each call is made."""
@@ -95,7 +95,7 @@ class PassportLife:
 
 
 def simulate_passports(plan: PassportPlan) -> PassportLife:
-    """Let calls be made as planned."""
+    """Make the planned calls."""
     random.seed(plan.seed)
     loop = VirtualLoop()
     inner = ScriptedServer(lambda _: RunPlan(gaps=(0.5,), end_after=0.5))
@@ -138,7 +138,7 @@ async def _live(plan: PassportPlan, server: _Server) -> list[Any]:
 
 
 def passport_violations(life: PassportLife) -> list[str]:
-    """Return every promise about passports that was broken."""
+    """Return the violated promises about passports."""
     return list(_violations(life))
 
 

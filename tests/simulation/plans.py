@@ -51,7 +51,7 @@ class RunPlan:
 
 @attrs.frozen
 class CallPlan:
-    """One call of the caller, and the run that it is about."""
+    """One call of the caller, and its run."""
 
     run: RunPlan = RunPlan()
     call: Call = "iterate"
@@ -74,7 +74,7 @@ class CallPlan:
 
 @attrs.frozen
 class LifePlan:
-    """The life of one client."""
+    """The calls of one client, from its creation to its end."""
 
     calls: tuple[CallPlan, ...] = (CallPlan(),)
     slots: int = 2

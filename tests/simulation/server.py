@@ -33,7 +33,7 @@ class Moment:
 
 @attrs.define(eq=False)
 class Run:
-    """A run as it really is."""
+    """A run as the server knows it."""
 
     number: int
     call: int
@@ -119,7 +119,7 @@ def new_run(number: int, call: int, plan: RunPlan, now: float) -> Run:
 
 
 class Broadcast:
-    """Sends the events of a run over one response, as they come about."""
+    """Sends the events of a run over one response, as they occur."""
 
     def __init__(self, run: Run, response: Response, delivery: Delivery, *, attached: bool) -> None:
         self._run = run
@@ -143,7 +143,7 @@ class Broadcast:
         data = b""
         while self._position < len(moments) and moments[self._position].at <= now:
             moment = moments[self._position]
-            if moment.name != "text_chunk":  # Lost for those who were not there.
+            if moment.name != "text_chunk":  # Lost for clients that were not connected.
                 data += self._note(self._run.event(moment, snapshot=True), moment)
             self._position += 1
         return data
@@ -154,7 +154,7 @@ class Broadcast:
         return data
 
     def wake(self) -> None:
-        """Send what is due, and come back when more is."""
+        """Send the events that are due, and schedule the next call."""
         if self._timer is not None:
             self._timer.cancel()
         if not self._response.is_open:
@@ -223,7 +223,7 @@ class Broadcast:
 
 @attrs.define
 class Logged:
-    """A request that has arrived, and what it was about."""
+    """A received request and its run."""
 
     at: float
     step: int
@@ -234,7 +234,7 @@ class Logged:
 
 
 class ScriptedServer:
-    """Treats requests as planned. What it does besides is what a stock server does."""
+    """Handles requests as planned, and otherwise as a stock server does."""
 
     def __init__(self, plan_of: Callable[[int], RunPlan]) -> None:
         self._plan_of = plan_of

@@ -32,7 +32,7 @@ from tests.simulation.strategies import batches, lives, passports
 
 pytestmark = [
     pytest.mark.extended,
-    # What a stuck event loop leaves behind.
+    # Warnings that a stuck event loop causes.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
 ]
@@ -97,7 +97,7 @@ def leaving_calls_on_ping(patch: Patch) -> None:
 
 def the_client_closes_before_its_streams(patch: Patch) -> None:
     async def finish(self: LoopState) -> None:
-        """Leave nothing properly."""
+        """Close nothing."""
 
     patch.setattr(LoopState, "finish", finish)
 
@@ -183,5 +183,5 @@ def test_a_passport_for_each_call_is_found(monkeypatch: Patch) -> None:
 
 
 def _find(plans: st.SearchStrategy[PlanT], is_wrong: Callable[[PlanT], bool]) -> None:
-    """Fail if none of many plans shows the fault."""
+    """Fail if no plan reveals the fault."""
     find(plans, is_wrong, settings=_SEARCH)

@@ -28,7 +28,7 @@ CLOSED_AT_THE_END: Final = CallPlan(
 
 @settings(max_examples=4 * settings().max_examples)
 @given(plan=lives)
-# What it has found:
+# Faults that the simulation has found:
 @example(LifePlan((SLOW_READER,), idle=5.0)).via("the total timeout expired in a recovery: not stopped")
 @example(LifePlan((NO_EVENTS_WHEN_FOLLOWED,), read=60.0)).via("the record of a run was never read")
 @example(LifePlan((LONG_PAUSES,), one_connection=True, read=5.0)).via("events were delivered twice")

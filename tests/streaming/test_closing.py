@@ -18,7 +18,7 @@ from tests.support.raw_server import SSE, Call, RawServer, answer, node, started
 
 
 async def silent(call: Call) -> None:
-    """Begin a run, and say nothing more."""
+    """Start a run, and send nothing more."""
     await call.send(SSE + started() + node())
     await call.until_closed()
 

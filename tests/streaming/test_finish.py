@@ -60,7 +60,7 @@ def stream_of(client: AppClient, kind: str) -> EventStream[Any, Any]:
 
 
 async def ended(run: EventStream[Any, Any]) -> None:
-    """Wait for the end of a run, good or not."""
+    """Wait for the end of a run, successful or not."""
     with contextlib.suppress(errors.ApiError, errors.RunFailed):
         await run.result()
 

@@ -146,7 +146,7 @@ async def test_leaving_without_a_task_id_stops_nothing_and_says_so(
 
 
 class Oops(Exception):
-    """What goes wrong in a caller's own code."""
+    """An exception of the caller's code."""
 
 
 async def cancelled(client: AppClient, moment: float) -> None:
@@ -261,7 +261,7 @@ async def test_a_run_that_is_left_at_any_moment_is_stopped_once_or_left_alone(
                 late = await asyncio.gather(*(timed(moment) for moment in moments))
                 passing.cancel()
                 await asyncio.wait([passing])
-    # What a second cancellation left to itself ends by the client's own end.
+    # A task that a second cancellation abandoned ends when the client closes.
     assert max(late) < 2.5
     stops = [run.stop_calls for run in fake_dify.runs.values()]
     assert stops == [1 if policy == "stop" else 0] * len(stops)

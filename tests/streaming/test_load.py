@@ -144,6 +144,6 @@ async def test_a_slow_reader_holds_the_server_back_and_not_its_own_memory(talker
             await anext(run)
             before = memory()
             for _ in range(2000):
-                await asyncio.sleep(0)  # All that the server can send by then, it sends.
+                await asyncio.sleep(0)  # By then the server has sent as much as it can.
             assert memory() - before < 2 * A_MEBIBYTE
             run.detach()

@@ -33,7 +33,7 @@ STAGES: Final[list[Stage]] = ["accepted", "head", "request", "begun", "answer_he
 
 @attrs.frozen
 class Clients:
-    """One of each API."""
+    """One client of each API."""
 
     app: AppClient
     web: WebAppClient
@@ -101,7 +101,8 @@ async def front(fake_dify: FakeDify) -> AsyncIterator[Front]:
 @asynccontextmanager
 async def clients_of(fake_dify: FakeDify, base_url: str, retry: Retry) -> AsyncIterator[Clients]:
     async with web_client(fake_dify) as before:
-        passport = await before.auth.passport()  # Else every fault would meet the request for one.
+        # Otherwise every fault would affect the request for a passport.
+        passport = await before.auth.passport()
     web_url = base_url.replace("/v1", "/api")
     async with (
         AppClient(fake_dify.api_key, user="ada", base_url=base_url, retry=retry) as app,
@@ -123,7 +124,7 @@ async def clients(fake_dify: FakeDify, front: Front) -> AsyncIterator[Clients]:
 async def test_a_run_is_started_once_at_most(
     clients: Clients, front: Front, fake_dify: FakeDify, name: str, stage: Stage, reset: bool
 ) -> None:
-    # Bytes up to the middle of the second event, so that the run has told its id.
+    # Bytes up to the middle of the second event, so that the run's id is known.
     front.breaks += [Break(stage, bytes=1600, status=504, reset=reset)] * 2
     outcome = await outcome_of(STARTS[name](clients))
     if not isinstance(outcome, errors.DifyError):
@@ -133,7 +134,7 @@ async def test_a_run_is_started_once_at_most(
         assert fake_dify.runs_started == 0
     elif not isinstance(outcome, errors.StreamInterrupted):
         assert isinstance(outcome, errors.OutcomeUnknown | errors.GatewayError)
-        assert fake_dify.runs_started == 0 or outcome.may_have_started, "or it could be done once more"
+        assert fake_dify.runs_started == 0 or outcome.may_have_started, "otherwise it could be retried"
     assert fake_dify.runs_started == front.starts - (
         stage in {"head", "request"} and name != "run with a file"
     )
@@ -257,7 +258,7 @@ async def test_there_is_one_layer_of_retries_within_one_budget(clients: Clients,
     patient = app_client(fake_dify, retry=Retry(attempts=9, base=0.01, total=5))
     async with patient:
         with frozen_time() as clock, pytest.raises(errors.RateLimited) as caught:
-            await clock.at_once(patient.app.info())  # A wait that goes over the budget is not begun.
+            await clock.at_once(patient.app.info())  # A delay beyond the budget is not started.
     assert caught.value.retry_after == 7
     assert len(fake_dify.requests) == 4
 

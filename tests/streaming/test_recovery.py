@@ -56,7 +56,7 @@ async def test_a_cut_stream_goes_on(client: AppClient, fake_dify: FakeDify, how:
         ("workflow_started", ""),
         *((name, title) for title in ("One", "Two", "Three") for name in ("node_started", "node_finished")),
         ("workflow_finished", ""),
-    ], "each once, though a snapshot repeats them"
+    ], "each once, although a snapshot repeats them"
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 0)
 
 
@@ -94,9 +94,9 @@ async def test_a_run_that_cannot_be_followed_is_read_from_its_record(
         result = await run.result()
     (played,) = fake_dify.runs.values()
     assert isinstance(last, events.WorkflowFinished)
-    assert last.raw["id"] == played.id, "the record, as it came"
+    assert last.raw["id"] == played.id, "the record as received"
     assert (result.outputs, result.total_tokens, result.gap) == ({"answer": "abcd"}, 0, True)
-    assert sum("/events" in seen.path for seen in fake_dify.requests) == 1, "a 404 is not asked for again"
+    assert sum("/events" in seen.path for seen in fake_dify.requests) == 1, "a 404 is not retried"
 
 
 async def test_a_bad_end_is_one_however_it_was_learnt(client: AppClient, fake_dify: FakeDify) -> None:
@@ -182,7 +182,7 @@ async def test_a_server_that_is_gone_for_a_while_and_comes_back(fake_dify: FakeD
         reading = asyncio.create_task(run.result())
         await asyncio.wait([reading], timeout=0.4)
         async with front_of(fake_dify, port) as front:
-            # It comes up behind a proxy that does not know it yet.
+            # It restarts behind a proxy that does not know it yet.
             front.breaks += [Break("page", status=502)] * 3
             result = await reading
     assert (result.outputs, result.gap, len(delivered)) == ({"x": 1}, True, 3)
@@ -220,7 +220,9 @@ async def test_a_run_is_waited_for(client: AppClient, fake_dify: FakeDify) -> No
     handle = RunHandle.from_json((await client.workflows.submit({})).to_json())
     result = await client.for_user("bob").workflows.wait(handle)
     assert (result.outputs, result.gap, result.handle) == ({"answer": "abcd"}, False, handle)
-    assert (await client.workflows.wait(handle.run_id)).outputs == {"answer": "abcd"}, "also one that is over"
+    assert (await client.workflows.wait(handle.run_id)).outputs == {"answer": "abcd"}, (
+        "also for a finished run"
+    )
     assert fake_dify.runs_started == 1
 
 

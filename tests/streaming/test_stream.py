@@ -195,7 +195,7 @@ async def test_an_event_over_the_limit_before_a_break_is_reported_with_its_call(
     async with app_client(fake_dify, max_event_bytes=3000, on_abandon="detach") as client:
         with pytest.raises(errors.TooLarge) as caught:
             async with client.workflows.stream({}) as run:
-                # All has come, and the connection has broken, before the first event is asked for.
+                # Everything has arrived, and the connection has closed, before the first event is read.
                 assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.open_sockets == 0)
                 await run.result()
     assert caught.value.operation == "POST /workflows/run"

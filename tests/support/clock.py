@@ -42,7 +42,7 @@ class Clock:
             await asyncio.sleep(0)
 
     async def at_once(self, awaitable: Awaitable[T]) -> T:
-        """Return the result of what must not wait for time to pass; fail where it does."""
+        """Return the result of a call; fail if it waits for time to pass."""
         task = asyncio.ensure_future(awaitable)
         done = threading.Event()
         task.add_done_callback(lambda _: done.set())

@@ -98,7 +98,7 @@ def the_error(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def interrupted(environment: dict[str, str], *arguments: str, at: str) -> tuple[int, str]:
-    """Press Ctrl-C when a line comes; give the exit code, and what was said."""
+    """Press Ctrl-C when a line arrives; return the exit code and the output."""
     with running([*COMMAND, *arguments], environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -105,7 +105,7 @@ _PLAIN: dict[str, Any] = {"string": str, "integer": (int, float), "number": (flo
 
 @attrs.frozen
 class _Shape:
-    """What the values of a field are described as."""
+    """The described type of a field's values."""
 
     kind: str
     """`any`, `array`, `object`, `text` (one of some), or a plain one."""
@@ -115,7 +115,7 @@ class _Shape:
 
     @classmethod
     def of(cls, api: str, described: dict[str, Any]) -> _Shape:
-        """Read a description, for each API writes them in its own way."""
+        """Parse a description; each API has its own format."""
         kind = described.get("ref") or described.get("type", "any")
         if kind == "array":
             return cls("array", items=cls.of(api, described["items"]))

@@ -58,7 +58,7 @@ class Place:
 
     @property
     def path(self) -> str:
-        """How a misfit names the field."""
+        """The field's path in the message of a decoding error."""
         steps = [f"{attribute}.[]" if listed else attribute for attribute, _, listed in self.way]
         return ".".join([*steps, self.name])
 
@@ -81,7 +81,7 @@ class Place:
         return getattr(whole, self.name)
 
     def decoded(self, *value: object) -> Any:
-        """Decode JSON with the value in the field, and give what the field then holds."""
+        """Decode JSON with the value in the field, and return the decoded field."""
         return self.read(decoded(self.root, self.json(*value)))
 
 
@@ -99,7 +99,7 @@ def decoded(kind: type[Received], value: object) -> Any:
 
 @cache
 def places(root: type[Received]) -> tuple[Place, ...]:
-    """Walk through all fields of a class and of what they hold."""
+    """Yield all fields of a class and of its nested classes."""
 
     def walk(kind: type, way: tuple[tuple[str, str, bool], ...]) -> Iterator[Place]:
         hints = field_types(kind)

@@ -30,7 +30,7 @@ def shape(value: Any) -> Any:
 
 
 def upload(*files: tuple[str, str, str, bytes], user: str = "rec-user") -> dict[str, Any]:
-    """Write a form by hand, for a client would mend what is wrong with it."""
+    """Write a form by hand, because a client would correct its errors."""
     lines = [b'--b\r\nContent-Disposition: form-data; name="user"\r\n\r\n', user.encode(), b"\r\n"]
     for field, name, mime_type, content in files:
         lines.append(f'--b\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'.encode())

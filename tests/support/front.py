@@ -40,7 +40,7 @@ class Break:
 
 @attrs.define
 class Front:
-    """Where clients connect to, and what came."""
+    """The address for clients, and the received requests."""
 
     base_url: str
     breaks: list[Break] = attrs.Factory(list[Break])
@@ -49,7 +49,7 @@ class Front:
 
     @property
     def starts(self) -> int:
-        """How many requests came that start a run or an answer."""
+        """Number of received requests that start a run or an answer."""
         return sum(bool(_START.match(head)) for head in self.heads)
 
     def count(self, start: bytes) -> int:
@@ -59,7 +59,7 @@ class Front:
 
 @asynccontextmanager
 async def front_of(dify: FakeDify, port: int = 0) -> AsyncIterator[Front]:
-    """Put a proxy before the server. Where the block ends all its connections break, and it is not there."""
+    """Put a proxy before the server. At the end of the block its connections break, and it stops listening."""
     target = urlsplit(dify.base_url)
     tasks: set[asyncio.Task[None]] = set()
 

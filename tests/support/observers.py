@@ -21,7 +21,7 @@ class Notes(Observer):
         self.delays: list[float | None] = []
 
     async def until(self, told: str) -> None:
-        """Wait until something is told."""
+        """Wait until a method is called."""
         while told not in self.told:
             self._news.clear()
             await self._news.wait()
@@ -31,7 +31,7 @@ class Notes(Observer):
         self._news.set()
 
     def of(self, *names: str) -> list[str]:
-        """Return what was told by methods with these prefixes."""
+        """Return the recorded calls of methods with these prefixes."""
         return [one for one in self.told if one.startswith(names)]
 
     def operation_started(self, call: Call) -> None:

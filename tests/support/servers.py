@@ -20,7 +20,7 @@ async def serve(
     """Yield the URL of a server that answers every request by `handler`.
 
     Args:
-        handler: What answers.
+        handler: Responds to each request.
         tls: For HTTPS.
         handler_cancellation: Cancel the handler when its client disconnects.
     """

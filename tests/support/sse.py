@@ -61,7 +61,7 @@ def by_the_book(data: bytes) -> list[bytes]:
 
 
 def cut(data: bytes, places: list[float]) -> list[bytes]:
-    """Cut at the given parts of the whole, of which each lies between 0 and 1."""
+    """Cut at the given fractions of the length, each between 0 and 1."""
     at = sorted(round(place * len(data)) for place in places)
     return [data[start:end] for start, end in zip([0, *at], [*at, len(data)], strict=True)]
 

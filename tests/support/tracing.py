@@ -16,7 +16,7 @@ from dify_async.otel import DifyObserver
 
 @attrs.define
 class Telemetry:
-    """An observer, and what it has recorded."""
+    """An observer and its recorded telemetry."""
 
     exporter: InMemorySpanExporter = attrs.Factory(InMemorySpanExporter)
     reader: InMemoryMetricReader = attrs.Factory(InMemoryMetricReader)

@@ -12,7 +12,7 @@ import pytest
 
 @contextmanager
 def limited_work(cpu_seconds: float) -> Iterator[None]:
-    """Fail a block that needs more CPU time than this.
+    """Fail if a block needs more CPU time than this.
 
     For inputs so large that an algorithm of the wrong order needs many times the limit, and the right one a
     small part of it.

@@ -182,7 +182,7 @@ def test_lists(client: AppClient, fake_dify: FakeDify) -> None:
     logs = client.workflows.logs(limit=2)
     ids = [log.id for log in logs]
     assert len(set(ids)) == 5
-    assert [log.id for log in logs] == ids, "begins anew"
+    assert [log.id for log in logs] == ids, "starts from the beginning"
     assert [len(page.data) for page in logs.pages()] == [2, 2, 1]
     assert logs.first_page().total == 5
     assert [log.id for log in logs.all()] == ids
@@ -199,7 +199,7 @@ def test_files(client: AppClient, fake_dify: FakeDify, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda _: client.workflows.run({"doc": file}), range(16)))
     assert {result.outputs["doc"]["size"] for result in results} == {100_000}
-    assert len(fake_dify.files) == 1, "once, though from many threads"
+    assert len(fake_dify.files) == 1, "once, although called from many threads"
     with path.open("rb") as opened:
         uploaded = client.files.upload(opened, name="b.txt")
     stored = StoredFile(uploaded.id, "b.txt", "text/plain", b"content", "ada", fake_dify.app_id, True)

@@ -40,7 +40,7 @@ client = AppClient({fake_dify.api_key!r}, user="ada", base_url={fake_dify.base_u
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    """Wait for a good and quiet end; give what was printed."""
+    """Wait for the exit with code 0 and nothing on standard error; return the output."""
     out, said = process.communicate(timeout=HANGS_AFTER)
     assert said == ""
     assert process.returncode == 0
@@ -243,7 +243,7 @@ print(client.app.info().name)
     out = ended(process).splitlines()
     assert out[-2:] == ["parent succeeded True", "FakeDify"]
     assert any(line.startswith("child") for line in out)
-    assert fake_dify.runs_stopped == 0, "the child leaves the parent's run alone"
+    assert fake_dify.runs_stopped == 0, "the child does not stop the parent's run"
 
 
 @needs_fork

@@ -22,7 +22,8 @@ PACKAGE = Path(dify_async.__file__).parent
 RENAMED = {"aclose": "close"}
 """Python's own names for what is closed with and without `await`."""
 OF_ONE_SIDE = {
-    EventStream: {"close_with_client", "fill", "final_result", "take"},  # For those who drive a stream.
+    # For code that drives a stream itself.
+    EventStream: {"close_with_client", "fill", "final_result", "take"},
     sync.AppClient: {"async_client", "made_of"},
     sync.WebAppClient: {"async_client", "made_of"},
     sync.KnowledgeClient: {"async_client", "made_of"},
@@ -74,7 +75,7 @@ def test_every_public_member_exists_in_both_families(ours: type, blocking: type)
             assert inspect.getdoc(its)
             continue
         if inspect.isclass(member):
-            assert inspect.isclass(its)  # A resource, which is a pair of its own.
+            assert inspect.isclass(its)  # A resource, compared separately.
             continue
         expected = inspect.getdoc(member)
         assert inspect.getdoc(its) == expected, name

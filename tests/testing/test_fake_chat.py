@@ -292,7 +292,7 @@ async def test_the_answer_may_depend_on_the_question(fake_dify: FakeDify) -> Non
     assert json.loads(body)["answer"] == "hi? ada"
 
 
-# Manners
+# Timing and connections
 
 
 async def test_the_head_comes_with_the_first_event(fake_dify: FakeDify) -> None:
@@ -651,7 +651,7 @@ async def test_a_paused_run_is_reported_again_as_the_real_one_does(
         required = [event for event in told if event["event"] == "human_input_required"]
         assert len(required) == 1
     assert ours[-1]["event"] == theirs[-1]["event"] == "workflow_paused"
-    assert ours[-2]["data"]["form_token"] == token, "no worker has picked the answer up yet"
+    assert ours[-2]["data"]["form_token"] == token, "no worker has started the answer yet"
 
 
 async def test_a_run_that_goes_on_is_reported_without_its_pause(fake_dify: FakeDify) -> None:

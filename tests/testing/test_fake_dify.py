@@ -166,7 +166,7 @@ async def test_its_answers_have_the_real_ones_keys(
     if isinstance(ours.get("data"), list):
         ours, real = ours["data"][0], real["data"][0]
     for answer in (ours, real):
-        # What a run puts out is its own.
+        # The outputs of each run differ.
         answer.get("data", answer).pop("outputs", None)
     assert shape(ours) == shape(real)
 

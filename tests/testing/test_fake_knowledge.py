@@ -76,7 +76,7 @@ def check(name: str, status: int, ours: Any) -> None:
 
 
 async def story(call: Caller) -> dict[str, tuple[int, Any]]:
-    """Do what was recorded, from the first knowledge base to its end."""
+    """Repeat the recorded requests, from the first knowledge base to its deletion."""
     got: dict[str, tuple[int, Any]] = {}
     new = {"name": "kb", "indexing_technique": "economy", "permission": "only_me"}
     got["create"] = await call("POST", "/datasets", new)

@@ -173,7 +173,7 @@ def test_faults_that_no_request_has_met_are_known() -> None:
     assert dify.faults.take("POST", "/v1/workflows/run") is often
     dify.faults += []
     assert dify.unused_faults == [never]
-    assert list(dify.faults) == [often, never], "it is met once more"
+    assert list(dify.faults) == [often, never], "it occurs again"
     assert dify.faults.take("POST", "/v1/chat-messages") is often
     assert list(dify.faults) == [never]
 

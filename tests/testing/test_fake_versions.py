@@ -15,7 +15,7 @@ from tests.support.fake_server import events_of
 
 REQUIRED = Workflow(form=[Field("name", required=True)])
 THINKING = Node("LLM", type="llm", reasoning=["let me ", "think 思考"], text=["Hello", ", ", "world"])
-# What a run puts in and out is its own, and so are the ids of its tools.
+# Inputs, outputs and ids of tools differ in each run.
 OWN = {"inputs", "outputs", "process_data", "execution_metadata", "tool_labels"}
 
 

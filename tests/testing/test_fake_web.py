@@ -36,7 +36,7 @@ PASSWORD = "summer2026"
 async def web(
     dify: FakeDify, method: str, path: str, *, as_: str | None = "ada", **kwargs: Any
 ) -> tuple[int, str, bytes]:
-    """Ask the Web API with the passport of somebody; with `None`, without one."""
+    """Send a request to the Web API with a visitor's passport, or without one if it is `None`."""
     headers = kwargs.pop("headers", {})
     if as_ is not None:
         headers = {"X-App-Code": dify.app_code, "X-App-Passport": await passport(dify, as_), **headers}
@@ -110,8 +110,8 @@ async def test_a_passport_says_who_one_is(fake_dify: FakeDify) -> None:
     assert claims[0].keys() == {"iss", "sub", "app_id", "app_code", "end_user_id"}
     ids = [claim["end_user_id"] for claim in claims]
     assert ids[2] == ids[3]
-    assert len(set(ids)) == 3, "a new visitor each, where no name is given"
-    assert tokens[2] == tokens[3], "it says nothing that changes"
+    assert len(set(ids)) == 3, "a new visitor each time if no name is given"
+    assert tokens[2] == tokens[3], "it contains nothing that changes"
     fake_dify.revoke_passports()
     _, _, body = await web(fake_dify, "GET", "/api/passport?user_id=ada", as_=None, headers=headers)
     assert json.loads(body)["access_token"] != tokens[2]
@@ -366,7 +366,7 @@ async def test_costs_are_nobodys_business(fake_dify: FakeDify) -> None:
     assert answer["metadata"] == {"retriever_resources": []}
     path = f"/api/messages?conversation_id={answer['conversation_id']}"
     (message,) = json.loads((await web(fake_dify, "GET", path))[2])["data"]
-    assert "usage" in message["metadata"], "but the history tells"
+    assert "usage" in message["metadata"], "but the history shows it"
 
 
 async def test_nodes_are_reported_without_their_contents(fake_dify: FakeDify) -> None:

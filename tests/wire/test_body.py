@@ -16,7 +16,7 @@ from dify_async.models import AppParameters, InputField, UploadedFile
 
 
 class Scalar:
-    """What a scalar of numpy looks like."""
+    """Imitates a scalar of numpy."""
 
     shape = ()
     dtype = "any"

@@ -344,7 +344,7 @@ def wrong_for(kind: Any) -> list[Any]:
     if get_origin(kind) is list:
         return [{}, {"a": 1}, "a", "", 7, True]
     if kind is models.Account:
-        return [[], ["a"], 7, True]  # A text is its name.
+        return [[], ["a"], 7, True]  # A string is its name.
     if get_origin(kind) is dict:
         return [[], ["a"], "a", "[]", 7, True]  # The JSON text of an object is that object.
     assert attrs.has(kind), kind
@@ -469,7 +469,7 @@ def test_a_stream_lives_on_after_a_misfit() -> None:
     assert event_of(good).event == "text_chunk"
 
 
-# What is no known event
+# Unknown events
 
 
 @pytest.mark.parametrize(
@@ -1207,7 +1207,7 @@ def test_a_body_that_is_not_an_object_does_not_fit(body: bytes) -> None:
         decode_model(AppInfo, body)
 
 
-# What was received stays with it
+# The received JSON
 
 
 def test_what_you_made_yourself_has_no_raw() -> None:

@@ -31,7 +31,7 @@ def test_an_event_keeps_its_integers(number: int) -> None:
         "event": "node_finished",
         "data": {"id": "e", "inputs": [{"n": number}], "outputs": {"n": number}, "index": number},
     }
-    for _ in range(2):  # The first one of its kind takes another way.
+    for _ in range(2):  # The first response of a type takes a different path.
         event = decode_event(json.dumps(value).encode())
         assert isinstance(event, events.NodeFinished)
         assert event.data.inputs == [{"n": number}]

@@ -35,7 +35,7 @@ FoldT = WorkflowAccumulator | ChatAccumulator | CompletionAccumulator
 
 
 def event(name: str, data: dict[str, Any] | None = None, /, **fields: Any) -> Event:
-    """Make an event out of JSON, as a stream does."""
+    """Decode an event from JSON, as a stream does."""
     value = {"event": name, **fields} | ({} if data is None else {"data": data})
     found = decode_event(json.dumps(value).encode())
     assert found is not None
@@ -43,7 +43,7 @@ def event(name: str, data: dict[str, Any] | None = None, /, **fields: Any) -> Ev
 
 
 def folded(fold: FoldT, *events: Event) -> Any:
-    """Accumulator all events but the last, and see that the stream is not over before that one."""
+    """Accumulate all events but the last, and check that the stream does not end before that one."""
     for number, each in enumerate(events):
         assert not fold.progress.over, f"over before event {number}, {each.event}"
         fold.add(each)
@@ -511,7 +511,7 @@ def test_an_error_event_ends_a_chatflow() -> None:
     assert fold.progress.run_id is None
 
 
-# What becomes of results
+# Results
 
 
 def run(status: str, error: str | None = None, **fields: Any) -> WorkflowResult:

@@ -96,7 +96,7 @@ def test_a_chatflow_ends_in_the_same_answer_and_says_where_its_stream_did_not() 
         assert result.answer == expected.answer
         marked += result.run.gap
         assert result.run.gap or result == expected
-    assert marked > 25, "what lost a piece of text, or has one twice"
+    assert marked > 25, "texts with a lost or repeated piece"
 
 
 def test_there_is_enough_to_test() -> None:

@@ -27,7 +27,7 @@ def peak_of(call: Callable[[bytes], object], payload: bytes) -> int:
 @pytest.mark.parametrize("name", ["workflow_finished", "brand_new", "node_finished"])
 def test_an_event_of_tiny_objects_is_parsed_once_at_a_time(name: str) -> None:
     payload = b'{"event":"%b","data":{"outputs":{"a":%b}}}' % (name.encode(), TINY)
-    for _ in range(2):  # The first one of its kind takes another way.
+    for _ in range(2):  # The first response of a type takes a different path.
         assert peak_of(decode_event, payload) < 40 * len(payload)
 
 

@@ -74,7 +74,7 @@ def fold_for(stream: Recording) -> FoldT:
 
 
 def folded(name: str) -> FoldT:
-    """Accumulator a recording as a reader would: nothing is read after the last event."""
+    """Accumulate a recording as a reader would: nothing is read after the last event."""
     fold = fold_for(load(name))
     for event in decoded(load(name)):
         assert not fold.progress.over, f"{name} goes on after its last event with {event.event}"
@@ -183,7 +183,7 @@ def undeclared(value: Any, kind: type, name: str) -> Iterator[str]:
 def test_each_recorded_field_is_declared(stream: Recording) -> None:
     found = {key for event in decoded(stream) for key in undeclared(event.raw, type(event), event.event)}
     found -= {f"{event}.event" for event in BY_NAME}
-    # The mark of a file among values of other kinds: it says nothing that the class does not.
+    # The mark of a file among other values: the class implies it.
     assert {key for key in found if not key.endswith(".files.dify_model_identity")} == set()
 
 

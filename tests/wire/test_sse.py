@@ -109,7 +109,7 @@ def test_a_body_of_a_byte_order_mark_alone_holds_no_event(part: bytes) -> None:
 
 @pytest.mark.parametrize("part", [BOM[:1], BOM[:2]], ids=["one byte", "two bytes"])
 def test_half_a_byte_order_mark_is_not_a_mark(part: bytes) -> None:
-    # The first line is none that is known then, and the rest is read as ever.
+    # The first line is then not a known field, and the rest is read as usual.
     data = part + b"data: a\n\ndata: b\n\n"
     assert all(parsed(pieces) == [b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
 
@@ -197,7 +197,7 @@ def test_a_body_without_events_gives_none(body: bytes) -> None:
     assert parsed([body]) == []
 
 
-# The ceiling
+# The size limit
 
 LIMIT = 100
 FITS = b"data: " + b"x" * (LIMIT - 6)
@@ -255,7 +255,7 @@ def test_the_limit_is_for_one_event_and_not_for_the_stream() -> None:
     ("reads", "size"), [(32 * 1024, 1024), (1_000_000, 1)], ids=["kilobytes", "single bytes"]
 )
 def test_the_work_is_linear_in_the_size_of_one_event(reads: int, size: int) -> None:
-    # Looking through all that has come at every read would be half a tebibyte to look through.
+    # Searching all received bytes at every read would search half a tebibyte.
     parser = EventParser(64 * MIB)
     read = b"x" * size
     with limited_work(cpu_seconds=8):

@@ -73,7 +73,7 @@ async def documents(
 
 @attrs.define
 class Naps:
-    """The waits of clients: they take no time here, but pass for the client and at the fake server."""
+    """Replaces the sleep of clients: takes no real time, and advances the clocks of the client and the fake server."""
 
     _dify: FakeDify
     seconds: list[float] = attrs.Factory(list[float])

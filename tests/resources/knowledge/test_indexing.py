@@ -87,7 +87,7 @@ async def test_a_batch_is_asked_for_once_at_a_time(documents: Documents, fake_di
     fake_dify.requests.clear()
     await documents.wait_indexed([*batches, *batches])
     asked = [request.path.split("/")[-2] for request in fake_dify.requests]
-    assert asked == [*batches, *batches]  # Two rounds, for a first status is not the last.
+    assert asked == [*batches, *batches]  # Two rounds, because the first status is not the last.
 
 
 @pytest.mark.parametrize(

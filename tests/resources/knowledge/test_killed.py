@@ -39,7 +39,7 @@ with KnowledgeClient() as client:
 
 
 def write(folder: Path, version: str, count: int) -> dict[str, str]:
-    """Write files, remove those that are too many, and return their contents by the names of documents."""
+    """Write files, remove all others, and return their contents by the names of documents."""
     folder.mkdir(exist_ok=True)
     for path in folder.glob("*.md"):
         path.unlink()

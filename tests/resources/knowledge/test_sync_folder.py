@@ -202,7 +202,7 @@ async def test_documents_that_cannot_be_replaced_are_reported(
     assert stored(fake_dify)["a.md"] == "changed"
 
 
-# What was lost
+# Lost documents and journals
 
 
 async def test_an_upload_whose_answer_was_lost_is_adopted(
@@ -413,7 +413,7 @@ async def test_a_torn_line_is_forgotten(documents: Documents, fake_dify: FakeDif
     assert len(stored(fake_dify)) == 3
 
 
-# Contents with names
+# Contents without a folder
 
 Named = Callable[[], Any]
 
