@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from dify_async import errors, sync
 from tests.support import families
 from tests.support.clients import app_client, web_client
-from tests.support.clock import frozen_time
+from tests.support.clock import Clock, frozen_time
 from tests.support.families import settings_for, stream_of
 from tests.support.raw_server import (
     PING,
@@ -187,6 +188,18 @@ async def test_an_id_with_special_characters_is_quoted() -> None:
     assert server.calls[1].path.startswith("/v1/workflow/a%2F..%2Fb%3Fc%23d/events")
 
 
+async def advance_at_each_poll(clock: Clock, task: asyncio.Task[Any], polls: Callable[[], int]) -> None:
+    """Let 8 seconds pass for each request for the run's record, until the task ends."""
+    while not task.done():
+        before = polls()
+        await clock.settle()
+        clock.advance(8)
+        # The server responds in real time. Little time may pass until it does, or the client gives up.
+        while polls() == before and not task.done():
+            await clock.settle()
+            clock.advance(0.1)
+
+
 async def test_a_wait_goes_on_while_the_record_says_that_a_person_takes_hours() -> None:
     polls = 0
 
@@ -203,9 +216,7 @@ async def test_a_wait_goes_on_while_the_record_says_that_a_person_takes_hours() 
         async with app_client(server.base_url) as client:
             with frozen_time() as clock:
                 waiting = asyncio.create_task(client.workflows.wait(RUN, continue_on_pause=True))
-                while not waiting.done():
-                    await clock.settle()
-                    clock.advance(8)
+                await advance_at_each_poll(clock, waiting, lambda: polls)
                 assert (await waiting).outputs == {"a": "b"}
                 assert clock.elapsed > 1260
 
@@ -266,14 +277,7 @@ async def test_a_run_that_is_polled_more_than_a_thousand_times(kind: str) -> Non
                         return await run.result()
 
                 running = asyncio.create_task(follow())
-                while not running.done():
-                    before = polls
-                    await clock.settle()
-                    clock.advance(8)
-                    # The server answers in real time. Little time passes meanwhile, or the run is given up.
-                    while polls == before and not running.done():
-                        await clock.settle()
-                        clock.advance(0.1)
+                await advance_at_each_poll(clock, running, lambda: polls)
                 await running
     assert polls > 1100  # One that is slow in real time is repeated.
     assert server.count("POST") == 1
