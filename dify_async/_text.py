@@ -8,6 +8,11 @@ from typing import Any, Final, TypeGuard
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line breaks, characters that change the direction of text, and lone surrogates."""
 
+_UNPRINTABLE_IN_LINES: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""The same without tabs and line breaks."""
+
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 _JSON_TYPES: Final[dict[type, str]] = {
@@ -33,6 +38,11 @@ def printable(text: str) -> str:
     terminal.
     """
     return _UNPRINTABLE.sub(_escaped, " ".join(text.split()))
+
+
+def printable_lines(text: str) -> str:
+    """Return `text` with control characters escaped, except tabs and line breaks."""
+    return _UNPRINTABLE_IN_LINES.sub(_escaped, text.replace("\r\n", "\n"))
 
 
 def shortened(text: str, length: int) -> str:

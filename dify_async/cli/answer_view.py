@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from dify_async import events
+from dify_async._text import printable, printable_lines
 from dify_async._wire.parts import PartSplitter
-from dify_async.cli.output import one_line, printable, say
+from dify_async.cli.output import say
 from dify_async.models import CompletionResult, ReasoningPart, TextPart
 
 
@@ -30,7 +31,7 @@ class AnswerView:
                 pass  # It repeats the whole answer (Dify 1.17).
             case events.AgentThought(tool=str(tool)) if tool and not event.observation:
                 self._end_line()
-                say(f"calls {one_line(tool)} {one_line(event.tool_input)}".rstrip())
+                say(f"calls {printable(tool)} {printable(event.tool_input)}".rstrip())
             case events.MessageReplace():
                 self._end_line()
                 say("the server replaces the answer:")
@@ -60,7 +61,7 @@ class AnswerView:
 
     def _print(self, text: str) -> None:
         if text:
-            print(printable(text), end="", file=self._stream, flush=True)
+            print(printable_lines(text), end="", file=self._stream, flush=True)
             self._line = f"{self._line}{text}".rpartition("\n")[2]
 
     def _end_line(self) -> None:

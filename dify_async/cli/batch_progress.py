@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dify_async._text import printable
 from dify_async.batch import Batch, Outcome
-from dify_async.cli.output import one_line
 from dify_async.cli.terms import in_terms_of_the_command
 
 _LONGEST_ERROR: Final = 400
@@ -43,9 +43,9 @@ def problem_of(outcome: Outcome[Any], number: int) -> str:
 
 def reason_of(outcome: Outcome[Any]) -> str:
     """Return the status and the error of a failed row, in one line of a reasonable length."""
-    why = one_line(in_terms_of_the_command(str(outcome.error)))
+    why = printable(in_terms_of_the_command(str(outcome.error)))
     why = why if len(why) <= _LONGEST_ERROR else f"{why[:_LONGEST_ERROR]}..."
-    return f"{one_line(outcome.status)}: {why}"
+    return f"{printable(outcome.status)}: {why}"
 
 
 class _State:

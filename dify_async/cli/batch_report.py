@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import attrs
 
+from dify_async._text import printable
 from dify_async.batch import Outcome, Totals
 from dify_async.batch.outcome import tokens_of
 from dify_async.cli.batch_progress import reason_of
-from dify_async.cli.output import one_line, to_json
+from dify_async.cli.output import to_json
 
 _SLOWEST: Final = 10
 """Rows among the slowest."""
@@ -88,7 +89,7 @@ class Report:
         """Count the outcome of the row with a number."""
         self.took = time.monotonic() - self._clock
         if outcome.usage is not None and outcome.usage.currency:
-            self.currencies.add(one_line(str(outcome.usage.currency)))
+            self.currencies.add(printable(str(outcome.usage.currency)))
         if not outcome.ok:
             self._take_failure(outcome, number)
         if outcome.resumed and outcome.ok:
@@ -98,7 +99,7 @@ class Report:
         if outcome.ok:
             self.seconds.append(outcome.elapsed)
             self.tokens.append(tokens)
-        row = SlowRow(outcome.elapsed, number, one_line(outcome.status), tokens, _inputs(outcome))
+        row = SlowRow(outcome.elapsed, number, printable(outcome.status), tokens, _inputs(outcome))
         if len(self.slowest) < _SLOWEST:
             heapq.heappush(self.slowest, row)
         else:
@@ -162,5 +163,5 @@ def _price(price: Decimal) -> str:
 
 
 def _inputs(outcome: Outcome[Any]) -> str:
-    text = one_line(to_json(outcome.row))
+    text = printable(to_json(outcome.row))
     return text if len(text) <= _INPUTS_LENGTH else f"{text[:_INPUTS_LENGTH]}..."

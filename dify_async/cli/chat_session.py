@@ -9,11 +9,12 @@ from typing import Final
 
 import attrs
 
+from dify_async._text import printable_lines
 from dify_async._types import Json
 from dify_async.cli.answer_view import AnswerView
 from dify_async.cli.follow import Showing, follow, follow_own
 from dify_async.cli.form_filling import resumed
-from dify_async.cli.output import printable, say
+from dify_async.cli.output import say
 from dify_async.cli.process import report
 from dify_async.cli.prompt import ask, can_ask
 from dify_async.cli.signals import ctrl_c_cancels
@@ -116,12 +117,12 @@ class ChatSession:
         if self.conversation_id is None:
             opening = (await self.client.app.parameters()).opening_statement
             if opening:
-                print(printable(opening))
+                print(printable_lines(opening))
             return
         pager = self.client.messages.list(self.conversation_id, limit=_SHOWN_MESSAGES)
         page = await pager.all(limit=_SHOWN_MESSAGES)
         for message in page:
-            print(printable(f"> {message.query}\n{message.answer}"))
+            print(printable_lines(f"> {message.query}\n{message.answer}"))
 
 
 def _entered() -> Iterator[str]:

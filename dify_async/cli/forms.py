@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import attrs
 
+from dify_async._text import printable_lines
 from dify_async._types import Json
 from dify_async.cli.inputs import FILE_FIELDS, fit_to_form, read_inputs
-from dify_async.cli.output import printable, shown
+from dify_async.cli.output import shown
 from dify_async.cli.prompt import ask, can_ask
 from dify_async.cli.values import file_at
 from dify_async.errors import ConfigurationError
@@ -58,7 +59,7 @@ class Form:
         facts += [f"action {action.id}: {action.title}" for action in self.actions]
         facts += [f"expires: {shown(self.expires)}"] if self.expires is not None else []
         facts += [f"token: {self.token}"] if self.token is not None else []
-        return [printable(line) for line in (*self.content.strip().splitlines(), *facts)]
+        return [printable_lines(line) for line in (*self.content.strip().splitlines(), *facts)]
 
     def filled(self, given: Sequence[str], action: str | None) -> tuple[dict[str, Json], str]:
         """Return the values and the action to submit: from options, otherwise by questions on the terminal.

@@ -2,7 +2,7 @@
 
 What a server sends may hold control characters: a model repeats what a web page told it. A terminal obeys
 them: they can set its title, write to the clipboard, or cover earlier output. So everything goes through
-`printable` or `to_json`.
+`printable`, `printable_lines` or `to_json`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dify_async import _json
+from dify_async._text import printable, printable_lines
 from dify_async._types import Json
 from dify_async.files import InputFile
 from dify_async.models._base import as_list, as_object
@@ -30,21 +31,9 @@ _LONGEST: Final = 2000
 _MOST_SECONDS: Final = 1e9
 """Larger numbers are not durations."""
 
-_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""C0 except tab and newline, DEL, C1."""
-_UNSAFE_IN_JSON: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNSAFE_IN_JSON: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Allowed within strings of JSON, but obeyed by terminals, taken for line ends, or not valid UTF-8."""
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
-
-
-def printable(text: str) -> str:
-    r"""Return text that a terminal shows and does not obey: control characters are escaped as `\x1b`."""
-    return _CONTROL_CHARACTERS.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
-
-
-def one_line(text: str) -> str:
-    """Return printable text without line breaks."""
-    return printable(" ".join(text.split()))
 
 
 def to_json(value: Json, *, pretty: bool = False) -> str:
@@ -73,11 +62,11 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, file: 
     console = Console(file=file)
     if not console.is_terminal:
         for row in rows:
-            print("\t".join(one_line(cell) for cell in row), file=file)
+            print("\t".join(printable(cell) for cell in row), file=file)
         return
     table = Table(*headings, box=None, header_style="dim", pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(printable_lines(cell)) for cell in row))
     console.print(table)
 
 
@@ -89,7 +78,7 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
 def say(text: str) -> None:
     """Print one line to standard error."""
     with suppress(OSError):  # The terminal may be closed.
-        print(f"dify-async: {one_line(text)}", file=sys.stderr, flush=True)
+        print(f"dify-async: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def shown(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import dify_async
-from dify_async.cli.output import one_line
+from dify_async._text import printable
 from dify_async.cli.process import perform
 from dify_async.errors import ConnectionFailed
 
@@ -22,7 +22,7 @@ def probe(
 
     async def work() -> None:
         found = await dify_async.probe(base_url)
-        print(one_line(f"{found.base_url}: {found.detail}"))
+        print(printable(f"{found.base_url}: {found.detail}"))
         if not found.is_dify:
             raise ConnectionFailed(f"no Dify server answers at {found.base_url}")
 

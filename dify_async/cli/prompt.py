@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 
-from dify_async.cli.output import printable
+from dify_async._text import printable_lines
 from dify_async.cli.signals import raised_by_signals
 
 
@@ -28,9 +28,9 @@ def ask(question: str) -> str | None:
     with raised_by_signals():
         try:
             if sys.stdout.isatty():
-                return input(printable(question))
+                return input(printable_lines(question))
             # The answer goes to a file or pipe, and the question must not.
-            print(printable(question), end="", file=sys.stderr, flush=True)
+            print(printable_lines(question), end="", file=sys.stderr, flush=True)
             return sys.stdin.readline().removesuffix("\n") or None
         except EOFError:
             print(file=sys.stderr)

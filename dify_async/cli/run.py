@@ -9,10 +9,11 @@ import attrs
 import typer
 from rich.console import Console
 
+from dify_async._text import printable_lines
 from dify_async.cli.follow import Format, Showing, follow_own, showing_of
 from dify_async.cli.inputs import Inputs, checked_inputs
 from dify_async.cli.options import AsEvents, AsJson, Reasoning, WorkflowId, with_client
-from dify_async.cli.output import print_json_line, printable, say
+from dify_async.cli.output import print_json_line, say
 from dify_async.cli.run_view import view_on
 from dify_async.cli.saved_files import SaveFiles
 from dify_async.cli.settings import Settings, app_command
@@ -61,7 +62,7 @@ async def _run(
         if showing.format is Format.JSON:
             print_json_line(attrs.asdict(handle))
         else:
-            print(printable(handle.run_id))
+            print(printable_lines(handle.run_id))
             say(f"follow it: dify-async watch {handle.run_id}; stop it: dify-async stop {handle.task_id}")
         return
     stream = client.workflows.stream(inputs, workflow_id=workflow_id)

@@ -15,9 +15,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dify_async import events
+from dify_async._text import printable, printable_lines
 from dify_async._wire.parts import PartSplitter
 from dify_async._wire.reasoning import split_answer
-from dify_async.cli.output import one_line, printable, seconds, shown
+from dify_async.cli.output import seconds, shown
 from dify_async.cli.view import View
 from dify_async.events import WorkflowEvent
 from dify_async.models import NodeStatus, ReasoningPart, TextPart, WorkflowResult
@@ -103,9 +104,9 @@ class _TreeView:
     def take(self, event: WorkflowEvent) -> None:
         match event:
             case events.WorkflowStarted(data=run):
-                self._heading = one_line(f"run {run.id}")
+                self._heading = printable(f"run {run.id}")
             case events.NodeStarted(data=node):
-                self._lines[node.id] = _Line(one_line(str(node.title)), one_line(str(node.node_type)))
+                self._lines[node.id] = _Line(printable(str(node.title)), printable(str(node.node_type)))
             case events.NodeRetry(data=node) if node.id in self._lines:
                 self._lines[node.id].note = _attempt(node)
             case events.NodeFinished(data=node) if node.id in self._lines:
@@ -122,7 +123,7 @@ class _TreeView:
     def _write(self, text: str) -> None:
         running = [line for line in self._lines.values() if line.status is None]
         if running:
-            running[-1].text += printable(text)
+            running[-1].text += printable_lines(text)
 
     def __rich__(self) -> RenderableType:
         tree = Tree(Text(self._heading, style="bold"), guide_style="dim")
@@ -161,13 +162,13 @@ class _PlainView:
     def take(self, event: WorkflowEvent) -> None:
         match event:
             case events.WorkflowStarted(data=run):
-                self._say(one_line(f"run {run.id} started"))
+                self._say(printable(f"run {run.id} started"))
             case events.NodeStarted(data=node):
-                self._say(one_line(f"{node.title} ({node.node_type}) started"))
+                self._say(printable(f"{node.title} ({node.node_type}) started"))
             case events.NodeRetry(data=node):
-                self._say(one_line(f"{node.title}: {_attempt(node)}"))
+                self._say(printable(f"{node.title}: {_attempt(node)}"))
             case events.NodeFinished(data=node):
-                self._say(one_line(f"{node.title} {node.status}, {_note(node)}"))
+                self._say(printable(f"{node.title} {node.status}, {_note(node)}"))
             case _:
                 self._write(self._shown.text_of(event))
 
@@ -177,7 +178,7 @@ class _PlainView:
 
     def _write(self, text: str) -> None:
         if text:
-            self._console.out(printable(text), end="", highlight=False)
+            self._console.out(printable_lines(text), end="", highlight=False)
             self._in_text = True
 
     def _end_text(self) -> None:
@@ -187,7 +188,7 @@ class _PlainView:
 
     def _say(self, line: str) -> None:
         self._end_text()
-        self._console.out(printable(line), highlight=False)
+        self._console.out(printable_lines(line), highlight=False)
 
     def __enter__(self) -> Self:
         return self
@@ -206,7 +207,7 @@ def _note(node: events.NodeFinishedData) -> str:
         parts.append(f"{shown(tokens)} tokens")
     if node.error:
         parts.append(str(node.error))
-    return one_line(", ".join(parts))
+    return printable(", ".join(parts))
 
 
 def _attempt(node: events.NodeRetryData) -> str:
@@ -218,5 +219,5 @@ def _summary(facts: Sequence[tuple[str, str]]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for name, value in facts:
         style = "bold green" if name == "status" else ""
-        table.add_row(Text(printable(name), style="dim"), Text(printable(value), style=style))
+        table.add_row(Text(printable_lines(name), style="dim"), Text(printable_lines(value), style=style))
     return Group(Text(), table)

@@ -26,7 +26,7 @@ SaveFiles = Annotated[
     ),
 ]
 
-_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]')
+_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|]')
 _LONGEST_NAME: Final = 200
 
 

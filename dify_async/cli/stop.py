@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from dify_async._text import printable_lines
 from dify_async.cli.options import with_client
-from dify_async.cli.output import printable
 from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
 
@@ -23,6 +23,6 @@ def stop(
 
     async def work(client: AppClient) -> None:
         await client.workflows.stop(task_id)
-        print(printable(f"the server was asked to stop {task_id}"))
+        print(printable_lines(f"the server was asked to stop {task_id}"))
 
     with_client(settings, work)

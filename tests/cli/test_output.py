@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from dify_async import InputFile
-from dify_async.cli.output import one_line, printable, seconds, shown, to_json
+from dify_async._text import printable, printable_lines
+from dify_async.cli.output import seconds, shown, to_json
 from dify_async.testing import FakeDify, Field, Node, Refuse, Workflow
 from tests.support.command import Command, on_a_terminal
 
@@ -47,10 +48,11 @@ def finished(**data: Any) -> dict[str, Any]:
 
 
 def test_control_characters_become_escapes() -> None:
-    assert printable("a\x00b\x1b[0m\x7f\x85\x9b") == r"a\x00b\x1b[0m\x7f\x85\x9b"
-    assert printable("tab\t line\r\n end\n 明天 ☀ \u00a0") == "tab\t line\n end\n 明天 ☀ \u00a0"
-    assert printable("over\rwritten") == r"over\x0dwritten"
-    assert one_line("a\nb \x1b c") == r"a b \x1b c"
+    assert printable_lines("a\x00b\x1b[0m\x7f\x85\x9b") == r"a\x00b\x1b[0m\x7f\x85\x9b"
+    assert printable_lines("tab\t line\r\n end\n 明天 ☀ \u00a0") == "tab\t line\n end\n 明天 ☀ \u00a0"
+    assert printable_lines("over\rwritten") == r"over\rwritten"
+    assert printable_lines("\u202eexe\u2066.\ntxt\ud83d") == "\\u202eexe\\u2066.\ntxt\\ud83d"
+    assert printable("a\nb \x1b c") == r"a b \x1b c"
 
 
 @pytest.mark.parametrize(
