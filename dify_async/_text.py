@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeGuard
 
-_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line breaks, characters that change the direction of text, and lone surrogates."""
+ALWAYS_ESCAPED: Final = r"\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+"""For patterns: DEL and C1, characters that change the direction of text, and lone surrogates."""
 
-_UNPRINTABLE_IN_LINES: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+UNPRINTABLE: Final = rf"\x00-\x1f\u2028\u2029{ALWAYS_ESCAPED}"
+"""For patterns: all control characters and line breaks, and those of `ALWAYS_ESCAPED`."""
+
+_UNPRINTABLE: Final = re.compile(f"[{UNPRINTABLE}]")
+_UNPRINTABLE_IN_LINES: Final = re.compile(rf"[\x00-\x08\x0b-\x1f{ALWAYS_ESCAPED}]")
 """The same without tabs and line breaks."""
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")

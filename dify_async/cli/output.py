@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dify_async import _json
-from dify_async._text import printable, printable_lines
+from dify_async._text import ALWAYS_ESCAPED, printable, printable_lines
 from dify_async._types import Json
 from dify_async.files import InputFile
 from dify_async.models._base import as_list, as_object
@@ -31,7 +31,7 @@ _LONGEST: Final = 2000
 _MOST_SECONDS: Final = 1e9
 """Larger numbers are not durations."""
 
-_UNSAFE_IN_JSON: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE_IN_JSON: Final = re.compile(rf"[\u2028\u2029{ALWAYS_ESCAPED}]")
 """Allowed within strings of JSON, but obeyed by terminals, taken for line ends, or not valid UTF-8."""
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 

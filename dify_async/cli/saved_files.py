@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from dify_async._text import UNPRINTABLE
 from dify_async.cli.output import say
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError
@@ -26,7 +27,7 @@ SaveFiles = Annotated[
     ),
 ]
 
-_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|]')
+_UNSAFE: Final = re.compile(rf'[{UNPRINTABLE}/\\:*?"<>|]')
 _LONGEST_NAME: Final = 200
 
 

@@ -44,6 +44,7 @@ def test_files_of_a_batch_are_saved_in_a_folder_for_each_row(dify: Command, tmp_
         ("..", "file"),
         (".bashrc", "bashrc"),
         ("a\x1b[2Jb.txt", "a_[2Jb.txt"),
+        ("a\u202etxt.exe\u2028\ud83d", "a_txt.exe__"),
         ("C:\\x.exe", "C__x.exe"),
         ("明天.pdf", "明天.pdf"),
         ("x" * 300 + ".pdf", "x" * 200 + ".pdf"),
