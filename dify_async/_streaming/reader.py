@@ -18,7 +18,7 @@ _START: Final = 4096
 """Number of bytes that are kept of a body without events."""
 
 
-# Each read sets attributes, and with a converter attrs would call a function each time.
+# By default attrs calls a function on each assignment, because of the converter; each read makes several.
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class EventReader:
     """Converts the chunks of one response to the data of its events.

@@ -24,7 +24,7 @@ class AppMode(OpenEnum):
     AGENT_CHAT = "agent-chat"
     """An agent: a chatbot that calls tools."""
     AGENT = "agent"
-    """A new agent app. Its version must be published, and it only streams."""
+    """A new agent app: it must be published, and it only streams."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -40,7 +40,7 @@ class DatasetPermission(OpenEnum):
     ALL_TEAM_MEMBERS = "all_team_members"
     """All members of the workspace."""
     PARTIAL_MEMBERS = "partial_members"
-    """The members of a list."""
+    """Selected members of the workspace."""
 
 
 class DocForm(OpenEnum):

@@ -21,7 +21,7 @@ class MetadataType(OpenEnum):
     """The type of a metadata field."""
 
     STRING = "string"
-    """A text."""
+    """A string."""
     NUMBER = "number"
     """An integer or a float."""
     TIME = "time"

@@ -35,7 +35,7 @@ class SegmentStatus(OpenEnum):
     PAUSED = "paused"
     """Indexing was paused."""
     RE_SEGMENT = "re_segment"
-    """To be replaced, because its document is divided anew."""
+    """Will be replaced: its document is being divided again."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

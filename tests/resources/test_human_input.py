@@ -135,7 +135,7 @@ async def test_a_snapshot_that_still_tells_of_the_pause_is_waited_out(
     assert "workflow_paused" not in names
     assert names[-1] == "workflow_finished"
     snapshots = [request for request in fake_dify.requests if "include_state_snapshot" in request.path]
-    assert len(snapshots) > 1, "otherwise none contained the pause"
+    assert len(snapshots) > 1, "otherwise no snapshot contained the pause"
 
 
 async def test_a_node_that_a_snapshot_tells_to_wait_is_reported_to_end_later(

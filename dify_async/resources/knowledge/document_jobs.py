@@ -151,8 +151,9 @@ class DocumentJobs(Resource):
             delete: Delete the documents of files that were removed. Only documents of the journal are
                 deleted, and none if there are no files at all.
             dry_run: Return what would be done, and change nothing.
-            journal: The file of the journal. Default: `.dify-async-XXXXXXXX.jsonl` in the folder, where
-                XXXXXXXX is the start of the knowledge base's id. Required for contents without a folder.
+            journal: Path of the journal. Required for contents without a folder. Default: a hidden file in
+                the folder, named after the first 8 characters of the knowledge base's id, such as
+                `.dify-async-0f3c9a1b.jsonl`.
             include: Patterns such as `["*.md", "guides/*.txt"]`. Default: all files. Other files count as
                 removed.
             concurrency: Maximum number of files at the same time.
