@@ -410,7 +410,7 @@ class IndexingFailed(DifyError):
     ) -> None:
         super().__init__(text, operation=operation, server_version=server_version)
         self.report = report
-        """All documents, and what came of them."""
+        """All documents, with their last known status."""
 
 
 class JobFailed(DifyError):

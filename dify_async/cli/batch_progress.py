@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dify_async._text import printable
+from dify_async._text import printable, shortened
 from dify_async.batch import Batch, Outcome
 from dify_async.cli.terms import in_terms_of_the_command
 
@@ -44,7 +44,7 @@ def problem_of(outcome: Outcome[Any], number: int) -> str:
 def reason_of(outcome: Outcome[Any]) -> str:
     """Return the status and the error of a failed row, in one line of a reasonable length."""
     why = printable(in_terms_of_the_command(str(outcome.error)))
-    why = why if len(why) <= _LONGEST_ERROR else f"{why[:_LONGEST_ERROR]}..."
+    why = shortened(why, _LONGEST_ERROR)
     return f"{printable(outcome.status)}: {why}"
 
 

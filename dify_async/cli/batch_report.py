@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from dify_async._text import printable
+from dify_async._text import printable, shortened
 from dify_async.batch import Outcome, Totals
 from dify_async.batch.outcome import tokens_of
 from dify_async.cli.batch_progress import reason_of
@@ -164,4 +164,4 @@ def _price(price: Decimal) -> str:
 
 def _inputs(outcome: Outcome[Any]) -> str:
     text = printable(to_json(outcome.row))
-    return text if len(text) <= _INPUTS_LENGTH else f"{text[:_INPUTS_LENGTH]}..."
+    return shortened(text, _INPUTS_LENGTH)

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dify_async import _json
-from dify_async._text import ALWAYS_ESCAPED, printable, printable_lines
+from dify_async._text import ALWAYS_ESCAPED, printable, printable_lines, shortened
 from dify_async._types import Json
 from dify_async.files import InputFile
 from dify_async.models._base import as_list, as_object
@@ -86,7 +86,7 @@ def shown(value: object) -> str:
     if isinstance(value, datetime):
         return _time(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return shortened(text, _LONGEST)
 
 
 def seconds(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What an app tells about itself."""
+"""Information about an app."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ ENDED: Final = (IndexingState.COMPLETED, IndexingState.ERROR)
 
 
 def delays() -> Iterator[float]:
-    """Yield the seconds to wait between two requests for a status: more and more."""
+    """Yield the delays between two status requests, in seconds; they increase."""
     delay = _FIRST_DELAY
     while True:
         yield delay
@@ -36,7 +36,7 @@ def delays() -> Iterator[float]:
 
 @attrs.define
 class IndexingPoller:
-    """Asks for the status of batches, one after the other, until all their documents have ended."""
+    """Requests the status of batches, one after the other, until all their documents have ended."""
 
     api: Api
     dataset_id: str
@@ -48,7 +48,7 @@ class IndexingPoller:
     """Why the last request brought no status."""
 
     def report(self, *, is_over: bool) -> IndexingReport:
-        """Return what is known."""
+        """Return the last known status of the documents."""
         documents = [status for batch in self.known.values() for status in batch.values()]
         return IndexingReport(documents=documents, is_over=is_over)
 

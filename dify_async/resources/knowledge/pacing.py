@@ -1,4 +1,4 @@
-"""Keep to the limit on knowledge requests per minute."""
+"""Respect the limit on knowledge requests per minute."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Pacing:
         self._resumes_at = 0.0
 
     async def send(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call when it is time; again after a while if the server's limit is reached.
+        """Call when the limit allows it; retry later if the server's limit is reached.
 
         Raises:
             KnowledgeRateLimited: the limit was still reached minutes later.
