@@ -39,7 +39,7 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
 
         def end(task: asyncio.Task[None]) -> None:
             if not task.cancelled():
-                task.exception()  # The server has broken the connection in a way of its own.
+                task.exception()  # The server reports a broken connection by its own exception.
                 block.cancel()
 
         watching = asyncio.create_task(disconnected(request.receive))

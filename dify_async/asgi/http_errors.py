@@ -17,7 +17,7 @@ _STATUSES: Final[dict[type[DifyError], int]] = {
     errors.ReadTimeout: 504,
     errors.IdleTimeout: 504,
     errors.TotalTimeout: 504,
-    # What the caller sent.
+    # Errors in what the caller sent.
     errors.BadRequest: 400,
     errors.InvalidParam: 400,
     errors.InvalidFormData: 400,
@@ -31,7 +31,7 @@ _STATUSES: Final[dict[type[DifyError], int]] = {
     errors.UnsupportedFileType: 415,
     errors.RateLimited: 429,
     errors.KnowledgeRateLimited: 429,
-    # What the caller cannot change.
+    # Errors that the caller cannot fix.
     errors.QuotaExceeded: 503,
     errors.RunPaused: 202,
 }

@@ -1,4 +1,4 @@
-"""What a web client receives of a run."""
+"""Render the events of a run as messages for a web client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Renderer(Protocol):
 
     @property
     def ping(self) -> bytes:
-        """What is sent while nothing else is."""
+        """The bytes of a ping, sent while there are no messages."""
         ...
 
     @property

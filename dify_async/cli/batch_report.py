@@ -1,4 +1,4 @@
-"""Report on a batch: what it counts, and a summary in a few lines."""
+"""Report on a batch: its figures, and a summary in a few lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outputs of a run as an object of the caller's own class."""
+"""Convert the outputs of a run to an object of the caller's class."""
 
 from __future__ import annotations
 
