@@ -39,7 +39,8 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
 
         def end(task: asyncio.Task[None]) -> None:
             if not task.cancelled():
-                task.exception()  # The server reports a broken connection by its own exception.
+                # Retrieved, or asyncio would log it: some servers report a broken connection by an exception.
+                task.exception()
                 block.cancel()
 
         watching = asyncio.create_task(disconnected(request.receive))

@@ -43,8 +43,7 @@ def problem_of(outcome: Outcome[Any], number: int) -> str:
 
 def reason_of(outcome: Outcome[Any]) -> str:
     """Return the status and the error of a failed row, in one line of a reasonable length."""
-    why = printable(in_terms_of_the_command(str(outcome.error)))
-    why = shortened(why, _LONGEST_ERROR)
+    why = shortened(printable(in_terms_of_the_command(str(outcome.error))), _LONGEST_ERROR)
     return f"{printable(outcome.status)}: {why}"
 
 

@@ -163,5 +163,4 @@ def _price(price: Decimal) -> str:
 
 
 def _inputs(outcome: Outcome[Any]) -> str:
-    text = printable(to_json(outcome.row))
-    return shortened(text, _INPUTS_LENGTH)
+    return shortened(printable(to_json(outcome.row)), _INPUTS_LENGTH)

@@ -53,7 +53,7 @@ class IndexingPoller:
         return IndexingReport(documents=documents, is_over=is_over)
 
     async def poll(self) -> bool:
-        """Ask once for each batch that has not ended; return True if anything has changed."""
+        """Request the status of each batch that has not ended; return True if anything has changed."""
         before = [_progress(status) for batch in self.known.values() for status in batch.values()]
         for batch in [*self.waiting]:
             try:

@@ -52,7 +52,7 @@ class Pacing:
         self._resumes_at = 0.0
 
     async def send(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call when the limit allows it; retry later if the server's limit is reached.
+        """Await `call()` when the limit allows it; retry later if the server's limit is reached.
 
         Raises:
             KnowledgeRateLimited: the limit was still reached minutes later.
