@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dify_async.clients.knowledge import KnowledgeClient
     from dify_async.clients.web import WebAppClient
     from dify_async.files import InputFile
-    from dify_async.models import RunHandle
+    from dify_async.models.runs import RunHandle
     from dify_async.observer import Observer
     from dify_async.resources.knowledge.folder_report import SyncAction, SyncChange, SyncReport
     from dify_async.settings import Retry, Timeouts
@@ -71,7 +71,7 @@ _MODULES = {
     "Probe": "_probe",
     "Response": "_http.request",
     "Retry": "settings",
-    "RunHandle": "models",
+    "RunHandle": "models.runs",
     "Success": "batch",
     "SyncAction": "resources.knowledge.folder_report",
     "SyncChange": "resources.knowledge.folder_report",

@@ -55,7 +55,9 @@ from dify_async.errors import (
     StreamInterrupted,
 )
 from dify_async.events import WorkflowEvent
-from dify_async.models import AppParameters, RunHandle, WorkflowResult
+from dify_async.models.parameters import AppParameters
+from dify_async.models.results import WorkflowResult
+from dify_async.models.runs import RunHandle
 from dify_async.resources.run_bodies import read_handle
 from dify_async.settings import Timeouts
 

@@ -58,16 +58,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from dify_async._base_errors import DecodeError, DifyError
 
 if TYPE_CHECKING:
-    from dify_async.models import (
-        AnnotationJob,
-        ChatResult,
-        CompletionResult,
-        DatasourceResult,
-        IndexingReport,
-        Pause,
-        RunHandle,
-        WorkflowResult,
-    )
+    from dify_async.models.annotations import AnnotationJob
+    from dify_async.models.forms import Pause
+    from dify_async.models.indexing import IndexingReport
+    from dify_async.models.pipeline import DatasourceResult
+    from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+    from dify_async.models.runs import RunHandle
 
     AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
     StreamResult: TypeAlias = AnyResult | DatasourceResult

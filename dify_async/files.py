@@ -14,8 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
-from dify_async.models import FileType, RemoteFile, UploadedFile
-from dify_async.models.files import extension_of
+from dify_async.models.files import FileType, RemoteFile, UploadedFile, extension_of
 
 FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | AsyncIterable[bytes]"
 """A path, bytes, a file opened in binary mode, or an async iterable of bytes."""

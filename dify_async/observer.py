@@ -10,10 +10,13 @@ import attrs
 
 from dify_async.errors import DifyError
 from dify_async.events import Event
-from dify_async.models import AppKind, ChatResult, CompletionResult, Usage, WorkflowResult
+from dify_async.models.messages import Usage
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.runs import AppKind
 
 if TYPE_CHECKING:
     from dify_async.batch.outcome import Outcome
+
 
 RunResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 

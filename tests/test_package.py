@@ -21,10 +21,10 @@ import dify_async
 from dify_async import errors, events, models
 from dify_async._wire.operation import Operation
 from dify_async.models._base import Model
-from dify_async.operations import app as operations
 from dify_async.operations import knowledge as knowledge_operations
 from dify_async.operations import web as web_operations
 from dify_async.testing import FakeDify, Workflow
+from tests.support import operations
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dify_async"
@@ -60,6 +60,14 @@ def test_every_event_and_model_is_exported_by_its_package(package: Any) -> None:
         assert classes_of(module) <= set(module.__all__), info.name
         for name in module.__all__:
             assert getattr(package, name) is getattr(module, name)
+            assert name in dir(package)
+
+
+def test_all_models_can_be_imported_at_once() -> None:
+    code = "from dify_async.models import *; print(WorkflowResult.__name__, Dataset.__name__, Page.__name__)"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed.split() == ["WorkflowResult", "Dataset", "Page"]
+    assert not hasattr(models, "NoSuchModel")
 
 
 @pytest.mark.parametrize("package", [events, models])
@@ -180,6 +188,8 @@ def test_importing_the_client_does_not_import_what_only_some_programs_need() -> 
         "dify_async.batch",
         "dify_async.models.datasets",
         "dify_async.operations.knowledge",
+        "dify_async.operations.runs",
+        "dify_async.resources.app.workflows",
         "dify_async.sync",
     }
     assert "dify_async.clients.app" in modules.split()

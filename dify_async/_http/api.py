@@ -36,10 +36,10 @@ from dify_async._wire.decoding.hook import StructureError
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError, DifyError, Unauthorized
 from dify_async.files import InputFile
-from dify_async.models import UploadedFile
 from dify_async.models._base import sendable
+from dify_async.models.files import UploadedFile
 from dify_async.observer import Run
-from dify_async.operations.app import UPLOAD_FILE
+from dify_async.operations.files import UPLOAD_FILE
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 from dify_async.settings import Retry, Timeouts, retry_from, timeouts_from
 

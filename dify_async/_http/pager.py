@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
-from dify_async.models import Page
+from dify_async.models._base import Page
 
 ItemT = TypeVar("ItemT")
 

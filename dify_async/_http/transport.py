@@ -34,7 +34,7 @@ from dify_async._http.uploads import LARGE, Form, form_body, json_body
 from dify_async._version import __version__
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
-from dify_async.models import UploadedFile
+from dify_async.models.files import UploadedFile
 
 USER_AGENT: Final = (
     f"dify-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}"

@@ -22,8 +22,8 @@ from dify_async.events import (
     WorkflowPaused,
     WorkflowPausedData,
 )
-from dify_async.models import RunStatus, WorkflowRun
-from dify_async.operations.app import FOLLOW_RUN, GET_WORKFLOW_RUN
+from dify_async.models.runs import RunStatus, WorkflowRun
+from dify_async.operations.runs import FOLLOW_RUN, GET_WORKFLOW_RUN
 from dify_async.options import AppCallOptions
 from dify_async.settings import Retry
 

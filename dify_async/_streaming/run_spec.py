@@ -8,7 +8,8 @@ import attrs
 
 from dify_async._http.request import Request
 from dify_async._wire.operation import Operation
-from dify_async.models import AppKind, Stopped
+from dify_async.models.runs import AppKind
+from dify_async.models.success import Stopped
 
 
 @attrs.frozen(kw_only=True)

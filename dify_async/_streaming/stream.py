@@ -17,7 +17,8 @@ from dify_async._wire.decoding.decode import decode_event
 from dify_async._wire.results import Accumulator, is_repeated
 from dify_async._wire.run_errors import error_from_result
 from dify_async.events import HumanInputRequired, WorkflowPaused
-from dify_async.models import ReasoningPart, RunHandle, TextPart
+from dify_async.models.parts import ReasoningPart, TextPart
+from dify_async.models.runs import RunHandle
 
 if TYPE_CHECKING:
     from dify_async.errors import StreamResult

@@ -23,7 +23,7 @@ from dify_async.errors import (
     TransportError,
 )
 from dify_async.events import ErrorEvent
-from dify_async.models import RunHandle
+from dify_async.models.runs import RunHandle
 
 if TYPE_CHECKING:
     from dify_async.errors import StreamResult

@@ -11,7 +11,7 @@ import attrs
 from dify_async._wire.parts import PartSplitter
 from dify_async._wire.results import text_of
 from dify_async.errors import DifyError
-from dify_async.models import ReasoningPart, TextPart
+from dify_async.models.parts import ReasoningPart, TextPart
 
 __all__ = ["PartSplitter", "Parts", "Texts", "text_of"]
 

@@ -17,7 +17,8 @@ from dify_async._wire.operation import Operation
 from dify_async._wire.results import Progress, text_of
 from dify_async.errors import DifyError
 from dify_async.events import Event, WorkflowPaused
-from dify_async.models import AppKind, ChatResult, CompletionResult, RunStatus, WorkflowResult
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.runs import AppKind, RunStatus
 from dify_async.observer import Run, RunResult
 
 

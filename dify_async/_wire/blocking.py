@@ -9,17 +9,11 @@ import attrs
 from dify_async._wire.reasoning import split_answer
 from dify_async._wire.results import result_of_run
 from dify_async.events import WorkflowFinishedData
-from dify_async.models import (
-    ChatResult,
-    CompletionResult,
-    MessageMetadata,
-    Pause,
-    PauseReason,
-    RunHandle,
-    RunStatus,
-    WorkflowResult,
-)
 from dify_async.models._base import Received
+from dify_async.models.forms import Pause, PauseReason
+from dify_async.models.messages import MessageMetadata
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.runs import RunHandle, RunStatus
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

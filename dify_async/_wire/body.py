@@ -12,7 +12,7 @@ from dify_async import _json
 from dify_async._scalars import entries, fields_of, is_dict, is_finite, non_finite_number, plain
 from dify_async._types import Json
 from dify_async.files import InputFile
-from dify_async.models import FileType, RemoteFile, UploadedFile
+from dify_async.models.files import FileType, RemoteFile, UploadedFile
 
 _MAX_DEPTH: Final = 254
 """Maximum depth of nesting that orjson serializes."""

@@ -7,7 +7,7 @@ from typing import Final
 from dify_async._wire.reasoning import ThinkSplitter
 from dify_async._wire.results import text_of
 from dify_async.events import Event, Message, ReasoningChunk, TextChunk
-from dify_async.models import ReasoningPart, TextPart
+from dify_async.models.parts import ReasoningPart, TextPart
 
 _REASONING_CONTENT: Final = "reasoning_content"
 """The output of an LLM node that has its reasoning."""

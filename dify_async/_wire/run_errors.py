@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dify_async._text import printable, shortened
 from dify_async.errors import RunFailed, RunPaused, RunRejected, RunStopped
-from dify_async.models import ChatResult, RunStatus, WorkflowResult
+from dify_async.models.results import ChatResult, WorkflowResult
+from dify_async.models.runs import RunStatus
 
 if TYPE_CHECKING:
     from dify_async.errors import StreamResult

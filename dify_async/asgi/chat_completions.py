@@ -15,7 +15,8 @@ from dify_async._wire.reasoning import split_answer
 from dify_async.asgi.http_errors import HttpError
 from dify_async.asgi.rendering import AnyResult
 from dify_async.events import Event, MessageReplace
-from dify_async.models import ReasoningPart, TextPart, WorkflowResult
+from dify_async.models.parts import ReasoningPart, TextPart
+from dify_async.models.results import WorkflowResult
 
 _ERROR_TYPES: Final = {
     401: "authentication_error",

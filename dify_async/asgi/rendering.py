@@ -10,7 +10,7 @@ import attrs
 from dify_async._types import Json
 from dify_async.asgi.http_errors import HttpError
 from dify_async.events import Event, WorkflowFinished, WorkflowPaused
-from dify_async.models import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
 
 AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 """The result of a run of any app."""

@@ -23,7 +23,8 @@ from dify_async.errors import (
     TooLarge,
     TransportError,
 )
-from dify_async.models import ChatResult, CompletionResult, RunHandle, RunStatus, WorkflowResult
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.runs import RunHandle, RunStatus
 
 _SUCCEEDED: Final = {str(RunStatus.SUCCEEDED), str(RunStatus.PARTIAL_SUCCEEDED)}
 

@@ -13,8 +13,10 @@ from dify_async._data import Data, as_json
 from dify_async._scalars import fields_of
 from dify_async._types import Json
 from dify_async.errors import DifyError
-from dify_async.models import ChatResult, CompletionResult, RunStatus, Usage, WorkflowResult
 from dify_async.models._base import Model
+from dify_async.models.messages import Usage
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.runs import RunStatus
 
 ResultT_co = TypeVar("ResultT_co", bound=Model, covariant=True)
 ResultT = TypeVar("ResultT", bound=Model)

@@ -8,14 +8,9 @@ from decimal import Decimal, DecimalException
 from typing import Any
 
 from dify_async._types import Json
-from dify_async.models import (
-    ChatResult,
-    CompletionResult,
-    MessageMetadata,
-    RunStatus,
-    Usage,
-    WorkflowResult,
-)
+from dify_async.models.messages import MessageMetadata, Usage
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.runs import RunStatus
 
 
 def fields_of(result: WorkflowResult | ChatResult | CompletionResult) -> dict[str, Json]:

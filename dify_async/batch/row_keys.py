@@ -13,7 +13,7 @@ from dify_async._scalars import fields_of
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
-from dify_async.models import UploadedFile
+from dify_async.models.files import UploadedFile
 
 _KEY_LENGTH: Final = 32
 

@@ -11,7 +11,8 @@ from dify_async import events
 from dify_async._text import printable, printable_lines
 from dify_async._wire.parts import PartSplitter
 from dify_async.cli.output import say
-from dify_async.models import CompletionResult, ReasoningPart, TextPart
+from dify_async.models.parts import ReasoningPart, TextPart
+from dify_async.models.results import CompletionResult
 
 
 class AnswerView:

@@ -13,7 +13,8 @@ from dify_async.cli.app_kind import AppKind
 from dify_async.cli.columns import inputs_of, matched, problems_with_files
 from dify_async.cli.rows import Table
 from dify_async.errors import ConfigurationError
-from dify_async.models import AppParameters, InputField
+from dify_async.models.inputs import InputField
+from dify_async.models.parameters import AppParameters
 
 _QUERY: Final = InputField(kind="paragraph", variable="query", label="query", required=True)
 _CONVERSATION: Final = InputField(kind="text-input", variable="conversation_id", label="conversation_id")

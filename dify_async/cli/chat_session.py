@@ -21,7 +21,7 @@ from dify_async.cli.signals import ctrl_c_cancels
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError, DifyError, RunPaused, Unauthorized
 from dify_async.files import InputFile
-from dify_async.models import ChatResult
+from dify_async.models.results import ChatResult
 
 _SHOWN_MESSAGES: Final = 10
 """Earlier messages that are shown when a conversation is continued."""

@@ -11,9 +11,9 @@ from dify_async._types import Json
 from dify_async.cli.values import file_at, value_from_text
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
-from dify_async.models import InputField
 from dify_async.models._base import as_list
 from dify_async.models._check import problem_with
+from dify_async.models.inputs import InputField
 
 
 def read_columns(given: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from dify_async.cli.forms import Form
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError, RunPaused
 from dify_async.events import WorkflowEvent
-from dify_async.models import PauseReason, WorkflowResult
+from dify_async.models.forms import PauseReason
+from dify_async.models.results import WorkflowResult
 
 
 async def resumed(

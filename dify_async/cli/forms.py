@@ -16,8 +16,9 @@ from dify_async.cli.output import shown
 from dify_async.cli.prompt import ask, can_ask
 from dify_async.cli.values import file_at
 from dify_async.errors import ConfigurationError
-from dify_async.models import FormAction, FormInput, HumanInputForm, InputField, PauseReason
 from dify_async.models._base import as_list
+from dify_async.models.forms import FormAction, FormInput, HumanInputForm, PauseReason
+from dify_async.models.inputs import InputField
 
 _PLACE: Final = re.compile(r"\{\{#\$output\.([^#]+)#\}\}")
 

@@ -10,7 +10,7 @@ from dify_async.cli.options import AsJson, with_client
 from dify_async.cli.output import print_facts, print_json
 from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
-from dify_async.models import WorkflowRun
+from dify_async.models.runs import WorkflowRun
 
 
 @app_command

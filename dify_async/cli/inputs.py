@@ -16,8 +16,8 @@ from dify_async.cli.standard_input import STANDARD_INPUT, read_standard_input
 from dify_async.cli.values import file_at, is_url, parse_exact, value_from_text
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError
-from dify_async.models import InputField
 from dify_async.models._base import as_list
+from dify_async.models.inputs import InputField
 
 Inputs = Annotated[
     list[str],

@@ -14,7 +14,8 @@ from dify_async.cli.output import print_json, print_json_line, print_rows, say, 
 from dify_async.cli.settings import Settings, knowledge_command
 from dify_async.clients.knowledge import KnowledgeClient
 from dify_async.errors import ConfigurationError
-from dify_async.models import Dataset, RetrievalModel, RetrievedRecord
+from dify_async.models.datasets import Dataset
+from dify_async.models.retrieval import RetrievalModel, RetrievedRecord
 
 kb = typer.Typer(name="kb", help="Knowledge bases: list, create, fill, search and delete them.")
 

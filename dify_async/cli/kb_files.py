@@ -26,7 +26,7 @@ from dify_async.cli.settings import Settings, knowledge_command
 from dify_async.cli.terms import in_terms_of_the_command
 from dify_async.clients.knowledge import KnowledgeClient
 from dify_async.errors import DifyError
-from dify_async.models import DocumentAndBatch
+from dify_async.models.documents import DocumentAndBatch
 from dify_async.resources.knowledge.folder_report import SyncAction, SyncChange, SyncReport
 
 _UPLOADS: Final = ("document", "file", "batch")

@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dify_async.models import IndexingReport
+from dify_async.models.indexing import IndexingReport
 
 
 class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):

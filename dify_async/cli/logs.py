@@ -11,7 +11,7 @@ from dify_async.cli.options import AsJsonLines, with_client
 from dify_async.cli.output import print_json_line, print_rows, seconds, shown
 from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
-from dify_async.models import WorkflowLog
+from dify_async.models.logs import WorkflowLog
 
 _PAGE: Final = 100
 """Entries per page, at most."""

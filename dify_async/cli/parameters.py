@@ -8,7 +8,7 @@ from dify_async.cli.options import AsJson, with_client
 from dify_async.cli.output import print_json, print_rows
 from dify_async.cli.settings import Settings, app_command
 from dify_async.clients.app import AppClient
-from dify_async.models import InputField
+from dify_async.models.inputs import InputField
 
 _HEADINGS: Final = ("name", "kind", "", "limits", "label")
 

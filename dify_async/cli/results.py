@@ -19,8 +19,8 @@ from dify_async.batch import Outcome
 from dify_async.cli.app_kind import AppKind
 from dify_async.cli.output import print_json_line, to_json
 from dify_async.errors import ConfigurationError
-from dify_async.models import ChatResult, CompletionResult, WorkflowResult
 from dify_async.models._base import as_object
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
 
 AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 

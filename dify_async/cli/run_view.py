@@ -21,7 +21,9 @@ from dify_async._wire.reasoning import split_answer
 from dify_async.cli.output import seconds, shown
 from dify_async.cli.view import View
 from dify_async.events import WorkflowEvent
-from dify_async.models import NodeStatus, ReasoningPart, TextPart, WorkflowResult
+from dify_async.models.parts import ReasoningPart, TextPart
+from dify_async.models.results import WorkflowResult
+from dify_async.models.runs import NodeStatus
 
 _SYMBOLS: Final = {
     NodeStatus.SUCCEEDED: ("✓", "green"),

@@ -15,7 +15,7 @@ from dify_async._text import UNPRINTABLE
 from dify_async.cli.output import say
 from dify_async.clients.app import AppClient
 from dify_async.errors import ConfigurationError
-from dify_async.models import RunFile
+from dify_async.models.files import RunFile
 
 SaveFiles = Annotated[
     Path | None,

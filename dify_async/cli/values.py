@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
-from dify_async.models import InputField
+from dify_async.models.inputs import InputField
 
 _SWITCHES: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

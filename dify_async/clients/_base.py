@@ -6,6 +6,7 @@ import copy
 import ssl as tls
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, overload
 
@@ -35,10 +36,14 @@ ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 class resource(Generic[ResourceT]):  # noqa: N801 - reads as a declaration
-    """A descriptor: returns the resource's class on a client class, and a resource on a client."""
+    """A descriptor: returns the resource's class on a client class, and a resource on a client.
 
-    def __init__(self, kind: type[ResourceT]) -> None:
-        self._kind = kind
+    The class is imported when it is first used: a program pays only for the resources that it uses.
+    """
+
+    def __init__(self, module: str, class_name: str) -> None:
+        self._module = f"dify_async.resources.{module}"
+        self._class_name = class_name
         self._name = ""
 
     def __set_name__(self, owner: type[Client], name: str) -> None:
@@ -49,10 +54,11 @@ class resource(Generic[ResourceT]):  # noqa: N801 - reads as a declaration
     @overload
     def __get__(self, client: Client, owner: type[Client]) -> ResourceT: ...
     def __get__(self, client: Client | None, owner: type[Client]) -> ResourceT | type[ResourceT]:
+        kind: type[ResourceT] = getattr(import_module(self._module), self._class_name)
         if client is None:
-            return self._kind
+            return kind
         # Stored in the instance, where it is found before this descriptor.
-        found: ResourceT = client.__dict__.setdefault(self._name, self._kind(client._api))  # pyright: ignore[reportPrivateUsage]
+        found: ResourceT = client.__dict__.setdefault(self._name, kind(client._api))  # pyright: ignore[reportPrivateUsage]
         return found
 
 

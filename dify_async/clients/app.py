@@ -13,21 +13,22 @@ from dify_async._http.auth import CLOUD, KeyAuth, checked_base_url
 from dify_async._http.redaction import hidden
 from dify_async.clients._base import ClientWithUsers, make_api, resource
 from dify_async.observer import Observer
-from dify_async.resources.app.annotations import Annotations
-from dify_async.resources.app.app import App
-from dify_async.resources.app.audio import Audio
-from dify_async.resources.app.chat import Chat
-from dify_async.resources.app.completions import Completions
-from dify_async.resources.app.conversations import Conversations
-from dify_async.resources.app.end_users import EndUsers
-from dify_async.resources.app.files import Files
-from dify_async.resources.app.forms import Forms
-from dify_async.resources.app.messages import Messages
-from dify_async.resources.app.workflows import Workflows
 from dify_async.settings import Retry, Timeouts
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from dify_async.resources.app.annotations import Annotations
+    from dify_async.resources.app.app import App
+    from dify_async.resources.app.audio import Audio
+    from dify_async.resources.app.chat import Chat
+    from dify_async.resources.app.completions import Completions
+    from dify_async.resources.app.conversations import Conversations
+    from dify_async.resources.app.end_users import EndUsers
+    from dify_async.resources.app.files import Files
+    from dify_async.resources.app.forms import Forms
+    from dify_async.resources.app.messages import Messages
+    from dify_async.resources.app.workflows import Workflows
 
 
 class AppClient(ClientWithUsers):
@@ -68,17 +69,17 @@ class AppClient(ClientWithUsers):
         ConfigurationError: an argument is invalid.
     """
 
-    workflows = resource(Workflows)
-    chat = resource(Chat)
-    completions = resource(Completions)
-    conversations = resource(Conversations)
-    messages = resource(Messages)
-    files = resource(Files)
-    audio = resource(Audio)
-    forms = resource(Forms)
-    app = resource(App)
-    annotations = resource(Annotations)
-    end_users = resource(EndUsers)
+    workflows: resource[Workflows] = resource("app.workflows", "Workflows")
+    chat: resource[Chat] = resource("app.chat", "Chat")
+    completions: resource[Completions] = resource("app.completions", "Completions")
+    conversations: resource[Conversations] = resource("app.conversations", "Conversations")
+    messages: resource[Messages] = resource("app.messages", "Messages")
+    files: resource[Files] = resource("app.files", "Files")
+    audio: resource[Audio] = resource("app.audio", "Audio")
+    forms: resource[Forms] = resource("app.forms", "Forms")
+    app: resource[App] = resource("app.app", "App")
+    annotations: resource[Annotations] = resource("app.annotations", "Annotations")
+    end_users: resource[EndUsers] = resource("app.end_users", "EndUsers")
 
     def __init__(
         self,

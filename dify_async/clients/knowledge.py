@@ -13,18 +13,19 @@ from dify_async._http.auth import CLOUD, KeyAuth, checked_base_url
 from dify_async._http.redaction import hidden
 from dify_async.clients._base import Client, make_api, resource
 from dify_async.observer import Observer
-from dify_async.resources.knowledge.child_chunks import ChildChunks
-from dify_async.resources.knowledge.datasets import Datasets
-from dify_async.resources.knowledge.documents import Documents
-from dify_async.resources.knowledge.metadata import Metadata
-from dify_async.resources.knowledge.models import Models
-from dify_async.resources.knowledge.pipeline import Pipeline
-from dify_async.resources.knowledge.segments import Segments
-from dify_async.resources.knowledge.tags import Tags
 from dify_async.settings import Retry, Timeouts
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from dify_async.resources.knowledge.child_chunks import ChildChunks
+    from dify_async.resources.knowledge.datasets import Datasets
+    from dify_async.resources.knowledge.documents import Documents
+    from dify_async.resources.knowledge.metadata import Metadata
+    from dify_async.resources.knowledge.models import Models
+    from dify_async.resources.knowledge.pipeline import Pipeline
+    from dify_async.resources.knowledge.segments import Segments
+    from dify_async.resources.knowledge.tags import Tags
 
 
 class KnowledgeClient(Client):
@@ -63,14 +64,14 @@ class KnowledgeClient(Client):
         ConfigurationError: an argument is invalid.
     """
 
-    datasets = resource(Datasets)
-    documents = resource(Documents)
-    segments = resource(Segments)
-    child_chunks = resource(ChildChunks)
-    metadata = resource(Metadata)
-    tags = resource(Tags)
-    pipeline = resource(Pipeline)
-    models = resource(Models)
+    datasets: resource[Datasets] = resource("knowledge.datasets", "Datasets")
+    documents: resource[Documents] = resource("knowledge.documents", "Documents")
+    segments: resource[Segments] = resource("knowledge.segments", "Segments")
+    child_chunks: resource[ChildChunks] = resource("knowledge.child_chunks", "ChildChunks")
+    metadata: resource[Metadata] = resource("knowledge.metadata", "Metadata")
+    tags: resource[Tags] = resource("knowledge.tags", "Tags")
+    pipeline: resource[Pipeline] = resource("knowledge.pipeline", "Pipeline")
+    models: resource[Models] = resource("knowledge.models", "Models")
 
     def __init__(
         self,

@@ -12,23 +12,24 @@ from dify_async._http.passport import PassportAuth, server_of
 from dify_async._http.redaction import hidden
 from dify_async.clients._base import ClientWithUsers, make_api, resource
 from dify_async.observer import Observer
-from dify_async.resources.app.audio import Audio
-from dify_async.resources.app.completions import Completions
-from dify_async.resources.web.app import WebApp
-from dify_async.resources.web.auth import Auth
-from dify_async.resources.web.chat import WebChat
-from dify_async.resources.web.conversations import WebConversations
-from dify_async.resources.web.files import WebFiles
-from dify_async.resources.web.forms import WebForms
-from dify_async.resources.web.messages import WebMessages
-from dify_async.resources.web.remote_files import RemoteFiles
-from dify_async.resources.web.saved_messages import SavedMessages
-from dify_async.resources.web.system import System
-from dify_async.resources.web.workflows import WebWorkflows
 from dify_async.settings import Retry, Timeouts
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from dify_async.resources.app.audio import Audio
+    from dify_async.resources.app.completions import Completions
+    from dify_async.resources.web.app import WebApp
+    from dify_async.resources.web.auth import Auth
+    from dify_async.resources.web.chat import WebChat
+    from dify_async.resources.web.conversations import WebConversations
+    from dify_async.resources.web.files import WebFiles
+    from dify_async.resources.web.forms import WebForms
+    from dify_async.resources.web.messages import WebMessages
+    from dify_async.resources.web.remote_files import RemoteFiles
+    from dify_async.resources.web.saved_messages import SavedMessages
+    from dify_async.resources.web.system import System
+    from dify_async.resources.web.workflows import WebWorkflows
 
 WEB_CLOUD: Final = "https://udify.app/api"
 
@@ -76,19 +77,19 @@ class WebAppClient(ClientWithUsers):
         ConfigurationError: an argument is invalid.
     """
 
-    auth = resource(Auth)
-    workflows = resource(WebWorkflows)
-    chat = resource(WebChat)
-    completions = resource(Completions)
-    conversations = resource(WebConversations)
-    messages = resource(WebMessages)
-    saved_messages = resource(SavedMessages)
-    files = resource(WebFiles)
-    remote_files = resource(RemoteFiles)
-    audio = resource(Audio)
-    forms = resource(WebForms)
-    app = resource(WebApp)
-    system = resource(System)
+    auth: resource[Auth] = resource("web.auth", "Auth")
+    workflows: resource[WebWorkflows] = resource("web.workflows", "WebWorkflows")
+    chat: resource[WebChat] = resource("web.chat", "WebChat")
+    completions: resource[Completions] = resource("app.completions", "Completions")
+    conversations: resource[WebConversations] = resource("web.conversations", "WebConversations")
+    messages: resource[WebMessages] = resource("web.messages", "WebMessages")
+    saved_messages: resource[SavedMessages] = resource("web.saved_messages", "SavedMessages")
+    files: resource[WebFiles] = resource("web.files", "WebFiles")
+    remote_files: resource[RemoteFiles] = resource("web.remote_files", "RemoteFiles")
+    audio: resource[Audio] = resource("app.audio", "Audio")
+    forms: resource[WebForms] = resource("web.forms", "WebForms")
+    app: resource[WebApp] = resource("web.app", "WebApp")
+    system: resource[System] = resource("web.system", "System")
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ from dify_async._data import AS_JSON, Data
 from dify_async._text import shortened
 from dify_async._types import Json
 
+__all__ = ["Page"]
+
 WIRE_KEYS: Final = "wire_keys"
 """Metadata entry of an attrs field: the JSON keys it is read from, in order of preference."""
 

@@ -1,1 +1,1 @@
-"""The endpoints of Dify as tables of data, one per API."""
+"""The endpoints of Dify as tables of data."""

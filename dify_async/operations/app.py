@@ -1,72 +1,24 @@
-"""The endpoints of the Service API that `AppClient` uses; the Web API shares some of them."""
+"""The endpoints of the Service API for one app; the Web API shares some of them."""
 
 from __future__ import annotations
 
 from types import NoneType
 from typing import Final
 
-from dify_async._wire.blocking import BlockingMessage, BlockingRun
 from dify_async._wire.operation import Operation
-from dify_async.events import Event
-from dify_async.models import (
-    Annotation,
-    AnnotationJob,
-    AppFeedback,
-    AppInfo,
-    AppMeta,
-    AppParameters,
-    AppSite,
-    Conversation,
-    ConversationVariable,
-    EndUserDetail,
-    HumanInputForm,
-    Message,
-    Page,
-    ServerInfo,
-    Stopped,
-    Success,
-    SuggestedQuestions,
-    Transcript,
-    UploadedFile,
-    WorkflowLog,
-    WorkflowRun,
-)
-from dify_async.models._base import Received
+from dify_async.models._base import Page, Received
+from dify_async.models.annotations import Annotation, AnnotationJob
+from dify_async.models.app import AppInfo, AppMeta, ServerInfo
+from dify_async.models.audio import Transcript
+from dify_async.models.conversations import Conversation, ConversationVariable
+from dify_async.models.feedback import AppFeedback
+from dify_async.models.forms import HumanInputForm
+from dify_async.models.messages import Message, SuggestedQuestions
+from dify_async.models.site import AppSite
+from dify_async.models.success import Success
+from dify_async.models.users import EndUserDetail
 
 SERVER_INFO: Final = Operation("GET", "/", ServerInfo, idempotent=True, recent=True)
-
-# Runs of workflows
-
-RUN_WORKFLOW: Final = Operation(
-    "POST", "/workflows/run", BlockingRun, idempotent=False, user="body", starts_run=True
-)
-RUN_WORKFLOW_VERSION: Final = Operation(
-    "POST",
-    "/workflows/{workflow_id}/run",
-    BlockingRun,
-    idempotent=False,
-    user="body",
-    starts_run=True,
-    recent=True,
-)
-GET_WORKFLOW_RUN: Final = Operation("GET", "/workflows/run/{workflow_run_id}", WorkflowRun, idempotent=True)
-# Dify documents a task id in this path, but it is the run's id (recordings: `reconnect_wf_*`).
-FOLLOW_RUN: Final = Operation(
-    "GET",
-    "/workflow/{workflow_run_id}/events",
-    Event,
-    idempotent=True,
-    user="query",
-    recent=True,
-    advice=(
-        500,
-        "the server also responds with 500 to an id that is not a UUID: pass RunHandle.run_id, not a task id",
-    ),
-)
-STOP_WORKFLOW: Final = Operation(
-    "POST", "/workflows/tasks/{task_id}/stop", Stopped, idempotent=True, user="body"
-)
-LIST_WORKFLOW_LOGS: Final = Operation("GET", "/workflows/logs", Page[WorkflowLog], idempotent=True)
 
 # Forms that runs wait for. On the Web API the token is sufficient.
 
@@ -83,20 +35,7 @@ SUBMIT_FORM: Final = Operation(
     recent=True,
 )
 
-# Chats and completions
-
-SEND_CHAT_MESSAGE: Final = Operation(
-    "POST", "/chat-messages", BlockingMessage, idempotent=False, user="body", starts_run=True
-)
-STOP_CHAT_MESSAGE: Final = Operation(
-    "POST", "/chat-messages/{task_id}/stop", Stopped, idempotent=True, user="body"
-)
-CREATE_COMPLETION: Final = Operation(
-    "POST", "/completion-messages", BlockingMessage, idempotent=False, user="body", starts_run=True
-)
-STOP_COMPLETION: Final = Operation(
-    "POST", "/completion-messages/{task_id}/stop", Stopped, idempotent=True, user="body"
-)
+# Conversations and messages
 
 LIST_CONVERSATIONS: Final = Operation(
     "GET", "/conversations", Page[Conversation], idempotent=True, user="query"
@@ -135,7 +74,6 @@ SUGGEST_QUESTIONS: Final = Operation(
 # The app
 
 GET_APP_INFO: Final = Operation("GET", "/info", AppInfo, idempotent=True, recent=True)
-GET_APP_PARAMETERS: Final = Operation("GET", "/parameters", AppParameters, idempotent=True)
 GET_APP_META: Final = Operation("GET", "/meta", AppMeta, idempotent=True, recent=True)
 GET_APP_SITE: Final = Operation("GET", "/site", AppSite, idempotent=True, recent=True)
 LIST_APP_FEEDBACKS: Final = Operation(
@@ -158,13 +96,7 @@ GET_END_USER: Final = Operation(
     "GET", "/end-users/{end_user_id}", EndUserDetail, idempotent=True, recent=True
 )
 
-# Files and speech
+# Speech
 
-UPLOAD_FILE: Final = Operation("POST", "/files/upload", UploadedFile, idempotent=False, user="form")
-PREVIEW_FILE: Final = Operation(
-    "GET", "/files/{file_id}/preview", bytes, idempotent=True, user="query", recent=True
-)
-# The URL of the file replaces the path; it is not part of the API.
-DOWNLOAD_FILE: Final = Operation("GET", "/files", bytes, idempotent=True)
 TRANSCRIBE: Final = Operation("POST", "/audio-to-text", Transcript, idempotent=False, user="form")
 SPEAK: Final = Operation("POST", "/text-to-audio", bytes, idempotent=False, user="body")

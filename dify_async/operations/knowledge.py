@@ -19,28 +19,16 @@ from dify_async.knowledge_options import (
     UpdateTextOptions,
     settings_of,
 )
-from dify_async.models import (
-    BuiltInFields,
-    ChildChunk,
-    ChildChunkAnswer,
-    Dataset,
-    DatasourcePlugin,
-    Document,
-    DocumentAndBatch,
-    DownloadAddress,
-    IndexingStatus,
-    KnowledgeTag,
-    MetadataField,
-    MetadataFields,
-    ModelProvider,
-    Page,
-    PipelineFile,
-    PipelineRunResult,
-    RetrievalResult,
-    Segment,
-    SegmentAnswer,
-    Success,
-)
+from dify_async.models._base import Page
+from dify_async.models.datasets import Dataset
+from dify_async.models.documents import Document, DocumentAndBatch, DownloadAddress, IndexingStatus
+from dify_async.models.metadata import BuiltInFields, MetadataField, MetadataFields
+from dify_async.models.pipeline import DatasourcePlugin, PipelineFile, PipelineRunResult
+from dify_async.models.providers import ModelProvider
+from dify_async.models.retrieval import RetrievalResult
+from dify_async.models.segments import ChildChunk, ChildChunkAnswer, Segment, SegmentAnswer
+from dify_async.models.success import Success
+from dify_async.models.tags import KnowledgeTag
 
 _DATASET: Final = "/datasets/{dataset_id}"
 _DOCUMENT: Final = f"{_DATASET}/documents/{{document_id}}"

@@ -1,4 +1,4 @@
-"""The endpoints that only the Web API has. `operations.app` has those that it shares with the Service API."""
+"""The endpoints that only the Web API has. The other tables have those it shares with the Service API."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ from typing import Final
 
 from dify_async._wire.blocking import BlockingMessage
 from dify_async._wire.operation import Operation
-from dify_async.models import (
+from dify_async.models._base import Page
+from dify_async.models.auth import (
     AccessMode,
     EmailCodeSent,
     Login,
     LoginStatus,
-    Page,
     Passport,
     Permission,
-    RemoteFile,
-    RemoteFileInfo,
     ResetCheck,
-    SavedMessage,
-    Success,
-    SuggestedQuestions,
-    SystemFeatures,
-    UploadedFile,
     UploadToken,
-    WebSite,
 )
+from dify_async.models.files import RemoteFile, RemoteFileInfo, UploadedFile
+from dify_async.models.messages import SavedMessage, SuggestedQuestions
+from dify_async.models.site import WebSite
+from dify_async.models.success import Success
+from dify_async.models.system import SystemFeatures
 
 # Passports and logins
 

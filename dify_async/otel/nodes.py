@@ -12,7 +12,7 @@ from opentelemetry.trace import Span, Tracer, set_span_in_context
 from dify_async import events
 from dify_async._text import printable
 from dify_async.events import Event
-from dify_async.models import NodeStatus
+from dify_async.models.runs import NodeStatus
 from dify_async.otel.attributes import content, fail, known
 
 _GEN_AI: Final = {

@@ -18,7 +18,7 @@ from opentelemetry.trace import Span, SpanKind, TracerProvider, set_span_in_cont
 from dify_async._version import __version__
 from dify_async.errors import ConfigurationError, DifyError
 from dify_async.events import Event
-from dify_async.models import ChatResult, CompletionResult
+from dify_async.models.results import ChatResult, CompletionResult
 from dify_async.observer import BatchRow, Call, Observer, Run
 from dify_async.otel.attributes import OPERATIONS, Attributes, address, content, fail, known
 from dify_async.otel.metrics import Metrics, run_attributes

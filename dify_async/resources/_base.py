@@ -13,8 +13,7 @@ from dify_async._http.pager import Pager
 from dify_async._types import Json
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError
-from dify_async.models import Page
-from dify_async.models._base import sendable
+from dify_async.models._base import Page, sendable
 from dify_async.options import CallOptions
 
 ItemT = TypeVar("ItemT")

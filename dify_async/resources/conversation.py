@@ -15,8 +15,8 @@ from dify_async._wire.results import ChatAccumulator
 from dify_async.errors import ConfigurationError
 from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
-from dify_async.models import ChatResult
-from dify_async.operations import app as operations
+from dify_async.models.results import ChatResult
+from dify_async.operations import runs as operations
 from dify_async.options import AppRunOptions, RunOptions
 from dify_async.resources.run_bodies import run_body
 

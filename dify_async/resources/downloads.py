@@ -16,8 +16,8 @@ from dify_async._http.request import Request
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.events import MessageFile
-from dify_async.models import RunFile
-from dify_async.operations import app as operations
+from dify_async.models.files import RunFile
+from dify_async.operations import files as operations
 from dify_async.options import AppCallOptions, CallOptions
 from dify_async.resources._base import Resource
 

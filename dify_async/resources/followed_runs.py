@@ -13,8 +13,9 @@ from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.results import Progress, WorkflowAccumulator
 from dify_async.events import WorkflowEvent
-from dify_async.models import RunHandle, WorkflowResult
-from dify_async.operations import app as operations
+from dify_async.models.results import WorkflowResult
+from dify_async.models.runs import RunHandle
+from dify_async.operations import runs as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.app.forms import submit_form

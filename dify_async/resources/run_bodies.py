@@ -23,17 +23,11 @@ from dify_async._wire.run_errors import error_from_result
 from dify_async.errors import ConfigurationError, DecodeError
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs, InputFile
-from dify_async.models import (
-    AppKind,
-    AppParameters,
-    ChatResult,
-    CompletionResult,
-    RemoteFile,
-    RunHandle,
-    UploadedFile,
-    WorkflowResult,
-)
-from dify_async.operations.app import GET_APP_PARAMETERS
+from dify_async.models.files import RemoteFile, UploadedFile
+from dify_async.models.parameters import AppParameters
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.runs import AppKind, RunHandle
+from dify_async.operations.runs import GET_APP_PARAMETERS
 from dify_async.options import AppCallOptions, AppRunOptions, CallOptions
 
 if TYPE_CHECKING:

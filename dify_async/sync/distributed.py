@@ -19,7 +19,7 @@ from dify_async import distributed as aio
 from dify_async._types import Inputs, Json
 from dify_async.batch import Rows
 from dify_async.errors import ConfigurationError
-from dify_async.models import WorkflowResult
+from dify_async.models.results import WorkflowResult
 from dify_async.settings import Timeouts
 from dify_async.sync.app import AppClient
 from dify_async.sync.batch import Batch, non_blocking

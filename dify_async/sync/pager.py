@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from dify_async._http.pager import Pager as AsyncPager
 from dify_async._http.pager import unseen
-from dify_async.models import Page
+from dify_async.models._base import Page
 from dify_async.sync.bridge import current
 
 ItemT = TypeVar("ItemT")

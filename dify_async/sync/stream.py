@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from dify_async._streaming.stream import EventStream as AsyncEventStream
 from dify_async._streaming.texts import PartSplitter, text_of
 from dify_async.errors import ConfigurationError, DifyError
-from dify_async.models import ReasoningPart, RunHandle, TextPart
+from dify_async.models.parts import ReasoningPart, TextPart
+from dify_async.models.runs import RunHandle
 from dify_async.sync.bridge import Bridge, current
 
 if TYPE_CHECKING:

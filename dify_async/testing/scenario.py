@@ -11,7 +11,7 @@ import attrs
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
-from dify_async.models import Usage
+from dify_async.models.messages import Usage
 
 Outputs: TypeAlias = Mapping[str, Json] | Callable[[dict[str, Json]], Mapping[str, Json]]
 """Outputs of a run, or a function that returns them for the inputs."""

@@ -20,9 +20,9 @@ from dify_async._wire.decoding.codegen import origin_of
 from dify_async._wire.decoding.decode import decode_model
 from dify_async._wire.operation import Operation
 from dify_async.models._base import Received
-from dify_async.operations import app as operations
 from dify_async.operations import knowledge as knowledge_operations
 from dify_async.operations import web as web_operations
+from tests.support import operations
 from tests.support.contract import LEFT_OUT, by_key
 from tests.support.recordings import Recording, matching
 

@@ -9,8 +9,8 @@ import pytest
 
 from dify_async import AppClient, InputFile, Retry, WebAppClient, models
 from dify_async._wire.operation import Operation
-from dify_async.operations import app as operations
 from dify_async.operations import web as web_operations
+from tests.support import operations
 from tests.support.requests import Case, answered, as_requested
 
 APP = "https://dify.test/v1"

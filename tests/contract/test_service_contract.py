@@ -12,8 +12,8 @@ from dify_async import models
 from dify_async._wire.blocking import BlockingMessage, BlockingRun, BlockingRunData
 from dify_async._wire.operation import Operation
 from dify_async.models import messages
-from dify_async.operations import app as operations
 from dify_async.operations import knowledge as knowledge_operations
+from tests.support import operations
 from tests.support.contract import description, fields_of, misfits
 
 MODELS: dict[str, Any] = {

@@ -11,8 +11,8 @@ from dify_async import models
 from dify_async._wire.blocking import BlockingMessage
 from dify_async._wire.operation import Operation
 from dify_async.models import messages
-from dify_async.operations import app as operations
 from dify_async.operations import web as web_operations
+from tests.support import operations
 from tests.support.contract import description, misfits
 
 MODELS: dict[str, Any] = {

@@ -36,8 +36,9 @@ import cattrs
 
 from dify_async._wire.decoding.codegen import hook_of_class
 from dify_async._wire.decoding.hook import Hook, InexactNumber, StructureError
-from dify_async.models import Account, InputField, Page
-from dify_async.models._base import OpenEnum, is_inexact, parse_json
+from dify_async.models._base import OpenEnum, Page, is_inexact, parse_json
+from dify_async.models.inputs import InputField
+from dify_async.models.users import Account
 
 _MAX_DIGITS: Final = 4000
 """Of an integer in a string. Python does not convert more than 4,300 digits."""

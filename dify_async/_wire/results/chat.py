@@ -23,8 +23,10 @@ from dify_async.events import (
     UnknownEvent,
     WorkflowFinished,
 )
-from dify_async.models import AgentThought as AgentStep
-from dify_async.models import ChatResult, CompletionResult, MessageMetadata, RunHandle
+from dify_async.models.messages import AgentThought as AgentStep
+from dify_async.models.messages import MessageMetadata
+from dify_async.models.results import ChatResult, CompletionResult
+from dify_async.models.runs import RunHandle
 
 _STEP_FIELDS: Final = [field.name for field in attrs.fields(AgentStep)]
 

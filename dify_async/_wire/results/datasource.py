@@ -14,7 +14,8 @@ from dify_async.events import (
     Event,
     UnknownEvent,
 )
-from dify_async.models import DatasourceResult, RunHandle
+from dify_async.models.pipeline import DatasourceResult
+from dify_async.models.runs import RunHandle
 
 
 @attrs.define

@@ -21,7 +21,7 @@ from dify_async.events import (
     WorkflowPaused,
     WorkflowStarted,
 )
-from dify_async.models import NodeStatus, RunHandle
+from dify_async.models.runs import NodeStatus, RunHandle
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 

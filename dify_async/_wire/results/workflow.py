@@ -25,7 +25,10 @@ from dify_async.events import (
     WorkflowStarted,
 )
 from dify_async.events.workflow import CreatedBy
-from dify_async.models import NodeStatus, Pause, RunHandle, RunStatus, Usage, WorkflowResult
+from dify_async.models.forms import Pause
+from dify_async.models.messages import Usage
+from dify_async.models.results import WorkflowResult
+from dify_async.models.runs import NodeStatus, RunHandle, RunStatus
 
 
 @attrs.define(eq=False)

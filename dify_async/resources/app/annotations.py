@@ -10,7 +10,7 @@ import attrs
 from dify_async._http.pager import Pager
 from dify_async._text import printable, shortened
 from dify_async.errors import JobFailed
-from dify_async.models import Annotation, AnnotationJob
+from dify_async.models.annotations import Annotation, AnnotationJob
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource, next_number, pages

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Unpack
 
 from dify_async._http.pager import Pager
-from dify_async.models import AppFeedback, AppInfo, AppMeta, AppParameters, AppSite
+from dify_async.models.app import AppInfo, AppMeta
+from dify_async.models.feedback import AppFeedback
+from dify_async.models.parameters import AppParameters
+from dify_async.models.site import AppSite
 from dify_async.operations import app as operations
+from dify_async.operations import runs
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource, next_number, pages
 
@@ -34,7 +38,7 @@ class App(Resource):
         Raises:
             AppUnavailable: the app is not published (recording: `wf_unpublished_parameters`).
         """
-        return await self._api.call(operations.GET_APP_PARAMETERS, options)
+        return await self._api.call(runs.GET_APP_PARAMETERS, options)
 
     async def meta(self, **options: Unpack[AppCallOptions]) -> AppMeta:
         """Return the icons of the app's tools.

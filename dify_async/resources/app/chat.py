@@ -12,8 +12,8 @@ from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs, Json
 from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
-from dify_async.models import ChatResult
-from dify_async.operations import app as operations
+from dify_async.models.results import ChatResult
+from dify_async.operations import runs as operations
 from dify_async.options import AppCallOptions, AppRunOptions, RunOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.conversation import ChatConversation, message_body, stream_message

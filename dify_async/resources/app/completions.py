@@ -15,8 +15,8 @@ from dify_async._wire.blocking import BlockingMessage
 from dify_async._wire.results import CompletionAccumulator
 from dify_async.events import CompletionEvent
 from dify_async.files import FileInputs
-from dify_async.models import CompletionResult
-from dify_async.operations import app as operations
+from dify_async.models.results import CompletionResult
+from dify_async.operations import runs as operations
 from dify_async.options import AppCallOptions, AppRunOptions
 from dify_async.resources._base import Resource
 from dify_async.resources.run_bodies import (

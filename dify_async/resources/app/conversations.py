@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, Unpack
 from dify_async._http.pager import Pager
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
-from dify_async.models import Conversation, ConversationVariable
+from dify_async.models.conversations import Conversation, ConversationVariable
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource, after_last, pages

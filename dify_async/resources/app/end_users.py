@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from dify_async.models import EndUserDetail
+from dify_async.models.users import EndUserDetail
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from dify_async.files import FileSource, InputFile
-from dify_async.models import RunFile, UploadedFile
-from dify_async.operations import app as operations
+from dify_async.models.files import RunFile, UploadedFile
+from dify_async.operations import files as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources.downloads import Downloads, fetch
 from dify_async.resources.uploads import upload_of

@@ -8,7 +8,7 @@ from typing import Unpack
 from dify_async._http.api import Api
 from dify_async._http.redaction import hidden
 from dify_async._types import Json
-from dify_async.models import HumanInputForm
+from dify_async.models.forms import HumanInputForm
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource

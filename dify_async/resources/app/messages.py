@@ -9,7 +9,7 @@ import attrs
 
 from dify_async._http.pager import Pager
 from dify_async._wire.operation import Operation
-from dify_async.models import Message, SuggestedQuestions
+from dify_async.models.messages import Message, SuggestedQuestions
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
 from dify_async.resources._base import Resource, before_first, pages

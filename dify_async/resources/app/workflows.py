@@ -20,8 +20,10 @@ from dify_async._wire.results import WorkflowAccumulator
 from dify_async.errors import NotFound, RunFailed, RunPaused, StreamInterrupted
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
-from dify_async.models import RunHandle, RunStatus, WorkflowLog, WorkflowResult, WorkflowRun
-from dify_async.operations import app as operations
+from dify_async.models.logs import WorkflowLog
+from dify_async.models.results import WorkflowResult
+from dify_async.models.runs import RunHandle, RunStatus, WorkflowRun
+from dify_async.operations import runs as operations
 from dify_async.options import AppCallOptions, AppRunOptions
 from dify_async.resources._base import next_number, pages
 from dify_async.resources.followed_runs import FollowedRuns

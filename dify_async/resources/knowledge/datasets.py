@@ -8,7 +8,8 @@ from typing import Unpack
 from dify_async._http.pager import Pager
 from dify_async._types import Json
 from dify_async.knowledge_options import CreateDatasetOptions, UpdateDatasetOptions
-from dify_async.models import Dataset, ExternalRetrievalModel, RetrievalModel, RetrievalResult
+from dify_async.models.datasets import Dataset, ExternalRetrievalModel
+from dify_async.models.retrieval import RetrievalModel, RetrievalResult
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, given, next_number, pages

@@ -15,7 +15,8 @@ from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError, IndexingFailed
 from dify_async.files import FileSource, InputFile
 from dify_async.knowledge_options import FileOptions
-from dify_async.models import DocumentAndBatch, IndexingReport
+from dify_async.models.documents import DocumentAndBatch
+from dify_async.models.indexing import IndexingReport
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource

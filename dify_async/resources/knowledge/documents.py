@@ -10,7 +10,8 @@ from typing import Literal, Unpack, overload
 from dify_async._http.pager import Pager
 from dify_async.files import FileSource, InputFile
 from dify_async.knowledge_options import FileOptions, TextOptions, UpdateTextOptions
-from dify_async.models import Document, DocumentAndBatch, IndexingStatus, Page
+from dify_async.models._base import Page
+from dify_async.models.documents import Document, DocumentAndBatch, IndexingStatus
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import next_number, pages, sendable_list

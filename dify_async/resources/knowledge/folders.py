@@ -19,8 +19,8 @@ from dify_async.batch import Outcome
 from dify_async.errors import ApiError, ConfigurationError, NotFound, ServerError
 from dify_async.files import InputFile
 from dify_async.knowledge_options import FileOptions
-from dify_async.models import Document, DocumentAndBatch, IndexingState
 from dify_async.models._base import as_object
+from dify_async.models.documents import Document, DocumentAndBatch, IndexingState
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import next_number, pages

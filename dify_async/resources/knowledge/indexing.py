@@ -15,7 +15,8 @@ from dify_async.errors import (
     ServerError,
     TransportError,
 )
-from dify_async.models import IndexingReport, IndexingState, IndexingStatus
+from dify_async.models.documents import IndexingState, IndexingStatus
+from dify_async.models.indexing import IndexingReport
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 

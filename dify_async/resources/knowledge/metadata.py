@@ -7,7 +7,7 @@ from typing import Literal, Unpack
 
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
-from dify_async.models import BuiltInFields, DocumentMetadata, MetadataField, MetadataFields
+from dify_async.models.metadata import BuiltInFields, DocumentMetadata, MetadataField, MetadataFields
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, sendable_list

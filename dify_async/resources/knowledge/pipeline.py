@@ -13,13 +13,8 @@ from dify_async._wire.results import WorkflowAccumulator
 from dify_async._wire.results.datasource import DatasourceAccumulator
 from dify_async.events import DatasourceEvent, WorkflowEvent
 from dify_async.files import FileSource, InputFile
-from dify_async.models import (
-    DatasourcePlugin,
-    DatasourceResult,
-    PipelineFile,
-    PipelineRunResult,
-    WorkflowResult,
-)
+from dify_async.models.pipeline import DatasourcePlugin, DatasourceResult, PipelineFile, PipelineRunResult
+from dify_async.models.results import WorkflowResult
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions, RunOptions
 from dify_async.resources._base import Resource, given, one_page, sendable_list

@@ -7,7 +7,7 @@ from typing import Unpack
 
 from dify_async._http.pager import Pager
 from dify_async._types import Json
-from dify_async.models import NewSegment, Segment
+from dify_async.models.segments import NewSegment, Segment
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, given, next_number, pages, sendable_list

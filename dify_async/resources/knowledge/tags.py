@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from dify_async._http.pager import Pager
-from dify_async.models import KnowledgeTag
+from dify_async.models.tags import KnowledgeTag
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, one_page, sendable_list

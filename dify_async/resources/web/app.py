@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Unpack
 
 from dify_async._http.passport import PassportAuth
-from dify_async.models import AccessMode, AppMeta, AppParameters, WebSite
-from dify_async.operations import app, web
+from dify_async.models.app import AppMeta
+from dify_async.models.auth import AccessMode
+from dify_async.models.parameters import AppParameters
+from dify_async.models.site import WebSite
+from dify_async.operations import app, runs, web
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource
 
@@ -36,7 +39,7 @@ class WebApp(Resource):
         Raises:
             AppUnavailable: the app is not published.
         """
-        return await self._api.call(app.GET_APP_PARAMETERS, options)
+        return await self._api.call(runs.GET_APP_PARAMETERS, options)
 
     async def meta(self, **options: Unpack[CallOptions]) -> AppMeta:
         """Return the icons of the app's tools.

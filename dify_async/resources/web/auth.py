@@ -11,7 +11,7 @@ from dify_async._http.redaction import Secret, hidden
 from dify_async._types import Json
 from dify_async._wire.operation import Operation
 from dify_async.errors import ConfigurationError
-from dify_async.models import EmailCodeSent, Login, LoginStatus, ResetCheck
+from dify_async.models.auth import EmailCodeSent, Login, LoginStatus, ResetCheck
 from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource

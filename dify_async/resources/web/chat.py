@@ -9,7 +9,7 @@ from dify_async._streaming.stream import EventStream
 from dify_async._types import Inputs
 from dify_async.events import ChatEvent
 from dify_async.files import FileInputs
-from dify_async.models import ChatResult
+from dify_async.models.results import ChatResult
 from dify_async.options import RunOptions
 from dify_async.resources.app.chat import ChatOfBothApis
 from dify_async.resources.conversation import ChatConversation, message_body

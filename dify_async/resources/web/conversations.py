@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from dify_async._http.pager import Pager
-from dify_async.models import Conversation
+from dify_async.models.conversations import Conversation
 from dify_async.operations import app, web
 from dify_async.options import CallOptions
 from dify_async.resources._base import after_last, pages

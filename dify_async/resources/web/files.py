@@ -6,8 +6,8 @@ from typing import Unpack
 
 from dify_async.errors import ConfigurationError
 from dify_async.files import FileSource, InputFile
-from dify_async.models import UploadedFile
-from dify_async.operations import app as operations
+from dify_async.models.files import UploadedFile
+from dify_async.operations import files as operations
 from dify_async.options import CallOptions
 from dify_async.resources.downloads import Downloads
 from dify_async.resources.uploads import input_file

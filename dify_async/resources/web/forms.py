@@ -7,7 +7,8 @@ from typing import Unpack
 from dify_async._http.passport import checked_token
 from dify_async._http.redaction import Secret, hidden
 from dify_async.files import FileSource, InputFile
-from dify_async.models import UploadedFile, UploadToken
+from dify_async.models.auth import UploadToken
+from dify_async.models.files import UploadedFile
 from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 from dify_async.resources.app.forms import Forms

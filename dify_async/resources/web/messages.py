@@ -8,7 +8,8 @@ import attrs
 
 from dify_async._wire.blocking import BlockingMessage
 from dify_async._wire.operation import Operation
-from dify_async.models import CompletionResult, SuggestedQuestions
+from dify_async.models.messages import SuggestedQuestions
+from dify_async.models.results import CompletionResult
 from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 from dify_async.resources.app.messages import Messages

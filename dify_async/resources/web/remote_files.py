@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from dify_async.models import RemoteFile, RemoteFileInfo
+from dify_async.models.files import RemoteFile, RemoteFileInfo
 from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource

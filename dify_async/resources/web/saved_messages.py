@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from dify_async._http.pager import Pager
-from dify_async.models import SavedMessage
+from dify_async.models.messages import SavedMessage
 from dify_async.operations import web as operations
 from dify_async.options import CallOptions
 from dify_async.resources._base import Resource, after_last, pages

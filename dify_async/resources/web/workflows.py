@@ -11,8 +11,9 @@ from dify_async._types import Inputs
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async.events import WorkflowEvent
 from dify_async.files import FileInputs
-from dify_async.models import RunHandle, WorkflowResult
-from dify_async.operations import app as operations
+from dify_async.models.results import WorkflowResult
+from dify_async.models.runs import RunHandle
+from dify_async.operations import runs as operations
 from dify_async.options import RunOptions
 from dify_async.resources.followed_runs import FollowedRuns
 from dify_async.resources.run_bodies import run_body, start

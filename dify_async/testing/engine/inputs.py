@@ -10,9 +10,8 @@ from typing import Any, Final
 import attrs
 
 from dify_async._types import Json
-from dify_async.models import FileType
 from dify_async.models._base import as_list, as_object
-from dify_async.models.files import extension_of
+from dify_async.models.files import FileType, extension_of
 from dify_async.testing.scenario import Field
 from dify_async.testing.state.files import StoredFile
 

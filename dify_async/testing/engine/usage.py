@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from dify_async.models import Usage
+from dify_async.models.messages import Usage
 from dify_async.testing.scenario import Node
 from dify_async.testing.state.runs import EventJson
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 
 from dify_async._types import Json
-from dify_async.models import FileType
+from dify_async.models.files import FileType
 from dify_async.testing.api_errors import ErrorResponse, crashed, invalid_param
 from dify_async.testing.ids import id_of, is_uuid, new_id
 from dify_async.testing.routes.call import Call, Routes, SentFile

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from dify_async.models import FileType
-from dify_async.models.files import extension_of
+from dify_async.models.files import FileType, extension_of
 
 
 @attrs.frozen
