@@ -1,7 +1,7 @@
 """The options of methods that create and change knowledge bases and documents.
 
-Each TypedDict lists the options of every call, which mean the same everywhere (see `CallOptions`), and the
-settings that are sent. A setting that is missing or None is not sent: the server then takes what it has.
+Each TypedDict lists the options of all calls (see `CallOptions`) and the settings that are sent. A setting
+that is missing or None is not sent, so the server uses its default or keeps the current value.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class CreateDatasetOptions(TypedDict, total=False):
     - `description`: at most 400 characters.
     - `indexing_technique`: `high_quality` (needs an embedding model) or `economy`.
     - `permission`: `only_me`, `all_team_members` or `partial_members`.
-    - `retrieval_model`: how it is searched.
-    - `embedding_model`, `embedding_model_provider`: as `models.list("text-embedding")` names them.
-    - `summary_index_setting`: whether summaries are made.
+    - `retrieval_model`: how the knowledge base is searched.
+    - `embedding_model`, `embedding_model_provider`: names from `models.list("text-embedding")`.
+    - `summary_index_setting`: whether and how summaries are generated.
     - `provider`: `vendor`, or `external` with `external_knowledge_api_id` and `external_knowledge_id`.
     """
 
@@ -47,16 +47,16 @@ class CreateDatasetOptions(TypedDict, total=False):
 
 
 class UpdateDatasetOptions(TypedDict, total=False):
-    """Options of `datasets.update`: those of `CallOptions`, and what is to change. None is not sent.
+    """Options of `datasets.update`: those of `CallOptions`, and new settings. None is not sent.
 
     - `name`: at most 40 characters.
     - `description`: at most 400 characters.
     - `indexing_technique`: `high_quality` (needs an embedding model) or `economy`.
     - `permission`: `only_me`, `all_team_members`, or `partial_members` with `partial_member_list`.
     - `partial_member_list`: objects with the `user_id` of a member.
-    - `retrieval_model`: how it is searched.
-    - `embedding_model`, `embedding_model_provider`: as `models.list("text-embedding")` names them.
-    - `external_retrieval_model`, `external_knowledge_id`, `external_knowledge_api_id`: of an external one.
+    - `retrieval_model`: how the knowledge base is searched.
+    - `embedding_model`, `embedding_model_provider`: names from `models.list("text-embedding")`.
+    - `external_retrieval_model`, `external_knowledge_id`, `external_knowledge_api_id`: for an external one.
     """
 
     timeout: float | Timeouts | None
@@ -82,7 +82,7 @@ class TextOptions(TypedDict, total=False):
     - `process_rule`: how the text is cleaned and divided. Required by a knowledge base without documents.
     - `doc_form`: `text_model`, `qa_model` or `hierarchical_model`.
     - `doc_language`: for Q&A documents, for example `English`.
-    - `retrieval_model`, `embedding_model`, `embedding_model_provider`: for a knowledge base that is empty.
+    - `retrieval_model`, `embedding_model`, `embedding_model_provider`: for an empty knowledge base.
     - `original_document_id`: the document that this one replaces.
     """
 
@@ -100,7 +100,7 @@ class TextOptions(TypedDict, total=False):
 
 
 class UpdateTextOptions(TypedDict, total=False):
-    """Options of `documents.update_by_text`: those of `CallOptions`, and what is to change. None is not sent.
+    """Options of `documents.update_by_text`: those of `CallOptions`, and new settings. None is not sent.
 
     - `name`: the new name.
     - `text`: the new text; `name` must be given too.
@@ -130,10 +130,10 @@ class FileOptions(TypedDict, total=False):
     - `process_rule`: how the text is cleaned and divided. Required by a knowledge base without documents.
     - `doc_form`: `text_model`, `qa_model` or `hierarchical_model`.
     - `doc_language`: for Q&A documents, for example `English`.
-    - `retrieval_model`, `embedding_model`, `embedding_model_provider`: for a knowledge base that is empty.
-    - `summary_index_setting`: whether summaries are made.
+    - `retrieval_model`, `embedding_model`, `embedding_model_provider`: for an empty knowledge base.
+    - `summary_index_setting`: whether and how summaries are generated.
     - `original_document_id`: the document that this one replaces.
-    - `duplicate`: False rejects a file that the knowledge base has already.
+    - `duplicate`: False rejects a file that is already in the knowledge base.
     - `is_multimodal`: whether images are indexed too.
     """
 

@@ -45,8 +45,8 @@ settings.register_profile("thorough", _FUZZING, max_examples=2000)
 settings.load_profile("quick")
 
 
-# Under `nohup make test &` this process ignores Ctrl-C and SIGHUP, and so would every program that a test starts.
-# A handler is not inherited by them, and keeps this process alive when the terminal is closed.
+# Under `nohup make test &` this process ignores SIGINT and SIGHUP, and child processes inherit that. They do not
+# inherit handlers, and a handler also keeps this process alive when the terminal is closed.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

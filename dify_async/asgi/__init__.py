@@ -1,4 +1,4 @@
-"""Runs in web services: stream a run to a browser, stop it when the browser disconnects, and report errors.
+"""Use runs in web services: stream a run to a browser, stop it when the browser disconnects, report errors.
 
 ```python
 @app.post("/ask")

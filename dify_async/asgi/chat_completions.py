@@ -1,4 +1,4 @@
-"""Runs in the form of OpenAI's chat completions, for front ends and tools that expect that API."""
+"""Convert runs to OpenAI's chat completions, for front ends and tools that expect that API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ERROR_TYPES: Final = {
 
 @attrs.define
 class ChatCompletionChunks:
-    """Renders one run as the chunks of an OpenAI chat completion: for `EventStreamResponse(render=...)`.
+    """A renderer that converts one run to the chunks of an OpenAI chat completion.
 
     ```python
     EventStreamResponse(client.chat.stream(question), render=ChatCompletionChunks("my-app"))
@@ -43,7 +43,7 @@ class ChatCompletionChunks:
     include_usage: bool = False
     """Send the tokens in a last chunk, as for `stream_options={"include_usage": True}`."""
     ping: bytes = attrs.field(default=b": ping\n\n", init=False)
-    """What is sent while nothing else is: a comment, because openai-python reads other pings as chunks."""
+    """The ping: a comment, because openai-python reads other pings as chunks."""
     last: str | None = attrs.field(default="[DONE]", init=False)
     """Text of the last message."""
     _splitter: PartSplitter = attrs.field(factory=PartSplitter, init=False)
@@ -93,7 +93,7 @@ class ChatCompletionChunks:
         return chunks
 
     def _replace(self, answer: str) -> list[Json]:
-        """Send what is missing of the answer until now; what was sent already cannot be taken back."""
+        """Return the rest of the new answer, if it continues the old one: chunks cannot be taken back."""
         _, text = split_answer(answer, ())
         if text.startswith(self._sent):
             return self._say([TextPart(text=text.removeprefix(self._sent))])

@@ -1,4 +1,4 @@
-"""The connection to a web client, and its end."""
+"""Detect that a web client has disconnected."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
     async with while_connected(request):
         result = await client.workflows.run(inputs)
         return JSONResponse(result.outputs)
-    return Response(status_code=499)  # nobody receives it
+    return Response(status_code=499)  # not received by anybody
     ```
 
-    A cancelled block ends without an exception, and the code after it runs. Read the body of the request
-    before. Django cancels async views itself.
+    A cancelled block ends without an exception, and the code after it runs. Read the request's body before
+    the block. Django cancels async views itself.
 
     Args:
         request: A `Request` of Starlette, FastAPI or Litestar.
@@ -39,7 +39,7 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
 
         def end(task: asyncio.Task[None]) -> None:
             if not task.cancelled():
-                # Retrieved, or asyncio would log it: some servers report a broken connection by an exception.
+                # Some servers raise an exception for a broken connection. Retrieved, it is not logged.
                 task.exception()
                 block.cancel()
 

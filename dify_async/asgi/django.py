@@ -25,15 +25,15 @@ async def event_stream_response(
     headers: Mapping[str, str] | None = None,
     start_within: float = START_WITHIN,
 ) -> HttpResponseBase:
-    """Return a response that streams the events of a run, once the first event is there.
+    """Wait for the first event of a run, and return a response that streams its events.
 
     ```python
     async def ask(request: HttpRequest) -> HttpResponseBase:
         return await event_stream_response(request, client.workflows.stream({"q": request.GET["q"]}))
     ```
 
-    It does what `EventStreamResponse` does in other frameworks: errors before the first event are responses
-    with a status, and a client that disconnects stops the run.
+    Like `EventStreamResponse` for other frameworks: an error before the first event is a response with its
+    own status, and a client that disconnects stops the run.
 
     Args:
         request: The request of the view.

@@ -1,4 +1,4 @@
-"""Forward a run: from its events to the bytes of an event stream."""
+"""Convert the events of a run to the bytes of an event stream."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ AnyStream: TypeAlias = EventStream[Event, AnyResult]
 
 HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8",
-    # Proxies that keep, change or collect what passes hold events back.
+    # Proxies that cache, compress or buffer responses would delay events.
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
 }
 
 START_WITHIN: Final = 5.0
-"""Seconds in which errors become responses of their own. Dify rejects a request, an input or a wrong key at
-once; a run that waits in a queue longer than this must not look like a dead connection to a proxy."""
+"""Seconds in which an error becomes a response with its own status. Dify rejects a request, an input or a
+wrong key at once. If a run waits in a queue for longer, the response starts, so that proxies keep the
+connection."""
 
 _END: Final = b"event: end\ndata: {}\n\n"
 _HOLDING_BACK: Final = (WorkflowStarted, ErrorEvent, WorkflowFinished)
 """Events that do not start the response: a rejected run has them too (recording:
 `116_wf_missing_required_streaming`)."""
 _TELLING: Final = (WorkflowFinished, WorkflowPaused, ErrorEvent)
-"""Events that tell why a run has no result."""
+"""Events that contain the reason why a run has no result."""
 
 _log: Final = logging.getLogger("dify_async.asgi")
 
@@ -44,7 +45,7 @@ _log: Final = logging.getLogger("dify_async.asgi")
 def status_without_run(method: str, last_event_id: str | None, stream: AnyStream) -> int | None:
     """Return the status for a request that must not start a run; None for others.
 
-    Frameworks answer HEAD by the endpoint for GET. An `EventSource` that has reconnected gives up at 204.
+    Frameworks also call the endpoint of GET for HEAD. An `EventSource` stops reconnecting after a 204.
     """
     if method == "HEAD":
         return 200
@@ -52,9 +53,9 @@ def status_without_run(method: str, last_event_id: str | None, stream: AnyStream
 
 
 class Forwarder:
-    """Reads the stream of a run in a task of its own, and iterates over what the web client receives.
+    """Reads the stream of a run in its own task, and iterates over the bytes for the web client.
 
-    Entering waits for the first event; if there is an error instead, `rejection` has it. Leaving closes the
+    Entering waits for the first event, or for an error, which is then in `rejection`. Leaving closes the
     stream, which stops a run that has not ended.
     """
 
@@ -71,16 +72,16 @@ class Forwarder:
         self._start_within = start_within
         self._for_event_source = for_event_source
         self._ready: list[bytes] = []
-        self._has_started = asyncio.Event()  # From the first event on, or when nobody waits for it any more.
+        self._has_started = asyncio.Event()  # Set by the first event, and when the wait for it has ended.
         self._has_news = asyncio.Event()
         self._has_room = asyncio.Event()
-        self._is_reported = False  # Whether the web client knows how the run ended.
+        self._is_reported = False  # True if the web client was told how the run ended.
         self._failure: DifyError | None = None
         self._reading: asyncio.Task[None] | None = None
 
     @property
     def rejection(self) -> HttpError | None:
-        """The error that came before the first event."""
+        """The error that occurred before the first event."""
         return None if self._failure is None else http_error(self._failure)
 
     def body_of(self, rejection: HttpError) -> bytes:
@@ -184,7 +185,7 @@ class Forwarder:
         self._ready.append(f"{event_id}data: {json.dumps(message)}\n\n".encode())
 
     async def _room(self) -> None:
-        """Wait until the web client has received what is ready: a slow client slows the run's stream down."""
+        """Wait until the web client has received all messages: a slow client slows the run's stream down."""
         while self._ready:
             self._has_room.clear()
             await self._has_room.wait()
@@ -195,5 +196,5 @@ class Forwarder:
 
 
 def _has_run(error: DifyError) -> bool:
-    """Return True for the failure of a run that has events, such as one that `attach` finds."""
+    """Return True for the error of a run that has started, for example one that `attach` follows."""
     return isinstance(error, RunFailed) and not isinstance(error, RunRejected)

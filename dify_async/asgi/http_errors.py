@@ -1,4 +1,4 @@
-"""Errors of runs as HTTP responses of your service."""
+"""Convert errors of runs to HTTP responses of your service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATUSES: Final[dict[type[DifyError], int]] = {
     errors.ReadTimeout: 504,
     errors.IdleTimeout: 504,
     errors.TotalTimeout: 504,
-    # Errors in what the caller sent.
+    # Errors in the caller's request.
     errors.BadRequest: 400,
     errors.InvalidParam: 400,
     errors.InvalidFormData: 400,
@@ -38,7 +38,7 @@ _STATUSES: Final[dict[type[DifyError], int]] = {
 """Statuses of errors. Classes that are not listed are failures of the server or of its configuration: 502."""
 
 _PASSED_ON: Final = frozenset({503, 504})
-"""Statuses of a failing server that say more than 502."""
+"""Statuses of server errors that are more specific than 502."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,13 +50,13 @@ class HttpError:
     code: str
     """Dify's error code, or the name of the error's class."""
     message: str
-    """For people. Quotes the server only if `status` is below 500; other details belong in your log."""
+    """A message for people. Contains text from the server only if `status` is below 500."""
     retry_after: int | None = None
     """Seconds that the server asks to wait. None if it does not say."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Retry-After`, if the server sent it."""
+        """The header `Retry-After`, if the server sent it."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     @property
@@ -68,7 +68,7 @@ class HttpError:
 def http_error(error: DifyError) -> HttpError:
     """Return the HTTP response for an error.
 
-    Errors in what the caller sent (inputs, files, ids, too many requests) have the server's status and
+    Errors in the caller's request (inputs, files, ids, too many requests) have the server's status and
     message. All others are 502, 503 or 504 and contain only the kind of error: a wrong API key is not a 401
     for the caller. A run that waits for a person is 202.
     """

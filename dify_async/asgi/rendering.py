@@ -17,16 +17,16 @@ AnyResult: TypeAlias = WorkflowResult | ChatResult | CompletionResult
 
 
 class Renderer(Protocol):
-    """Turns one run into the messages of an event stream. Each response needs its own instance."""
+    """Converts one run to the messages of an event stream. Each response needs its own instance."""
 
     @property
     def ping(self) -> bytes:
-        """The bytes of a ping, sent while there are no messages."""
+        """A ping, which is sent while there are no messages."""
         ...
 
     @property
     def last(self) -> str | None:
-        """Text of a last message, after a run that succeeded. None for none."""
+        """Text of the last message after a run that succeeded. None to send no such message."""
         ...
 
     def event(self, event: Event) -> Iterable[Json]:
@@ -38,14 +38,14 @@ class Renderer(Protocol):
         ...
 
     def error(self, error: HttpError) -> Json:
-        """Return the message for an error. It is also the body of a response that is an error."""
+        """Return the message for an error. It is also the body of an error response."""
         ...
 
 
 def event_json(event: Event) -> Json:
     """Return an event as the server sent it: the default of `EventStreamResponse(render=...)`."""
     if isinstance(event, WorkflowFinished | WorkflowPaused) and "event" not in event.raw:
-        # The run was recovered from its record, which is what the data of the event would be.
+        # The run was recovered from its record, whose JSON equals the data of the event.
         return {
             "event": event.event,
             "task_id": event.task_id,
@@ -57,7 +57,7 @@ def event_json(event: Event) -> Json:
 
 @attrs.frozen
 class Events:
-    """Sends events as Dify does, or what a function makes of them."""
+    """The default renderer: sends the JSON of each event, or the JSON that a function returns for it."""
 
     _render: Callable[[Event], Json]
     ping: bytes = b"event: ping\n\n"

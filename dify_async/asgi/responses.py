@@ -1,4 +1,4 @@
-"""The response of an ASGI application that streams a run."""
+"""The response that streams a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     _Response = object
 else:
     try:
-        # FastAPI sends what is a Response of Starlette's as it is, and makes JSON of all else.
+        # FastAPI sends a Starlette `Response` unchanged, and encodes everything else as JSON.
         from starlette.responses import Response as _Response
     except ImportError:
         _Response = object
@@ -26,7 +26,7 @@ else:
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _CLIENT_HAS_LEFT: Final = 499
-"""The status by which nginx and others log a client that disconnected before the response."""
+"""The status with which nginx and others log a client that disconnected before the response."""
 
 _log: Final = logging.getLogger("dify_async.asgi")
 
@@ -49,9 +49,9 @@ class EventStreamResponse(_Response):
     that reports it. Both have `status`, `code` and `message`. Pings of the server are passed on, so that
     proxies do not close the connection of a quiet run.
 
-    A GET request is treated as a browser's `EventSource`: messages have ids, and an `end` event follows the
-    last one. A browser that reconnects receives 204, which stops it, instead of starting another run. A
-    stream of `attach` starts no run, so it is sent.
+    For a GET request, as browsers send for an `EventSource`, messages have ids, and an `end` event follows
+    the last one. A browser that reconnects receives 204 and stops reconnecting, so that it does not start
+    another run. A stream of `attach` starts no run, so it is sent again.
 
     Args:
         stream: From a method such as `client.workflows.stream(...)`, not yet entered.
@@ -98,7 +98,7 @@ class EventStreamResponse(_Response):
             else:
                 await self._forward_while_connected(receive, send, for_event_source=method == "GET")
                 if not self._has_started:
-                    # For nobody, but middleware expects a response.
+                    # The client has disconnected, but middleware expects a response.
                     await self._send_whole(send, _CLIENT_HAS_LEFT)
         except OSError as exc:
             _log.debug("the client of a stream disconnected: %s", exc)

@@ -1,4 +1,4 @@
-"""Submit the form of a paused run, and follow what happens next."""
+"""Submit the form of a paused run, and follow the run."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ async def resumed(
     action: str | None = None,
     form_token: str | None = None,
 ) -> EventStream[WorkflowEvent, WorkflowResult]:
-    """Return the stream that submits the form which a run waits for.
+    """Return a stream that submits the form of a paused run and follows the run.
 
     Args:
         client: The client of the run's end user.
         paused: The pause.
-        inputs: Values of fields as options, such as `comment=fine`; a person is asked for the others.
-        action: The action. None to ask for it.
+        inputs: Values of fields as options, such as `comment=fine`. The command asks for the others.
+        action: The action. If None, the command asks for it.
         form_token: The token of one form, if the run waits for several.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Show the form that a run waits for, and fill it in: from options, or by questions on a terminal."""
+"""Show the form that a run waits for, and fill it in from options or from answers on a terminal."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Form:
     """A form that a run waits for."""
 
     content: str
-    """Its text, with the names of fields in brackets."""
+    """The text, with the names of fields in brackets."""
     fields: dict[str, InputField]
-    """Its fields by name."""
+    """The fields, by name."""
     actions: Sequence[FormAction]
-    """Its buttons."""
+    """The actions: one per button."""
     expires: object
-    """When it expires, or None."""
+    """When the form expires. None if it does not."""
     token: str | None = attrs.field(default=None, repr=False)
-    """Its token. None if the caller knows it already."""
+    """The form's token. None if the caller already knows it."""
 
     @classmethod
     def of(cls, form: HumanInputForm | PauseReason) -> Form:
-        """Return the form that a pause or the server describes."""
+        """Return the form of a pause, or of the server's response."""
         actions = form.user_actions if isinstance(form, HumanInputForm) else form.actions
         defaults = form.resolved_default_values
         return cls(
@@ -63,10 +63,10 @@ class Form:
         return [printable_lines(line) for line in (*self.content.strip().splitlines(), *facts)]
 
     def filled(self, given: Sequence[str], action: str | None) -> tuple[dict[str, Json], str]:
-        """Return the values and the action to submit: from options, otherwise by questions on the terminal.
+        """Return the values and the action to submit, from options, otherwise from answers on the terminal.
 
         Raises:
-            ConfigurationError: A value or the action is missing or not valid, and nobody can be asked.
+            ConfigurationError: A value or the action is missing or invalid, and there is no terminal.
         """
         values = fit_to_form(read_inputs(given), self.fields, owner="the form")
         missing = [name for name in self.fields if name not in values]

@@ -17,11 +17,11 @@ OPERATIONS: Final = {"workflow": "invoke_workflow", "chat": "chat", "completion"
 """`gen_ai.operation.name` by the kind of a run."""
 
 _LONGEST_ERROR: Final = 500
-"""Characters of an error message."""
+"""Maximum length of an error message, in characters."""
 
 
 def known(**fields: object) -> Attributes:
-    """Return attributes, with `.` for `__` in their names, without those that are None or of another type.
+    """Return attributes without those that are None or of another type. In names, `__` stands for `.`.
 
     Servers may send anything, and an exporter that cannot encode an attribute drops the spans of a batch.
     """
@@ -46,7 +46,7 @@ def content(value: object) -> str:
 
 
 def fail(span: Span, error: BaseException | None, message: str | None = None) -> None:
-    """Set the status of a span to an error. Messages of exceptions that are not ours may contain anything."""
+    """Set the status of a span to an error. Only messages of `DifyError`s are certain to hold no secrets."""
     if error is not None:
         span.set_attribute("error.type", type(error).__name__)
         message = str(error) if isinstance(error, DifyError) else type(error).__name__

@@ -22,8 +22,8 @@ class DifyInstrumentor:
     client = AppClient("app-...", user="ada")
     ```
 
-    Call it before clients are created: those that exist already are not changed. A client with a
-    `DifyObserver` of its own uses that one.
+    Call it before clients are created: existing clients are not changed. A client that has its own
+    `DifyObserver` uses that one.
     """
 
     _observer: ClassVar[DifyObserver | None] = None
@@ -36,7 +36,7 @@ class DifyInstrumentor:
         capture_content: bool = False,
         propagate: bool = True,
     ) -> None:
-        """Add a `DifyObserver` to every client that is created from now on. Takes its arguments."""
+        """Add a `DifyObserver` to every client that is created from now on. Accepts its arguments."""
         if DifyInstrumentor._observer is not None:
             _log.warning("dify_async is instrumented already")
             return
@@ -56,5 +56,5 @@ class DifyInstrumentor:
 
     @property
     def is_instrumented_by_opentelemetry(self) -> bool:
-        """Return True after `instrument`. The name is the one that other instrumentations use."""
+        """Return True after `instrument`. Other instrumentations have a property of the same name."""
         return DifyInstrumentor._observer is not None

@@ -62,7 +62,7 @@ class Metrics:
         usage = run.usage
         if usage is None:
             return
-        # Models let values of another type through.
+        # A server may send values of other types.
         for count, kind in ((usage.prompt_tokens, "input"), (usage.completion_tokens, "output")):
             if isinstance(count, int) and count > 0:
                 self._split_tokens.record(count, {**which, "gen_ai.token.type": kind})

@@ -34,14 +34,14 @@ class _OpenNode:
 
 
 class NodeSpans:
-    """Starts and ends the spans of nodes, as their events arrive."""
+    """Starts and ends the spans of nodes when their events arrive."""
 
     def __init__(self, tracer: Tracer, context: Context, *, capture_content: bool) -> None:
         self._tracer = tracer
-        self._context = context  # That of the run.
+        self._context = context  # The context of the run's span.
         self._captures = capture_content
         self._executions: dict[str, _OpenNode] = {}
-        self._containers: dict[str, _OpenNode] = {}  # Iterations and loops, by node id.
+        self._containers: dict[str, _OpenNode] = {}  # The contexts of iterations and loops, by node id.
 
     def add(self, event: Event) -> None:
         """Add the next event of the run."""
@@ -67,7 +67,7 @@ class NodeSpans:
         self._executions[data.id] = self._start(data, outer[-1].context if outer else self._context)
 
     def _container_started(self, event: events.IterationStarted | events.LoopStarted) -> None:
-        # These events do not tell what contains them.
+        # These events do not contain the id of the iteration or loop around them.
         self._containers[event.data.node_id] = self._start(event.data, self._context)
 
     def _start(self, data: Any, context: Context) -> _OpenNode:
@@ -116,7 +116,7 @@ class NodeSpans:
         data = event.data
         node = self._executions.pop(data.id, None)
         if node is None:
-            return  # Its start was lost in an interruption.
+            return  # The event of its start was lost in an interruption.
         failed = data.status == NodeStatus.FAILED
         if node.retries:
             self._end_attempt(node, data.error, failed=failed)

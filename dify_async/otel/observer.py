@@ -1,4 +1,4 @@
-"""The observer that makes spans and metrics."""
+"""The observer that creates spans and metrics."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _RunSpans:
     _has_ended: bool = False
 
     def end(self) -> None:
-        """End the spans, unless that was done."""
+        """End the spans. Idempotent."""
         if not self._has_ended:
             self._has_ended = True
             self._metrics.run_left_flight(self._attributes)
@@ -51,7 +51,7 @@ class _RunSpans:
 
 
 class DifyObserver(Observer):
-    """Traces and measures what a client does, by OpenTelemetry.
+    """Traces and measures a client's calls, runs and rows of batches with OpenTelemetry.
 
     ```python
     client = AppClient("app-...", user="ada", observer=DifyObserver())
@@ -169,7 +169,7 @@ class DifyObserver(Observer):
         spans = _RunSpans(span, context, nodes, self._metrics, run_attributes(run))
         self._runs[run] = spans
         _end_with_process(self, span)
-        # A stream that nobody leaves ends with its last reference.
+        # Ends the spans of a stream that is garbage collected without having been left.
         weakref.finalize(run, spans.end).atexit = False
 
     def run_event(self, run: Run, event: Event) -> None:
@@ -251,7 +251,7 @@ class DifyObserver(Observer):
     # Rows
 
     def batch_row_started(self, row: BatchRow) -> None:
-        """Start the span of a row, in which its calls and its run are."""
+        """Start the span of a row, which contains the spans of its calls and its run."""
         span = self._tracer.start_span("dify batch row", attributes=known(dify__batch__row__index=row.index))
         self._rows[row] = span, contexts.attach(set_span_in_context(span))
         _end_with_process(self, span)

@@ -162,8 +162,8 @@ def _violations(life: PassportLife) -> Iterator[str]:
     for number in range(len(life.ends)):
         if sum(run.call == number for run in life.runs.runs) > 1:
             yield f"call {number} was started twice"
-    # Who waits for a passport shares its fate: one fetch, with its retries, for each time that some were
-    # rejected, and for each time at which calls begin anew. Nobody waits for an answer that comes at once.
+    # Calls that wait for the same passport share one fetch and its retries. There is one fetch for each time
+    # that passports were rejected, and one for each time that calls begin.
     waits = plan.after > 0 and "refused" not in plan.issues
     occasions = len(set(plan.starts) if waits else plan.starts)
     occasions += len(plan.expire) + plan.issues.count("invalid")

@@ -69,8 +69,8 @@ def _typed(terminal: int, entries: list[tuple[str, str]]) -> bytes:
     deadline = time.monotonic() + HANGS_AFTER
     while time.monotonic() < deadline:
         if not select.select([terminal], [], [], _PATIENCE)[0]:
-            # CPython loses a signal that arrives between the prompt of `readline` and its wait for a key. A
-            # person presses Ctrl-C once more.
+            # CPython loses a signal that arrives between the prompt of `readline` and its wait for a key, so
+            # it is sent again, as a person would press Ctrl-C again.
             if key == b"\x03" and not entries:
                 os.write(terminal, key)
             continue
