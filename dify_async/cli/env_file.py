@@ -28,7 +28,7 @@ def load_env_file(path: Path | None) -> Path | None:
 
 def _variables(path: Path) -> dict[str, str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as exc:
         raise ConfigurationError(f"--env-file {str(path)!r} cannot be read: {exc.strerror}") from None
     except UnicodeDecodeError:

@@ -116,7 +116,7 @@ def sync(
         typer.Option(
             metavar="PATTERN",
             show_default="all files",
-            help="Only files that match this pattern, such as '*.md'; repeat it for several.",
+            help="Only files that match this pattern, such as '*.md' or 'guides/**'; repeat it for several.",
         ),
     ] = None,
     journal: Annotated[

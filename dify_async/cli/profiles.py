@@ -120,7 +120,7 @@ def write_profiles(profiles: Profiles) -> None:
     """
     lines = [f"default = {_toml(profiles.default)}"] if profiles.default is not None else []
     for name, profile in profiles.by_name.items():
-        lines += ["", f"[profiles.{name}]"]
+        lines += ["", f"[profiles.{name if _NAME.fullmatch(name) else _toml(name)}]"]
         lines += [
             f"{setting} = {_toml(value)}"
             for setting, value in attrs.asdict(profile).items()

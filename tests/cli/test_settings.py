@@ -142,6 +142,15 @@ def test_a_profile_keeps_any_text(user: str) -> None:
     assert read_profiles() == profiles
 
 
+def test_a_profile_keeps_a_name_that_is_quoted_in_the_file(config: Path) -> None:
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('[profiles."prod.eu"]\nuser = "ada"\n')
+    config.chmod(0o600)
+    profiles = read_profiles()
+    write_profiles(profiles)
+    assert read_profiles() == profiles == Profiles(by_name={"prod.eu": Profile(user="ada")})
+
+
 def test_a_key_is_asked_for_and_not_shown(environment: dict[str, str], config: Path) -> None:
     code, shown = on_a_terminal(
         "profile", "add", "work", typed="app-typed-1234\n", at="not shown", **environment
@@ -155,7 +164,7 @@ def test_a_key_is_asked_for_and_not_shown(environment: dict[str, str], config: P
 
 
 def test_an_environment_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["A_PLAIN", "A_QUOTED", "A_SINGLE", "A_EXPORTED", "A_COMMENT", "A_EMPTY", "A_SET"]
+    names = ["A_PLAIN", "A_QUOTED", "A_SINGLE", "A_EXPORTED", "A_COMMENT", "A_EMPTY", "A_LINE", "A_SET"]
     for name in names:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -163,10 +172,20 @@ def test_an_environment_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path = tmp_path / "dify.env"
     path.write_text(
         '\ufeff# a comment\n\nA_PLAIN=x y\nA_QUOTED = "a \\"b\\"\\n" # why\nA_SINGLE=\'$x # y\'\n'
-        "export A_EXPORTED=1\nA_COMMENT=a#b # c\nA_EMPTY=\nA_SET=after\n"
+        "export A_EXPORTED=1\nA_COMMENT=a#b # c\nA_EMPTY=\nA_LINE=a\u2028b\r\nA_SET=after\n",
+        encoding="utf-8",
     )
     load_env_file(path)
-    assert [os.environ[name] for name in names] == ["x y", 'a "b"\n', "$x # y", "1", "a#b", "", "before"]
+    assert [os.environ[name] for name in names] == [
+        "x y",
+        'a "b"\n',
+        "$x # y",
+        "1",
+        "a#b",
+        "",
+        "a\u2028b",
+        "before",
+    ]
     for line in ("no-value", "A B=1", 'A="open', "=1"):
         path.write_text(f"# first\n{line}")
         with pytest.raises(ConfigurationError, match="line 2 of --env-file"):

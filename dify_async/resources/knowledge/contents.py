@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
 import attrs
@@ -66,7 +67,7 @@ class Source:
         name = self.path.replace("/", _SEPARATOR)
         if len(name) <= _LONGEST_NAME:
             return name
-        start = Digest.of(name.encode()).hash[:12] + _SEPARATOR
+        start = Digest.of(name.encode(errors="surrogatepass")).hash[:12] + _SEPARATOR
         return start + name[len(start) - _LONGEST_NAME :]
 
 
@@ -74,6 +75,9 @@ def sources_of(contents: object, include: Sequence[str], exclude: Path) -> Async
     """Yield the contents to keep: see `Documents.sync_folder`. `exclude` is a file to leave out."""
     if isinstance(include, str):
         raise ConfigurationError("`include` must be a list of patterns such as ['*.md'], got a str")
+    for pattern in cast(Sequence[object], include):
+        if not isinstance(pattern, str) or not pattern:
+            raise ConfigurationError(f"a pattern of `include` must be a non-empty str, got {pattern!r:.100}")
     if isinstance(contents, str | os.PathLike):
         return _files_of(Path(cast(Any, contents)), include, exclude)
     if isinstance(contents, bytes) or not isinstance(contents, Mapping | Iterable | AsyncIterable):
@@ -121,7 +125,24 @@ async def _named(contents: NamedContents, include: Sequence[str]) -> AsyncIterat
 
 
 def _is_included(path: str, patterns: Sequence[str]) -> bool:
-    return not patterns or any(PurePosixPath(path).match(pattern) for pattern in patterns)
+    return not patterns or any(_matches(path.split("/"), _parts(pattern)) for pattern in patterns)
+
+
+def _parts(pattern: str) -> list[str]:
+    """Return the parts of a pattern, which matches in all folders unless it starts with a slash."""
+    start, _, rest = pattern.partition("/")
+    parts = [part for part in (rest if not start else pattern).split("/") if part != "."]
+    if parts[-1:] == [""]:  # A slash at the end: everything in the folder.
+        parts[-1] = "**"
+    return parts if not start else ["**", *parts]
+
+
+def _matches(path: list[str], pattern: list[str]) -> bool:
+    if not pattern or not path:
+        return not pattern and not path
+    if pattern[0] == "**":
+        return any(_matches(path[skipped:], pattern[1:]) for skipped in range(len(path) + 1))
+    return fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
 
 
 def _checked_path(name: object) -> str:

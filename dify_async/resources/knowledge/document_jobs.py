@@ -155,8 +155,9 @@ class DocumentJobs(Resource):
             journal: Path of the journal. Required for contents without a folder. Default: a hidden file in
                 the folder, named after the first 8 characters of the knowledge base's id, such as
                 `.dify-async-0f3c9a1b.jsonl`.
-            include: Patterns such as `["*.md", "guides/*.txt"]`. Default: all files. Other files count as
-                removed.
+            include: Patterns such as `["*.md", "guides/**", "/*.txt"]`. A pattern matches in all folders,
+                unless it starts with a slash; `**` stands for any number of folders. Default: all files.
+                Other files count as removed.
             concurrency: Maximum number of files at the same time.
             per_minute: Maximum number of uploads and deletions within any minute. Default: as many as the
                 server takes.

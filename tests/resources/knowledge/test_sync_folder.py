@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -482,3 +483,47 @@ async def test_unknown_options_and_patterns_are_rejected(documents: Documents, f
         await documents.sync_folder(folder, dleete=True)
     with pytest.raises(errors.ConfigurationError, match="`include` must be a list of patterns"):
         await documents.sync_folder(folder, include="*.md")
+    with pytest.raises(
+        errors.ConfigurationError, match="pattern of `include` must be a non-empty str, got ''"
+    ):
+        await documents.sync_folder(folder, include=[""])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "included"),
+    [
+        ("*.md", ["a.md", "guides/b.md", "guides/de/c.md"]),
+        ("**/*.md", ["a.md", "guides/b.md", "guides/de/c.md"]),
+        ("/*.md", ["a.md"]),
+        ("./*.md", ["a.md", "guides/b.md", "guides/de/c.md"]),
+        ("guides/*", ["guides/b.md"]),
+        ("guides/**", ["guides/b.md", "guides/de/c.md", "guides/de/d.txt"]),
+        ("guides/", ["guides/b.md", "guides/de/c.md", "guides/de/d.txt"]),
+        ("guides/**/*.md", ["guides/b.md", "guides/de/c.md"]),
+        ("/guides/**/c.md", ["guides/de/c.md"]),
+        ("/de/**", []),
+        ("de/*", ["guides/de/c.md", "guides/de/d.txt"]),
+        (".", ["a.md", "guides/b.md", "guides/de/c.md", "guides/de/d.txt"]),
+        ("guides", []),
+        ("A.MD", []),
+    ],
+)
+async def test_patterns(documents: Documents, tmp_path: Path, pattern: str, included: list[str]) -> None:
+    contents = dict.fromkeys(("a.md", "guides/b.md", "guides/de/c.md", "guides/de/d.txt"), b"text")
+    journal = tmp_path / "journal"
+    report = await documents.sync_folder(contents, journal=journal, include=[pattern], dry_run=True)
+    assert [change.path for change in report.changes] == included
+
+
+async def test_a_long_path_that_is_not_unicode_is_an_error_of_that_file(
+    documents: Documents, folder: Path
+) -> None:
+    deep = folder / ("x" * 150) / ("y" * 60)
+    deep.mkdir(parents=True)
+    try:
+        (deep / os.fsdecode(b"caf\xe9.md")).write_text("text")
+    except OSError:
+        pytest.skip("this file system accepts only Unicode")
+    report = await documents.sync_folder(folder, include=["y*/*"])
+    [change] = report.changes
+    assert isinstance(change.error, errors.ConfigurationError)
