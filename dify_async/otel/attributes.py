@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 from opentelemetry.trace import Span, Status, StatusCode
 
@@ -15,6 +15,9 @@ Attributes: TypeAlias = dict[str, str | bool | int | float]
 
 OPERATIONS: Final = {"workflow": "invoke_workflow", "chat": "chat", "completion": "text_completion"}
 """`gen_ai.operation.name` by the kind of a run."""
+
+_BEYOND_64_BITS: Final = 2**63
+"""Exporters cannot encode integers whose absolute value is larger."""
 
 _LONGEST_ERROR: Final = 500
 """Maximum length of an error message, in characters."""
@@ -28,8 +31,13 @@ def known(**fields: object) -> Attributes:
     return {
         name.replace("__", "."): printable(value) if isinstance(value, str) else value
         for name, value in fields.items()
-        if isinstance(value, str | bool | int | float)
+        if isinstance(value, str | bool | float) or is_exportable(value)
     }
+
+
+def is_exportable(value: object) -> TypeGuard[int]:
+    """Return True for an integer of 64 bits."""
+    return isinstance(value, int) and -_BEYOND_64_BITS <= value < _BEYOND_64_BITS
 
 
 def address(host: str) -> Attributes:
@@ -41,8 +49,11 @@ def address(host: str) -> Attributes:
 
 
 def content(value: object) -> str:
-    """Return inputs or outputs as an attribute."""
-    return json.dumps(value, default=str)
+    """Return inputs or outputs as an attribute: JSON."""
+    try:
+        return json.dumps(value, default=str)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def fail(span: Span, error: BaseException | None, message: str | None = None) -> None:

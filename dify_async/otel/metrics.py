@@ -6,7 +6,7 @@ from opentelemetry.metrics import Meter
 
 from dify_async.errors import DifyError
 from dify_async.observer import Call, Run
-from dify_async.otel.attributes import OPERATIONS, Attributes, address, known
+from dify_async.otel.attributes import OPERATIONS, Attributes, address, is_exportable, known
 
 
 class Metrics:
@@ -64,9 +64,9 @@ class Metrics:
             return
         # A server may send values of other types.
         for count, kind in ((usage.prompt_tokens, "input"), (usage.completion_tokens, "output")):
-            if isinstance(count, int) and count > 0:
+            if is_exportable(count) and count > 0:
                 self._split_tokens.record(count, {**which, "gen_ai.token.type": kind})
-        if isinstance(usage.total_tokens, int) and usage.total_tokens > 0:
+        if is_exportable(usage.total_tokens) and usage.total_tokens > 0:
             self._tokens.add(usage.total_tokens, which)
 
     def retried(self, call: Call, error: DifyError) -> None:

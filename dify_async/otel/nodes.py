@@ -179,7 +179,7 @@ def _usage_of_model(data: events.NodeFinishedData) -> dict[str, Any]:
         gen_ai__response__time_to_first_chunk=usage.get("time_to_first_token"),
     )
     if isinstance(reason, str):
-        found["gen_ai.response.finish_reasons"] = [reason]
+        found["gen_ai.response.finish_reasons"] = [printable(reason)]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator
 
 import attrs
@@ -19,6 +20,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from dify_async.models import WorkflowResult
 from dify_async.otel import DifyObserver
 from dify_async.testing import FakeDify, Node, Workflow
 from tests.support.clients import app_client
@@ -68,23 +70,29 @@ async def collector() -> AsyncIterator[Collector]:
     await runner.cleanup()
 
 
-async def test_a_run_arrives_at_a_collector(fake_dify: FakeDify, collector: Collector) -> None:
-    fake_dify.workflow = Workflow(
-        nodes=[Node("Start", type="start"), Node("Schreiben ✍", type="llm", text=["a"], tokens=7)]
-    )
+async def run_and_export(fake_dify: FakeDify, collector: Collector) -> WorkflowResult:
+    """Run the workflow, and send all spans and metrics to the collector."""
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{collector.url}/v1/traces")))
     exporter = OTLPMetricExporter(f"{collector.url}/v1/metrics")
     meters = MeterProvider([PeriodicExportingMetricReader(exporter)], shutdown_on_exit=False)
-    observer = DifyObserver(tracer_provider=tracers, meter_provider=meters)
+    observer = DifyObserver(tracer_provider=tracers, meter_provider=meters, capture_content=True)
     try:
         async with app_client(fake_dify, observer=observer) as client:
             result = await client.workflows.run({})
         assert await asyncio.to_thread(tracers.force_flush)
         assert await asyncio.to_thread(meters.force_flush)
+        return result
     finally:
         await asyncio.to_thread(tracers.shutdown)
         await asyncio.to_thread(meters.shutdown)
+
+
+async def test_a_run_arrives_at_a_collector(fake_dify: FakeDify, collector: Collector) -> None:
+    fake_dify.workflow = Workflow(
+        nodes=[Node("Start", type="start"), Node("Schreiben ✍", type="llm", text=["a"], tokens=7)]
+    )
+    result = await run_and_export(fake_dify, collector)
     spans = {span.name: span for span in collector.spans}
     assert spans.keys() == {"invoke_workflow", "POST /workflows/run", "start Start", "llm Schreiben ✍"}
     run = spans.pop("invoke_workflow")
@@ -92,3 +100,30 @@ async def test_a_run_arrives_at_a_collector(fake_dify: FakeDify, collector: Coll
     attributes = {one.key: one.value.string_value for one in run.attributes}
     assert attributes["dify.run.id"] == result.workflow_run_id
     assert {"dify.client.runs", "dify.client.run.duration", "dify.client.tokens"} <= collector.metrics
+
+
+async def test_odd_values_of_a_server_do_not_stop_the_export(
+    fake_dify: FakeDify, collector: Collector
+) -> None:
+    data = {"id": "e", "node_id": "n", "node_type": "llm", "title": "Write"}
+    process = {"usage": {"prompt_tokens": 2**70}, "model_name": "\ud800", "finish_reason": "\ud83d"}
+    nested = "x"
+    for _ in range(400):
+        nested = {"x": nested}
+    done = {
+        **data,
+        "status": "succeeded",
+        "process_data": process,
+        "outputs": {"text": "\udc00", "x": nested},
+    }
+    run = {"id": "11111111-1111-4111-8111-111111111111", "workflow_id": "w"}
+    ended = {**run, "status": "succeeded", "outputs": {"x": nested}, "total_tokens": 2**70}
+    names = {"workflow_started": run, "node_started": data, "node_finished": done, "workflow_finished": ended}
+    events = [
+        {"event": name, "task_id": "t", "workflow_run_id": run["id"], "data": one}
+        for name, one in names.items()
+    ]
+    fake_dify.replay("".join(f"data: {json.dumps(one)}\n\n" for one in events).encode())
+    await run_and_export(fake_dify, collector)
+    assert {span.name for span in collector.spans} == {"invoke_workflow", "POST /workflows/run", "llm Write"}
+    assert "dify.client.runs" in collector.metrics
