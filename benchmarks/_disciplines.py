@@ -306,7 +306,7 @@ class Discipline(NamedTuple):
 
 
 DISCIPLINES: Final = (
-    Discipline("decode", "Stream", "µs CPU per event", 50_000, 5_000, decode, gate=1.6),
+    Discipline("decode", "Stream", "µs CPU per event", 50_000, 5_000, decode, gate=1.7),
     Discipline("calls", "Calls, one after the other", "µs CPU per call", 2_000, 300, calls, gate=1.25),
     Discipline(
         "calls_at_once",
@@ -328,7 +328,7 @@ DISCIPLINES: Final = (
         50_000,
         5_000,
         measure_blocking=blocking_stream,
-        gate=1.6,
+        gate=1.8,
     ),
     Discipline(
         "blocking_calls",
@@ -337,9 +337,9 @@ DISCIPLINES: Final = (
         2_000,
         300,
         measure_blocking=blocking_calls,
-        gate=1.5,
+        gate=2.0,
     ),
-    Discipline("imports", "Import", "ms CPU", 1, 1, rounds=11, gate=1.75),
+    Discipline("imports", "Import", "ms CPU", 1, 1, rounds=11, gate=1.5),
     Discipline("first_text", "First text of a run", "ms, median", 100, 10, first_text, rounds=3),
     Discipline("memory", "Memory per open stream", "KiB", 500, 50, memory, rounds=3, width=500),
     Discipline("rows", "100,000 rows", "µs CPU per row", 100_000, 1_000, rows, rounds=1, width=50, gate=2.2),
