@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final
 
 from dify_async.clients.app import AppClient
+from dify_async.errors import DecodeError, NotFound
 
 
 class AppKind(Enum):
@@ -26,7 +27,9 @@ _KINDS: Final = {
 
 
 async def kind_of(client: AppClient) -> AppKind:
-    """Return the kind of the app that the API key belongs to."""
-    info = await client.app.info()
-    # Servers of 2024 do not send a mode.
+    """Return the kind of the app that the API key belongs to; a workflow if the server does not send it."""
+    try:
+        info = await client.app.info()
+    except (NotFound, DecodeError):  # Servers of early 2024 do not have the endpoint.
+        return AppKind.WORKFLOW
     return _KINDS.get(str(info.mode), AppKind.WORKFLOW)

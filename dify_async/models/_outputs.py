@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, TypeVar
+from math import isfinite
+from typing import Any, Final, TypeVar
 
 from cattrs import transform_error
 from cattrs.preconf.json import make_converter
@@ -14,6 +15,9 @@ from dify_async._base_errors import DecodeError
 from dify_async._types import Json
 
 T = TypeVar("T")
+
+_LONGEST_NUMBER: Final = 4300
+"""Maximum number of digits of an integer, as in Python's own conversions of text, which larger ones block."""
 
 
 def structured(outputs: Mapping[str, Json], kind: type[T], raw: bytes) -> T:
@@ -69,13 +73,18 @@ def _bool(value: Json, _: object) -> bool:
 
 def _int(value: Json, _: object) -> int:
     number = _decimal(value, _)
+    if number.adjusted() >= _LONGEST_NUMBER:
+        raise ValueError("too large")
     if number != number.to_integral_value():
         raise ValueError("not an integer")
     return int(number)
 
 
 def _float(value: Json, _: object) -> float:
-    return float(_decimal(value, _))
+    number = float(_decimal(value, _))
+    if not isfinite(number):
+        raise ValueError("too large")
+    return number
 
 
 def _decimal(value: Json, _: object) -> Decimal:

@@ -19,6 +19,24 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
+    "fault",
+    [
+        Refuse(status=404, code="not_found", on="GET /v1/info"),
+        Refuse(status=404, body=b"<html>no such page", on="GET /v1/info"),
+        Refuse(status=200, body=b"<html>a page for every path", on="GET /v1/info"),
+    ],
+    ids=["json", "html", "page"],
+)
+def test_an_app_whose_server_sends_no_mode_is_a_workflow(
+    dify: Command, fake_dify: FakeDify, tmp_path: Path, fault: Refuse
+) -> None:
+    fake_dify.faults.append(fault)
+    (tmp_path / "rows.csv").write_text("city\nLisbon\n")
+    assert dify("batch", "rows.csv", "-o", "out.jsonl").returncode == 0
+    assert [line["status"] for line in lines(tmp_path / "out.jsonl")] == ["succeeded"]
+
+
+@pytest.mark.parametrize(
     ("mode", "fake_dify_version"), [("chat", "1.14"), ("advanced-chat", "1.16")], ids=["chat", "chatflow"]
 )
 def test_a_message_for_each_row_of_a_chat(

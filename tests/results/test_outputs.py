@@ -106,6 +106,8 @@ def test_booleans_may_be_text(text: Any) -> None:
         ({"city": "Lisbon", "days": 3.7}, ForecastOfAttrs, "days"),
         ({"city": "Lisbon", "days": "many"}, ForecastOfAttrs, "days"),
         ({"city": "Lisbon", "days": True}, ForecastOfAttrs, "days"),
+        ({"city": "Lisbon", "days": "1e999999999"}, ForecastOfAttrs, "days"),
+        ({"city": "a", "days": 1, "sky": "grey", "wind": {"speed": "1e999"}}, Forecast, r"wind\.speed"),
         ({"city": None, "days": 3}, ForecastOfAttrs, "city"),
         ({"city": 5, "days": 3}, ForecastOfAttrs, "city"),
         ({"days": 3}, ForecastOfAttrs, "city"),
