@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeAlias
 
 import attrs
 
+from dify_async._file_errors import CANNOT_OPEN, reason_of
 from dify_async._private_file import private_opener
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
@@ -75,9 +76,9 @@ class JournalFile:
         try:
             # Unbuffered: data that could not be written must not be written later.
             self._file = file = io.FileIO(str(self.path), "a+", opener=private_opener)
-        except OSError as exc:
+        except CANNOT_OPEN as exc:
             raise ConfigurationError(
-                f"the journal {str(self.path)!r} cannot be opened: {exc.strerror}"
+                f"the journal {str(self.path)!r} cannot be opened: {reason_of(exc)}"
             ) from exc
         _open_files.add(self)
         try:

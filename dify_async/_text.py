@@ -47,6 +47,11 @@ def printable_lines(text: str) -> str:
     return _UNPRINTABLE_IN_LINES.sub(_escaped, text.replace("\r\n", "\n"))
 
 
+def has_control_characters(text: str) -> bool:
+    """Return True if a text contains ASCII control characters, which no header can contain."""
+    return any(ord(char) < 32 or ord(char) == 127 for char in text)
+
+
 def shortened(text: str, length: int) -> str:
     """Return at most the first `length` characters of `text`, and "..." if it is longer."""
     return text if len(text) <= length else f"{text[:length]}..."

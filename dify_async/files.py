@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Self, TypeAlias
 from urllib.parse import unquote, urlsplit
 
+from dify_async._text import has_control_characters
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.models.files import FileType, RemoteFile, UploadedFile, extension_of
@@ -96,7 +97,7 @@ class InputFile:
         self.source, self.address = source, None
         self.name = _checked_name(name if name is not None else _own_name(source))
         self.mime_type = _checked_mime_type(mime_type or _mime_type_of(self.name))
-        self.type = FileType.of_file(self.name, self.mime_type) if type is None else FileType(type)
+        self.type = FileType.of_file(self.name, self.mime_type) if type is None else _checked_type(type)
         self.start = _start(source)
 
     @classmethod
@@ -110,7 +111,10 @@ class InputFile:
         Raises:
             ConfigurationError: The URL is not http or https, or its kind of file is unknown.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url if isinstance(url, str) else "")
+        except ValueError:  # A bracket that is not closed.
+            parts = urlsplit("")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ConfigurationError("the URL of a file must start with https:// or http:// and a host")
         name = unquote(parts.path).rpartition("/")[2]
@@ -124,7 +128,7 @@ class InputFile:
                 )
         file = cls.__new__(cls)
         file.source, file.address = None, url
-        file.name, file.mime_type, file.type = name, mime_type, FileType(type)
+        file.name, file.mime_type, file.type = name, mime_type, _checked_type(type)
         return file
 
     def __repr__(self) -> str:
@@ -161,11 +165,14 @@ def _own_name(source: FileSource) -> str:
     if not isinstance(found, str):
         raise ConfigurationError('the file has no name: pass one as InputFile(..., name="report.pdf")')
     # Names on disk may not be UTF-8; Python represents such bytes as lone surrogates, which cannot be sent.
-    return os.fsencode(Path(found).name).decode("utf-8", "replace")
+    try:
+        return os.fsencode(Path(found).name).decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"the path of a file must be valid Unicode, got {found!r:.100}") from None
 
 
 def _checked_name(name: str) -> str:
-    if not name or not isinstance(name, str) or any(ord(char) < 32 or ord(char) == 127 for char in name):
+    if not name or not isinstance(name, str) or has_control_characters(name):
         raise ConfigurationError(
             f"the name of a file must be a non-empty string without control characters, got {name!r}"
         )
@@ -176,7 +183,15 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked_mime_type(mime_type: str) -> str:
+def _checked_type(type: object) -> FileType:  # noqa: A002 - Dify's word
+    if not isinstance(type, str):
+        raise ConfigurationError(f"the kind of a file must be a str such as 'document', got {type!r:.100}")
+    return FileType(type)
+
+
+def _checked_mime_type(mime_type: object) -> str:
+    if not isinstance(mime_type, str):
+        raise ConfigurationError(f"a MIME type must be a string such as image/png, got {mime_type!r:.100}")
     kind, slash, rest = mime_type.partition("/")
     if not (kind and slash and rest) or not mime_type.isascii() or not mime_type.isprintable():
         raise ConfigurationError(f"a MIME type must be a string such as image/png, got {mime_type!r}")

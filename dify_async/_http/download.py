@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
+from dify_async._file_errors import CANNOT_OPEN, reason_of
 from dify_async._http.response import IncomingResponse
 from dify_async.errors import ConfigurationError
 
@@ -62,7 +63,5 @@ def _finish(file: IO[bytes], path: Path) -> None:
 async def _on_disk(path: Path, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return await asyncio.to_thread(function, *args, **kwargs)
-    except (OSError, ValueError) as exc:  # ValueError: a null character in the path.
-        reason = exc.strerror if isinstance(exc, OSError) else exc
-        # An OSError would be reported as a broken connection.
-        raise ConfigurationError(f"cannot write the file {str(path)!r}: {reason}") from exc
+    except CANNOT_OPEN as exc:  # An OSError would be reported as a broken connection.
+        raise ConfigurationError(f"cannot write the file {str(path)!r}: {reason_of(exc)}") from exc

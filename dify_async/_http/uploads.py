@@ -13,7 +13,8 @@ import aiohttp
 import attrs
 from aiohttp.abc import AbstractStreamWriter
 
-from dify_async._text import is_unicode
+from dify_async._file_errors import CANNOT_OPEN, reason_of
+from dify_async._text import has_control_characters, is_unicode
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile
 
@@ -41,6 +42,8 @@ class Form:
         """Return a form; raise `ConfigurationError` for invalid fields or an invalid file."""
         if not isinstance(fields, Mapping) or not all(map(is_unicode, (*fields, *fields.values()))):
             raise ConfigurationError("`form` must be a mapping of names to values, all of them valid str")
+        if any(map(has_control_characters, fields)):
+            raise ConfigurationError("the names in `form` must have no control characters")
         if file is not None and not isinstance(file, InputFile):
             raise ConfigurationError(f"`file` must be an InputFile, got {type(file).__name__}")
         return cls(dict(fields), file)
@@ -101,10 +104,9 @@ async def _content(file: InputFile) -> IO[bytes] | AsyncIterator[bytes]:
     if isinstance(source, (str, os.PathLike)):
         try:
             return await asyncio.to_thread(open, source, "rb")
-        except (OSError, ValueError) as exc:  # ValueError: a null character in the path.
+        except CANNOT_OPEN as exc:
             path = os.fspath(source)
-            reason = exc.strerror if isinstance(exc, OSError) else exc
-            raise ConfigurationError(f"cannot read the file {path!r}: {reason}") from exc
+            raise ConfigurationError(f"cannot read the file {path!r}: {reason_of(exc)}") from exc
     if file.spent:
         raise ConfigurationError(
             f"the source of {file.name!r} was read already and cannot be read again: for another end user or "

@@ -9,7 +9,7 @@ import attrs
 
 from dify_async._http.pager import Pager
 from dify_async._text import printable, shortened
-from dify_async.errors import JobFailed
+from dify_async.errors import ConfigurationError, JobFailed
 from dify_async.models.annotations import Annotation, AnnotationJob
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
@@ -121,7 +121,7 @@ class Annotations(Resource):
         Raises:
             InvalidParam: there is no such job, or it ended long ago.
         """
-        ids = {"action": job.action, "job_id": job.job_id}
+        ids = _ids_of(job)
         found = await self._api.call(operations.GET_ANNOTATION_JOB, options, ids=ids)
         return attrs.evolve(found, action=job.action).received_as(found)
 
@@ -137,7 +137,7 @@ class Annotations(Resource):
             InvalidParam: there is no such job, or it ended long ago.
             TotalTimeout: it took longer than `timeout`.
         """
-        ids = {"action": job.action, "job_id": job.job_id}
+        ids = _ids_of(job)
         request = self._api.build(operations.GET_ANNOTATION_JOB, options, ids=ids)
         delay = 0.5
         try:
@@ -155,3 +155,9 @@ class Annotations(Resource):
         except TimeoutError:
             raise self._api.errors.of_total(request) from None
         return found
+
+
+def _ids_of(job: object) -> dict[str, str]:
+    if not isinstance(job, AnnotationJob):
+        raise ConfigurationError(f"`job` must be an AnnotationJob, got {type(job).__name__}")
+    return {"action": job.action, "job_id": job.job_id}

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
+from dify_async._file_errors import CANNOT_OPEN, reason_of
 from dify_async.errors import ConfigurationError
 
 Content: TypeAlias = "bytes | os.PathLike[str]"
@@ -98,13 +99,16 @@ def _walk(folder: Path, exclude: Path) -> list[Path]:
     """Return the files of a folder in order, without hidden ones and `exclude`."""
 
     def raise_error(error: OSError) -> None:
-        # Files of a folder that cannot be listed must not look like removed files.
-        raise ConfigurationError(f"the folder {error.filename!r} cannot be read: {error.strerror}") from error
+        raise error  # Files of a folder that cannot be listed must not look like removed files.
 
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=raise_error):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
+    try:
+        for parent, folders, names in os.walk(folder, onerror=raise_error):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            found += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
+    except CANNOT_OPEN as exc:
+        place = getattr(exc, "filename", None) or str(folder)
+        raise ConfigurationError(f"the folder {place!r} cannot be read: {reason_of(exc)}") from exc
     left_out = exclude.resolve()
     # A broken link is an error of that file; it must not look like one that was removed.
     files = [path for path in found if path.is_file() or not path.exists()]
@@ -167,16 +171,16 @@ def _digest_of_file(path: Path) -> Digest:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
             return Digest(digest.hexdigest(), file.tell())
-    except OSError as exc:
+    except CANNOT_OPEN as exc:
         raise _unreadable(path, exc) from exc
 
 
 def _bytes_of_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as exc:
+    except CANNOT_OPEN as exc:
         raise _unreadable(path, exc) from exc
 
 
-def _unreadable(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(f"the file {str(path)!r} cannot be read: {error.strerror}")
+def _unreadable(path: Path, error: OSError | ValueError) -> ConfigurationError:
+    return ConfigurationError(f"the file {str(path)!r} cannot be read: {reason_of(error)}")

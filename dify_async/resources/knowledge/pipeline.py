@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Unpack
+from typing import Unpack, cast
 
 from dify_async._http.pager import Pager
 from dify_async._streaming.run_spec import RunSpec
@@ -11,6 +11,7 @@ from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.results import WorkflowAccumulator
 from dify_async._wire.results.datasource import DatasourceAccumulator
+from dify_async.errors import ConfigurationError
 from dify_async.events import DatasourceEvent, WorkflowEvent
 from dify_async.files import FileSource, InputFile
 from dify_async.models.pipeline import DatasourcePlugin, DatasourceResult, PipelineFile, PipelineRunResult
@@ -103,7 +104,11 @@ class Pipeline(Resource):
             StreamInterrupted: the connection broke.
             NotSupportedByServer: the server is older than the endpoint.
         """
-        body = {"inputs": dict(inputs), "datasource_type": datasource_type, "is_published": is_published}
+        body = {
+            "inputs": _checked_inputs(inputs),
+            "datasource_type": datasource_type,
+            "is_published": is_published,
+        }
         request = self._api.build(
             operations.RUN_DATASOURCE,
             options,
@@ -190,8 +195,14 @@ def _run_body(
     inputs: Mapping[str, Json],
 ) -> dict[str, Json]:
     return {
-        "inputs": dict(inputs),
+        "inputs": _checked_inputs(inputs),
         "datasource_type": datasource_type,
         "datasource_info_list": sendable_list("datasource_info_list", datasource_info_list),
         "start_node_id": start_node_id,
     }
+
+
+def _checked_inputs(inputs: object) -> dict[str, Json]:
+    if not isinstance(inputs, Mapping):
+        raise ConfigurationError(f"`inputs` must be a mapping of names to values, got {inputs!r:.100}")
+    return dict(cast(Mapping[str, Json], inputs))

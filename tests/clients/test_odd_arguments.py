@@ -1,0 +1,150 @@
+"""Every public method and constructor, with odd values for each argument: only the errors of this package."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, Final
+
+import pytest
+
+from dify_async import AppClient, InputFile, KnowledgeClient, Retry, Timeouts, WebAppClient, errors, sync
+from dify_async.testing import FakeDify
+from tests.support.clients import resource_classes
+
+ODD: Final[list[Any]] = [
+    None,
+    -1,
+    float("nan"),
+    10**400,
+    "",
+    "a/b",
+    "a\nb",
+    "a\0b",
+    "\ud800",
+    "http://[",
+    b"\xff",
+    [],
+    [None],
+    {},
+    {1: 2},
+    {"a\n": "b"},
+    {"a": object()},
+    object(),
+]
+
+UUID: Final = "11111111-1111-4111-8111-111111111111"
+
+VALID: Final[dict[str, Any]] = {
+    "inputs": {},
+    "file": b"content",
+    "name": "a.txt",
+    "limit": 5,
+    "form": None,
+    "method": "GET",
+    "path": "/info",
+    "run": UUID,
+}
+OPTIONS: Final = ("timeout", "retry", "extra_headers", "extra_query", "extra_body", "user")
+
+METHODS: Final = [
+    (client, resource, name)
+    for client in (AppClient, WebAppClient, KnowledgeClient)
+    for resource, kind in resource_classes(client).items()
+    for name, _ in inspect.getmembers(kind, inspect.isfunction)
+    if not name.startswith("_")
+]
+
+
+def valid(name: str) -> Any:
+    if name in VALID:
+        return VALID[name]
+    if name.endswith("s"):
+        return [UUID]
+    return UUID if name.endswith("id") else "text"
+
+
+def odd_calls(function: Any) -> Iterator[dict[str, Any]]:
+    """Yield arguments: one of them is odd, and the others are valid."""
+    parameters = inspect.signature(function).parameters.values()
+    named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    required = {one.name: valid(one.name) for one in named if one.default is one.empty}
+    options = OPTIONS if len(named) < len(parameters) else ()
+    for name in [*(one.name for one in named), *options]:
+        for odd in ODD:
+            yield {**required, name: odd}
+
+
+async def used(value: Any) -> None:
+    """Await what a method returned, and read the first event or entry of a stream or a list."""
+    if inspect.isawaitable(value):
+        value = await value
+    if isinstance(value, AbstractAsyncContextManager):
+        async with value as entered:
+            if isinstance(entered, AsyncIterable):
+                await anext(aiter(entered))
+    elif isinstance(value, AsyncIterable):
+        await anext(aiter(value))
+
+
+def client_of(kind: type, server: FakeDify) -> Any:
+    settings: dict[str, Any] = {"retry": 0, "timeouts": Timeouts(total=1)}
+    if kind is AppClient:
+        return AppClient(server.api_key, user="ada", base_url=server.base_url, **settings)
+    if kind is WebAppClient:
+        return WebAppClient(server.app_code, user="ada", base_url=server.web_url, **settings)
+    return KnowledgeClient(server.knowledge.api_key, base_url=server.base_url, **settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource", "name"),
+    METHODS,
+    ids=[f"{kind.__name__}.{one}.{name}" for kind, one, name in METHODS],
+)
+async def test_methods(fake_dify: FakeDify, kind: type, resource: str, name: str) -> None:
+    async with client_of(kind, fake_dify) as client:
+        method = getattr(getattr(client, resource), name)
+        for arguments in odd_calls(method):
+            with suppress(errors.DifyError, TypeError, StopAsyncIteration):
+                async with asyncio.timeout(10):
+                    await used(method(**arguments))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind in (AppClient, WebAppClient, KnowledgeClient)
+        for name in ("with_options", "for_user", "for_key", "request")
+        if hasattr(kind, name)
+    ],
+)
+async def test_methods_of_clients(fake_dify: FakeDify, kind: type, name: str) -> None:
+    async with client_of(kind, fake_dify) as client:
+        method = getattr(client, name)
+        for arguments in odd_calls(method):
+            with suppress(errors.DifyError, TypeError):
+                await used(method(**arguments))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        AppClient,
+        WebAppClient,
+        KnowledgeClient,
+        sync.AppClient,
+        sync.WebAppClient,
+        sync.KnowledgeClient,
+        Timeouts,
+        Retry,
+        InputFile,
+        InputFile.url,
+    ],
+)
+def test_constructors(kind: Any) -> None:
+    for arguments in odd_calls(kind):
+        with suppress(errors.DifyError, TypeError):
+            kind(**arguments)
