@@ -55,7 +55,7 @@ def lowest(session: nox.Session) -> None:
 def thorough(session: nox.Session) -> None:
     """Run all tests, including slow ones, with thorough fuzzing."""
     _install(session, "test")
-    session.run(*PYTEST, "-m", "", "--hypothesis-profile", "thorough", *session.posargs)
+    session.run(*PYTEST, "-m", "", "--hypothesis-profile", "thorough", "--timeout", "3600", *session.posargs)
 
 
 @nox.session
