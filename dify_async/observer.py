@@ -11,7 +11,7 @@ import attrs
 from dify_async.errors import DifyError
 from dify_async.events import Event
 from dify_async.models.messages import Usage
-from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult, usage_of
 from dify_async.models.runs import AppKind
 
 if TYPE_CHECKING:
@@ -205,16 +205,3 @@ class Observer:
 
     def batch_row_ended(self, row: BatchRow, outcome: Outcome[Any] | None) -> None:
         """Called in the same task, with the outcome of the row; None if the row was cancelled."""
-
-
-def usage_of(result: RunResult | None) -> Usage | None:
-    """Return the tokens and the price of a result; None if the server does not report them."""
-    match result:
-        case WorkflowResult() as run:
-            return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
-        case ChatResult(usage=None, run=WorkflowResult() as run):
-            return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
-        case ChatResult() | CompletionResult() as answer:
-            return answer.usage
-        case _:
-            return None

@@ -15,7 +15,7 @@ from dify_async._types import Json
 from dify_async.errors import DifyError
 from dify_async.models._base import Model
 from dify_async.models.messages import Usage
-from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult, usage_of
 from dify_async.models.runs import RunStatus
 
 ResultT_co = TypeVar("ResultT_co", bound=Model, covariant=True)
@@ -61,15 +61,7 @@ class _Row(Model, Generic[ResultT_co]):
     @property
     def usage(self) -> Usage | None:
         """Tokens and price; for a workflow, the sum of its nodes. None if the server does not report them."""
-        match self.result:
-            case WorkflowResult() as run:
-                return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
-            case ChatResult(usage=None, run=WorkflowResult() as run):
-                return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
-            case ChatResult() | CompletionResult() as answer:
-                return answer.usage
-            case _:
-                return None
+        return usage_of(self.result)
 
     def to_row(self) -> dict[str, Json]:
         """Return the row and its result as one flat dict, for a DataFrame or a CSV file.

@@ -179,3 +179,16 @@ class ChatResult(CompletionResult):
     def handle(self) -> RunHandle | None:
         """Handle of the run behind the answer, for `workflows.wait`. None except for chatflows."""
         return self.run.handle if self.run is not None else None
+
+
+def usage_of(result: object) -> Usage | None:
+    """Return the tokens and the price of a result; None if the server does not report them."""
+    match result:
+        case WorkflowResult() as run:
+            return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
+        case ChatResult(usage=None, run=WorkflowResult() as run):
+            return Usage(total_tokens=run.total_tokens, total_price=run.total_price)
+        case CompletionResult() as answer:
+            return answer.usage
+        case _:
+            return None
