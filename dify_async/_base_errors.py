@@ -97,3 +97,25 @@ class DecodeError(DifyError):
         super().__init__(text, operation=operation, server_version=server_version)
         self.raw = raw
         """The body as it was received."""
+
+
+class ConfigurationError(DifyError, ValueError):
+    """An argument or setting is invalid, or a client or stream cannot be used because it is closed.
+
+    It is raised before anything is sent, with two exceptions: a path that a download cannot write to, and the
+    result of a stream that was closed before its end.
+    """
+
+    __module__ = "dify_async.errors"
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        operation: str | None = None,
+        server_version: str | None = None,
+        about_client: bool = False,
+    ) -> None:
+        super().__init__(text, operation=operation, server_version=server_version)
+        self.about_client = about_client
+        """True if every call of this client fails, because it is closed or has no end user."""

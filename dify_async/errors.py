@@ -55,7 +55,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from dify_async._base_errors import DecodeError, DifyError
+from dify_async._base_errors import ConfigurationError, DecodeError, DifyError
 
 if TYPE_CHECKING:
     from dify_async.models.annotations import AnnotationJob
@@ -115,26 +115,6 @@ __all__ = [
     "WorkflowRequestFailed",
     "WrongAppMode",
 ]
-
-
-class ConfigurationError(DifyError, ValueError):
-    """An argument or setting is invalid, or a client or stream cannot be used because it is closed.
-
-    It is raised before anything is sent, with two exceptions: a path that a download cannot write to, and the
-    result of a stream that was closed before its end.
-    """
-
-    def __init__(
-        self,
-        text: str,
-        *,
-        operation: str | None = None,
-        server_version: str | None = None,
-        about_client: bool = False,
-    ) -> None:
-        super().__init__(text, operation=operation, server_version=server_version)
-        self.about_client = about_client
-        """True if every call of this client fails, because it is closed or has no end user."""
 
 
 class TransportError(DifyError):

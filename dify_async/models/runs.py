@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import attrs
 
+from dify_async._base_errors import ConfigurationError
 from dify_async._data import Data
 from dify_async._types import Json
 from dify_async.models._base import OpenEnum, Received
@@ -87,13 +88,20 @@ class RunHandle(Data):
         """Return the handle that `to_json` was called on.
 
         Raises:
-            ValueError: `text` was not returned by `to_json`.
+            ConfigurationError: `text` was not returned by `to_json`.
         """
-        fields: Json = json.loads(text)
         try:
-            return cls(**fields)
-        except TypeError as exc:
-            raise ValueError(f"a run handle must be JSON from RunHandle.to_json(): {exc}") from None
+            fields: Json = json.loads(text)
+            handle = cls(**fields)
+        except (ValueError, TypeError, RecursionError):
+            handle = None
+        if handle is None or not handle._is_valid():
+            raise ConfigurationError(f"a run handle must be JSON from RunHandle.to_json(), got {text!r:.100}")
+        return handle
+
+    def _is_valid(self) -> bool:
+        texts = [text for text in (self.task_id, self.user) if text is not None]
+        return self.kind in get_args(AppKind) and all(isinstance(text, str) for text in (self.run_id, *texts))
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -12,7 +12,7 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from dify_async import events, models
+from dify_async import errors, events, models
 from dify_async._wire.decoding.decode import decode_event
 from dify_async.models import ChatResult, NodeStatus, RunHandle, RunStatus, Usage, WorkflowResult, WorkflowRun
 
@@ -47,6 +47,29 @@ def test_handles_are_hashable_and_results_frozen() -> None:
     assert {handle} == {RunHandle.from_json(handle.to_json())}
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         RESULT.outputs = {}  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"r"',
+        b"\xff",
+        "[" * 100_000,
+        '{"run_id": "r"}',
+        '{"run_id": 5, "task_id": null, "user": null, "kind": "chat"}',
+        '{"run_id": "r", "task_id": [], "user": null, "kind": "chat"}',
+        '{"run_id": "r", "task_id": null, "user": null, "kind": "message"}',
+        '{"run_id": "r", "task_id": null, "user": null, "kind": []}',
+        '{"run_id": "r", "task_id": null, "user": null, "kind": "chat", "more": 1}',
+    ],
+)
+def test_other_text_is_not_a_handle(text: str | bytes) -> None:
+    with pytest.raises(errors.ConfigurationError, match="a run handle must be JSON"):
+        RunHandle.from_json(text)
 
 
 def test_a_handle_of_any_text_is_json() -> None:
