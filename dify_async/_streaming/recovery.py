@@ -150,7 +150,7 @@ class Recovery:
             options: AppCallOptions = {**self.options, "retry": _ONCE}
             record = await self.api.call(GET_WORKFLOW_RUN, options, ids={"workflow_run_id": self.run_id})
         except ApiError as error:
-            self.rejected = None if _is_transient(error) else error
+            self.rejected = None if self._is_transient(error) else error
             return None
         except (TransportError, DecodeError, TooLarge):
             return None
@@ -208,17 +208,18 @@ class Recovery:
             with self.api.watched(request):
                 return await self.api.with_retries(request, attach)
         except ApiError as error:
-            # Servers always respond with 500 to an id that is not a UUID.
-            self._may_attach = _is_transient(error) and (error.status != 500 or _is_uuid(self.run_id))
+            self._may_attach = self._is_transient(error)
             if not self._may_attach and not self.has_record:
                 self.rejected = error
         except (TransportError, DecodeError, TooLarge):
             pass
         return None
 
-
-def _is_transient(error: ApiError) -> bool:
-    return error.status >= 500 or error.status == 429
+    def _is_transient(self, error: ApiError) -> bool:
+        # Servers always respond with 500 to an id that is not a UUID.
+        if error.status == 500 and not _is_uuid(self.run_id):
+            return False
+        return error.status >= 500 or error.status == 429
 
 
 def _is_uuid(text: str) -> bool:

@@ -27,7 +27,13 @@ RUN_WORKFLOW_VERSION: Final = Operation(
     starts_run=True,
     recent=True,
 )
-GET_WORKFLOW_RUN: Final = Operation("GET", "/workflows/run/{workflow_run_id}", WorkflowRun, idempotent=True)
+_NOT_A_RUN_ID: Final = (
+    500,
+    "the server also responds with 500 to an id that is not a UUID: pass RunHandle.run_id, not a task id",
+)
+GET_WORKFLOW_RUN: Final = Operation(
+    "GET", "/workflows/run/{workflow_run_id}", WorkflowRun, idempotent=True, advice=_NOT_A_RUN_ID
+)
 # Dify documents a task id in this path, but it is the run's id (recordings: `reconnect_wf_*`).
 FOLLOW_RUN: Final = Operation(
     "GET",
@@ -36,10 +42,7 @@ FOLLOW_RUN: Final = Operation(
     idempotent=True,
     user="query",
     recent=True,
-    advice=(
-        500,
-        "the server also responds with 500 to an id that is not a UUID: pass RunHandle.run_id, not a task id",
-    ),
+    advice=_NOT_A_RUN_ID,
 )
 STOP_WORKFLOW: Final = Operation(
     "POST", "/workflows/tasks/{task_id}/stop", Stopped, idempotent=True, user="body"

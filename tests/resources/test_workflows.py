@@ -205,6 +205,14 @@ async def test_get_of_an_unknown_run_is_not_found(client: AppClient) -> None:
         await client.workflows.get(str(uuid.uuid4()))
 
 
+async def test_waiting_for_an_id_that_is_not_a_uuid_is_an_error_at_once(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
+    with pytest.raises(errors.ServerError, match=r"pass RunHandle\.run_id, not a task id"):
+        await client.workflows.wait("not-a-uuid")
+    assert len(fake_dify.requests) == 2
+
+
 async def test_stop_of_an_unknown_task_is_not_an_error(client: AppClient, fake_dify: FakeDify) -> None:
     await client.workflows.stop(str(uuid.uuid4()))
     assert json.loads(fake_dify.requests[-1].body) == {"user": "ada"}
