@@ -123,7 +123,7 @@ def _undocumented_fields(path: Path, names: set[str]) -> Iterator[str]:
 
 
 def _is_field(statement: ast.stmt) -> TypeGuard[ast.AnnAssign | ast.Assign]:
-    """Return True for `name: type` of a class, and for `NAME = "value"` of an enum. Resources have a class."""
+    """Return True for `name: type`, except a resource, and for `NAME = "value"` of an enum."""
     if isinstance(statement, ast.AnnAssign):
         return not ast.unparse(statement.annotation).startswith(("ClassVar", "_Setting", "resource"))
     return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)

@@ -26,7 +26,7 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
     async with while_connected(request):
         result = await client.workflows.run(inputs)
         return JSONResponse(result.outputs)
-    return Response(status_code=499)  # not received by anybody
+    return Response(status_code=499)  # the client has disconnected
     ```
 
     A cancelled block ends without an exception, and the code after it runs. Read the request's body before
@@ -39,7 +39,7 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
 
         def end(task: asyncio.Task[None]) -> None:
             if not task.cancelled():
-                # Some servers raise an exception for a broken connection. Retrieved, it is not logged.
+                # Some servers raise when the connection breaks. asyncio logs an exception unless it is read.
                 task.exception()
                 block.cancel()
 

@@ -75,7 +75,7 @@ class Forwarder:
         self._has_started = asyncio.Event()  # Set by the first event, and when the wait for it has ended.
         self._has_news = asyncio.Event()
         self._has_room = asyncio.Event()
-        self._is_reported = False  # True if the web client was told how the run ended.
+        self._is_reported = False  # True if the end of the run was sent to the web client.
         self._failure: DifyError | None = None
         self._reading: asyncio.Task[None] | None = None
 

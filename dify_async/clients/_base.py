@@ -38,7 +38,7 @@ ResourceT = TypeVar("ResourceT", bound=Resource)
 class resource(Generic[ResourceT]):  # noqa: N801 - reads as a declaration
     """A descriptor: returns the resource's class on a client class, and a resource on a client.
 
-    The class is imported when it is first used: a program pays only for the resources that it uses.
+    The class is imported when it is first used, so a program imports only the resources that it uses.
     """
 
     def __init__(self, module: str, class_name: str) -> None:

@@ -100,8 +100,12 @@ class RunHandle(Data):
         return handle
 
     def _is_valid(self) -> bool:
-        texts = [text for text in (self.task_id, self.user) if text is not None]
-        return self.kind in get_args(AppKind) and all(isinstance(text, str) for text in (self.run_id, *texts))
+        return (
+            isinstance(self.run_id, str)
+            and isinstance(self.task_id, str | None)
+            and isinstance(self.user, str | None)
+            and self.kind in get_args(AppKind)
+        )
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
