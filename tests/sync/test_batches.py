@@ -77,19 +77,18 @@ def test_many_questions_and_completions(client: AppClient, fake_dify: FakeDify) 
 
 
 def test_rows_are_all_read_in_one_thread(client: AppClient) -> None:
-    readers: set[int] = set()
+    def rows(readers: set[threading.Thread]) -> Iterator[dict[str, Any]]:
+        with closing(sqlite3.connect(":memory:")) as db:  # Refuses other threads.
+            for (number,) in db.execute("select 0 union select 1 union select 2"):
+                readers.add(threading.current_thread())
+                yield {"n": number}
 
-    class Rows:
-        def __iter__(self) -> Iterator[dict[str, Any]]:
-            with closing(sqlite3.connect(":memory:")) as db:  # Refuses other threads.
-                for (number,) in db.execute("select 0 union select 1 union select 2"):
-                    readers.add(threading.get_ident())
-                    yield {"n": number}
-
-    with client.workflows.run_many(Rows()) as one, client.workflows.run_many(Rows()) as other:
+    first: set[threading.Thread] = set()
+    second: set[threading.Thread] = set()
+    with client.workflows.run_many(rows(first)) as one, client.workflows.run_many(rows(second)) as other:
         assert (len(one.all()), len(other.all())) == (3, 3)
-    assert len(readers) == 2
-    assert not readers & {threading.main_thread().ident}
+    assert (len(first), len(second)) == (1, 1)
+    assert threading.main_thread() not in first | second
 
 
 def test_rows_that_exit_are_an_error_and_not_the_end_of_all_calls(client: AppClient) -> None:
