@@ -78,7 +78,7 @@ def _members(kind: type) -> dict[str, Any]:
     }
 
 
-def test_what_is_public_is_found() -> None:
+def test_public_names_are_found() -> None:
     assert {dify_async.Timeouts, dify_async.probe, sync.AppClient, SegmentStatus, NodeFinished} <= NAMES
     assert AppClient.workflows in CLASSES
     assert sync.KnowledgeClient.documents in CLASSES

@@ -21,7 +21,7 @@ def form(name: str = "get_parameters_wf_basic") -> AppParameters:
     return decode_model(AppParameters, recordings.load(name).body)
 
 
-def test_the_form_tells_every_field() -> None:
+def test_the_form_has_every_field() -> None:
     fields = form().form
     assert {name: field.kind for name, field in fields.items()} == {
         "name": "text-input",
@@ -70,7 +70,7 @@ def test_the_form_tells_every_field() -> None:
         ({"obj": "x"}, "obj must be a JSON object, got 'x'"),
     ],
 )  # fmt: skip
-def test_it_says_what_the_server_would_reject(inputs: dict[str, Any], problem: str) -> None:
+def test_the_check_finds_values_that_the_server_would_reject(inputs: dict[str, Any], problem: str) -> None:
     given = inputs if "name" in problem.split(maxsplit=1)[0] else {"name": "A", **inputs}
     assert form().check(given) == [problem]
 
@@ -104,15 +104,15 @@ def test_it_says_what_the_server_would_reject(inputs: dict[str, Any], problem: s
         dict.fromkeys(("bio", "color", "count", "doc", "docs", "flag", "obj")),
     ],
 )
-def test_it_is_never_stricter_than_the_server(inputs: dict[str, Any]) -> None:
+def test_the_check_is_not_stricter_than_the_server(inputs: dict[str, Any]) -> None:
     assert form().check({"name": "A", **inputs}) == []
 
 
-def test_it_tells_all_problems_at_once() -> None:
+def test_the_check_reports_all_problems_at_once() -> None:
     assert len(form().check({"color": "x", "count": "y"})) == 3
 
 
-def test_kinds_that_it_does_not_know_are_left_to_the_server() -> None:
+def test_unknown_kinds_of_fields_are_left_to_the_server() -> None:
     parameters = AppParameters(
         user_input_form=[
             InputField(kind="external_data_tool", variable="a", required=True),
@@ -136,7 +136,7 @@ def test_extensions_of_custom_files() -> None:
     assert _file_field().check({"f": InputFile(b"", name="a.bin")}) == []
 
 
-def test_ways_that_a_file_may_come() -> None:
+def test_transfer_methods_of_files() -> None:
     limited = _file_field(allowed_file_upload_methods=["local_file"])
     remote = InputFile.url("https://example.com/a.pdf")
     assert limited.check({"f": remote}) == ["f must be sent as local_file, got remote_url"]
@@ -149,7 +149,7 @@ VALUES = ["", "red", "x" * 60, 0, 1.5, True, [], {}, [1], ["x"], {"a": 1}, "5", 
 
 @pytest.mark.parametrize("kind", ["text-input", "paragraph", "select", "number", "checkbox", "json_object", "file", "file-list"])  # fmt: skip
 @pytest.mark.parametrize("required", [True, False])
-def test_it_agrees_with_a_server_that_follows_the_real_one(kind: str, required: bool) -> None:
+def test_the_check_agrees_with_the_fake_server(kind: str, required: bool) -> None:
     limits: dict[str, Any] = {"options": ["red"], "max_length": 48, "required": required}
     parameters = AppParameters(user_input_form=[InputField(kind=kind, variable="v", **limits)])
     stored: dict[str, StoredFile] = {}

@@ -55,14 +55,14 @@ def test_a_file_is_declared_by_its_extension(name: str, mime_type: str | None, k
     assert UploadedFile(name=name, mime_type=file.mime_type).type == kind
 
 
-def test_what_is_declared_can_be_chosen() -> None:
+def test_name_and_mime_type_can_be_set() -> None:
     assert InputFile(b"", name="a", mime_type="application/x-pdf").type is FileType.DOCUMENT
     assert InputFile(b"", name="a.pptx", type="custom").type is FileType.CUSTOM
     assert InputFile(b"", name="a.pptx", type=FileType.CUSTOM).type is FileType.CUSTOM
 
 
 @pytest.mark.parametrize("mime_type", ["png", "image/", "image/png\r\nX: y", "bild/größe"])
-def test_a_mime_type_that_is_none_says_so(mime_type: str) -> None:
+def test_an_invalid_mime_type_is_rejected(mime_type: str) -> None:
     with pytest.raises(ConfigurationError, match="a MIME type must be"):
         InputFile(b"", name="a.png", mime_type=mime_type)
 
@@ -75,13 +75,13 @@ def test_a_mime_type_that_is_none_says_so(mime_type: str) -> None:
         ("https://example.com/clip.MP4", "video", "clip.MP4"),
     ],
 )
-def test_the_kind_of_an_address_is_that_of_its_path(url: str, kind: str, name: str) -> None:
+def test_the_kind_of_a_url_comes_from_its_path(url: str, kind: str, name: str) -> None:
     file = InputFile.url(url)
     assert (file.type, file.name, file.address, file.source) == (kind, name, url, None)
     assert "sign" not in repr(file)
 
 
-def test_an_address_that_does_not_tell_its_kind_asks_for_it() -> None:
+def test_a_url_without_an_extension_needs_a_kind() -> None:
     with pytest.raises(ConfigurationError, match='pass type="image"'):
         InputFile.url("https://example.com/download?id=5")
     assert InputFile.url("https://example.com/download?id=5", type="image").type is FileType.IMAGE
@@ -89,12 +89,12 @@ def test_an_address_that_does_not_tell_its_kind_asks_for_it() -> None:
 
 
 @pytest.mark.parametrize("url", ["example.com/a.png", "file:///etc/passwd", "https:///a.png", ""])
-def test_an_address_that_is_none_says_so(url: str) -> None:
+def test_an_invalid_url_is_rejected(url: str) -> None:
     with pytest.raises(ConfigurationError, match="start with https://"):
         InputFile.url(url)
 
 
-def test_an_asynchronous_file_says_what_to_give_instead() -> None:
+def test_an_async_file_is_rejected_with_a_hint() -> None:
     class Upload:
         async def read(self, size: int) -> bytes: ...
 
@@ -103,11 +103,11 @@ def test_an_asynchronous_file_says_what_to_give_instead() -> None:
         InputFile(upload, name="a.txt")
 
 
-def test_it_shows_neither_bytes_nor_addresses() -> None:
+def test_the_repr_shows_neither_bytes_nor_urls() -> None:
     assert repr(InputFile(b"secret", name="a.txt")) == "InputFile('a.txt', type='document')"
 
 
-def test_it_pickles_where_its_source_does(tmp_path: Path) -> None:
+def test_an_inputfile_pickles_if_its_source_does(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.touch()
     for file in (InputFile(path), InputFile(b"x", name="a.png"), InputFile.url("https://example.com/a.png")):
@@ -122,7 +122,7 @@ def test_it_pickles_where_its_source_does(tmp_path: Path) -> None:
         pickle.dumps(InputFile(opened))
 
 
-def test_a_file_without_a_name_on_disk_needs_one() -> None:
+def test_a_source_without_a_name_needs_one() -> None:
     with open(0, "rb", closefd=False) as unnamed, pytest.raises(ConfigurationError, match="no name"):
         InputFile(unnamed)
     assert InputFile(io.BytesIO(b"x"), name="a.md").start == 0

@@ -31,7 +31,7 @@ PACKAGE = ROOT / "dify_async"
 
 
 @pytest.mark.parametrize("module", [dify_async, errors])
-def test_all_names_what_is_public(module: object) -> None:
+def test_all_lists_the_public_names(module: object) -> None:
     names = module.__all__  # type: ignore[attr-defined]
     assert sorted(names) == sorted(set(names))
     for name in names:
@@ -78,7 +78,7 @@ def test_models_share_one_comparison_and_one_repr(package: Any) -> None:
                 assert not {"__eq__", "__repr__", "__hash__"} & vars(kind).keys(), kind
 
 
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
+def test_the_error_tree_in_the_docstring_is_correct() -> None:
     drawn = re.findall(r"^(?:[│ ]*[├└]── )?([A-Z]\w+)(?:  |$| \()", errors.__doc__ or "", re.MULTILINE)
     assert sorted(drawn) == sorted(errors.__all__)
 
@@ -117,7 +117,7 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-def test_imports_only_go_down() -> None:
+def test_modules_import_only_lower_layers() -> None:
     for path in PACKAGE.rglob("*.py"):
         here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if here in LAYERS:
@@ -125,7 +125,7 @@ def test_imports_only_go_down() -> None:
                 assert LAYERS[there] <= LAYERS[here], f"{path} imports {there}"
 
 
-def test_the_wire_is_pure_and_only_the_core_knows_aiohttp() -> None:
+def test_the_wire_layer_is_pure_and_only_the_http_layer_imports_aiohttp() -> None:
     for path in PACKAGE.rglob("*.py"):
         here = path.relative_to(PACKAGE).parts[0]
         text = path.read_text()
@@ -162,7 +162,7 @@ EXTRAS = {
 """The modules that need an extra, and the packages that the extra installs."""
 
 
-def test_the_modules_are_found() -> None:
+def test_all_modules_are_found() -> None:
     assert len(MODULES) > 25
     assert EXTRAS.keys() <= set(MODULES)
 
@@ -180,7 +180,7 @@ ANSWERS = {bytes, NoneType}
 """Answers that are not models: a body that is not JSON, or none."""
 
 
-def test_importing_the_client_does_not_import_what_only_some_programs_need() -> None:
+def test_importing_a_client_imports_no_optional_parts() -> None:
     code = "import sys; from dify_async import AppClient; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     unneeded = {
@@ -196,7 +196,7 @@ def test_importing_the_client_does_not_import_what_only_some_programs_need() -> 
     assert unneeded.isdisjoint(modules.split())
 
 
-def test_the_tables_of_operations_are_sound() -> None:
+def test_the_operation_tables_are_consistent() -> None:
     tables = {**vars(operations), **vars(web_operations), **vars(knowledge_operations)}
     table = [value for value in tables.values() if isinstance(value, Operation)]
     # The page of an app is the only path with two kinds of response.
@@ -224,14 +224,14 @@ def test_the_readme_is_short_and_its_example_runs(
     assert capsys.readouterr().out == "sun in Lisbon 7\nsun in Lisbon\nHello, world"
 
 
-def test_the_changelog_knows_the_version() -> None:
+def test_the_changelog_contains_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert re.search(
         rf"^## \[{re.escape(dify_async.__version__)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE
     )
 
 
-def test_users_documents_speak_of_the_project_alone() -> None:
+def test_public_documents_mention_only_the_project() -> None:
     for path in [
         ROOT / "README.md",
         ROOT / "CHANGELOG.md",

@@ -27,7 +27,7 @@ def test_good():
 """
 
 
-def test_a_failure_that_cannot_be_shown_hides_no_other_result(
+def test_a_failure_without_a_report_hides_no_other_result(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

@@ -24,7 +24,7 @@ asyncio.run(main())
 
 
 @pytest.mark.xfail(strict=True, reason="aioresponses 0.7.9 does not know aiohttp 3.14 (upstream issue 289)")
-def test_aioresponses_works_as_it_is() -> None:
+def test_aioresponses_works_without_the_shim() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, timeout=HANGS_AFTER, check=False
     )

@@ -137,7 +137,7 @@ class TestWorkflows:
         ("outputs", "text"),
         [({"text": "<think>Hm</think>你好"}, "你好"), ({"a": 1, "b": "é"}, '{"a": 1, "b": "é"}')],
     )
-    async def test_its_output_is_the_answer_if_it_streams_no_text(
+    async def test_the_output_of_a_workflow_is_the_answer_if_it_streams_no_text(
         self, caller: Caller, fake_dify: FakeDify, outputs: Any, text: str
     ) -> None:
         fake_dify.app = Workflow(nodes=[Node("A", tokens=5)], outputs=outputs)
@@ -145,7 +145,9 @@ class TestWorkflows:
         assert caller.usage.total_tokens == 5
         assert (await caller.complete()).choices[0].message.content == text
 
-    async def test_its_text_is_the_answer(self, caller: Caller, fake_dify: FakeDify) -> None:
+    async def test_the_streamed_text_of_a_workflow_is_the_answer(
+        self, caller: Caller, fake_dify: FakeDify
+    ) -> None:
         fake_dify.app = Workflow(nodes=[Node("A", text=["a", "b"])], outputs={"x": "y"})
         assert await caller.stream() == "ab"
 
@@ -186,7 +188,9 @@ async def test_pings_are_not_chunks(caller: Caller, fake_dify: FakeDify) -> None
     assert await caller.stream() == "ab"
 
 
-async def test_a_moderated_answer_tells_so(caller: Caller, fake_dify: FakeDify) -> None:
+async def test_a_moderated_answer_has_finish_reason_content_filter(
+    caller: Caller, fake_dify: FakeDify
+) -> None:
     fake_dify.app = Chat(replaced="I cannot say that.")
     assert await caller.stream() == "Hello, world"
     assert caller.reasons == ["content_filter"]
@@ -221,9 +225,7 @@ async def test_an_error_is_an_error_of_the_package(
             assert caught.value.code == rejection.code
 
 
-async def test_the_package_retries_after_the_time_that_the_server_asks_for(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_the_openai_package_honours_retry_after(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", headers={"Retry-After": "1"}))
     once = client.with_options(retry=0)
@@ -231,7 +233,7 @@ async def test_the_package_retries_after_the_time_that_the_server_asks_for(
         assert await caller.stream() == "Hello, world"
 
 
-async def test_a_caller_who_goes_away_stops_the_answer(caller: Caller, fake_dify: FakeDify) -> None:
+async def test_a_client_that_disconnects_stops_the_answer(caller: Caller, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["a"] * 600, seconds=60)
     chunks = await caller.client.chat.completions.create(
         model="my-app", messages=[{"role": "user", "content": "hi"}], stream=True

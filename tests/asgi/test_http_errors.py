@@ -46,7 +46,7 @@ def api(kind: type[errors.ApiError], status: int, **fields: Any) -> errors.ApiEr
         (api(errors.GatewayError, 524), 502),
     ],
 )
-def test_what_the_caller_cannot_change_tells_only_its_kind(error: errors.DifyError, status: int) -> None:
+def test_errors_of_the_service_show_only_their_kind(error: errors.DifyError, status: int) -> None:
     told = http_error(error)
     assert (told.status, told.code) == (status, type(error).__name__)
     assert SECRET not in repr(told)
@@ -68,14 +68,12 @@ def test_what_the_caller_cannot_change_tells_only_its_kind(error: errors.DifyErr
         (api(errors.KnowledgeRateLimited, 403, code="c"), 429),
     ],
 )
-def test_what_the_caller_sent_is_reported_in_the_words_of_the_server(
-    error: errors.DifyError, status: int
-) -> None:
+def test_errors_of_the_caller_show_the_message_of_the_server(error: errors.DifyError, status: int) -> None:
     told = http_error(error)
     assert told.body == {"code": "c", "message": "server's words", "status": status}
 
 
-def test_every_class_of_errors_has_a_status_that_is_http() -> None:
+def test_every_error_class_has_a_valid_http_status() -> None:
     for name in errors.__all__:
         kind = getattr(errors, name)
         error = kind.__new__(kind, "text")
@@ -85,7 +83,7 @@ def test_every_class_of_errors_has_a_status_that_is_http() -> None:
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (30.0, "30"), (None, None)])
 @pytest.mark.parametrize("kind", [errors.RateLimited, errors.GatewayError])
-def test_the_server_says_when_to_retry(kind: Any, seconds: float | None, header: str | None) -> None:
+def test_retry_after_is_forwarded(kind: Any, seconds: float | None, header: str | None) -> None:
     told = http_error(api(kind, 503, retry_after=seconds))
     assert told.headers.get("Retry-After") == header
 

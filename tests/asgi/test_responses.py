@@ -76,14 +76,14 @@ async def browser(client: AppClient, fake_dify: FakeDify) -> AsyncIterator[Brows
 
 
 @pytest.mark.parametrize("make", FRAMEWORKS)
-async def test_a_run_is_passed_on_as_dify_sent_it(browser: Browser, fake_dify: FakeDify, make: Any) -> None:
+async def test_events_are_forwarded_unchanged(browser: Browser, fake_dify: FakeDify, make: Any) -> None:
     browser.app = make(browser.client)
     assert await browser.read() == [None, *fake_dify.runs[0].events]
     assert (fake_dify.runs[0].inputs, fake_dify.runs[0].status) == ({"city": "Rome"}, "succeeded")
 
 
 @pytest.mark.parametrize("make", FRAMEWORKS)
-async def test_its_headers_keep_proxies_from_holding_it_back(browser: Browser, make: Any) -> None:
+async def test_headers_turn_off_buffering_of_proxies(browser: Browser, make: Any) -> None:
     browser.app = make(browser.client, headers={"X-Own": "1", "Cache-Control": "private"})
     async with await browser.ask() as answer:
         assert answer.status == 200
@@ -106,7 +106,7 @@ async def test_a_slow_start_begins_with_pings(browser: Browser, fake_dify: FakeD
     assert rest.count(b"event: ping\n\n") >= 4
 
 
-async def test_what_is_shown_can_be_chosen(browser: Browser) -> None:
+async def test_events_can_be_filtered_and_rendered(browser: Browser) -> None:
     def text_only(event: events.Event) -> str | None:
         return event.data.text if isinstance(event, events.TextChunk) else None
 
@@ -114,7 +114,9 @@ async def test_what_is_shown_can_be_chosen(browser: Browser) -> None:
     assert [event for event in await browser.read() if event is not None] == ["a", "b"]
 
 
-async def test_a_failure_is_reported_if_its_event_is_not_shown(browser: Browser, fake_dify: FakeDify) -> None:
+async def test_a_failure_is_reported_if_its_event_is_filtered_out(
+    browser: Browser, fake_dify: FakeDify
+) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One", text="a"), Node("Bad", error="secret reason")])
     browser.app = fastapi_app(browser.client, render=lambda _: None)
     told = {"event": "error", "status": 502, "code": "RunFailed", "message": "the run failed"}
@@ -125,7 +127,7 @@ async def test_a_failure_is_reported_if_its_event_is_not_shown(browser: Browser,
 
 
 @pytest.mark.parametrize("make", FRAMEWORKS)
-async def test_an_error_before_the_first_event_is_a_response(
+async def test_an_error_before_the_first_event_is_an_error_response(
     browser: Browser, fake_dify: FakeDify, make: Any
 ) -> None:
     browser.app = make(browser.client.with_options(retry=0))
@@ -146,7 +148,7 @@ async def test_an_error_before_the_first_event_is_a_response(
 
 @pytest.mark.parametrize("version", ["1.14", "1.16"])
 @pytest.mark.parametrize("make", TWO)
-async def test_rejected_inputs_are_a_response(
+async def test_rejected_inputs_are_an_error_response(
     browser: Browser, fake_dify: FakeDify, make: Any, version: str
 ) -> None:
     fake_dify.version = version
@@ -166,9 +168,7 @@ async def test_an_error_after_the_start_is_reported_once(browser: Browser, fake_
     assert told == fake_dify.runs[0].events[0]
 
 
-async def test_trouble_on_the_way_is_reported_without_addresses(
-    browser: Browser, fake_dify: FakeDify
-) -> None:
+async def test_an_interruption_is_reported_without_urls(browser: Browser, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=3), GONE]
     *passed_on, last = await browser.read()
     assert len([event for event in passed_on if event is not None]) == 3
@@ -181,9 +181,7 @@ async def test_trouble_on_the_way_is_reported_without_addresses(
     assert "127.0.0.1" not in text
 
 
-async def test_a_run_that_is_found_again_by_its_record_ends_like_any_other(
-    browser: Browser, fake_dify: FakeDify
-) -> None:
+async def test_a_run_recovered_by_polling_ends_like_any_other(browser: Browser, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=3), Refuse(status=404, code="not_found", on="/events", times=9)]
     last = (await browser.read())[-1]
     assert (last["event"], last["workflow_run_id"]) == ("workflow_finished", fake_dify.runs[0].id)
@@ -191,7 +189,7 @@ async def test_a_run_that_is_found_again_by_its_record_ends_like_any_other(
 
 
 @pytest.mark.parametrize("make", TWO)
-async def test_a_mistake_of_a_renderer_stops_the_run(
+async def test_an_exception_of_a_renderer_stops_the_run(
     browser: Browser, fake_dify: FakeDify, make: Any
 ) -> None:
     def broken(event: events.Event) -> None:
@@ -212,7 +210,7 @@ async def test_a_mistake_of_a_renderer_stops_the_run(
 
 @pytest.mark.parametrize("after", [0, 1, 3])
 @pytest.mark.parametrize("make", FRAMEWORKS)
-async def test_a_caller_who_goes_away_stops_the_run(
+async def test_a_client_that_disconnects_stops_the_run(
     browser: Browser, fake_dify: FakeDify, make: Any, after: int
 ) -> None:
     fake_dify.workflow = SLOW
@@ -232,7 +230,7 @@ async def test_a_caller_who_goes_away_stops_the_run(
     assert fake_dify.runs_started == 1
 
 
-async def test_a_caller_who_goes_away_leaves_a_detached_run_alone(fake_dify: FakeDify) -> None:
+async def test_a_client_that_disconnects_does_not_stop_a_detached_run(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.5)])
     async with app_client(fake_dify, on_abandon="detach") as client:
         browser = Browser(client)
@@ -291,7 +289,7 @@ class _Middleware(BaseHTTPMiddleware):
         return response
 
 
-async def test_middleware_receives_a_response_also_for_a_caller_who_has_left(
+async def test_middleware_receives_a_response_for_a_disconnected_client(
     browser: Browser, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
 ) -> None:
     browser.app = starlette_app(browser.client)
@@ -328,7 +326,7 @@ async def test_a_get_request_has_ids_and_an_end(browser: Browser, fake_dify: Fak
 
 
 @pytest.mark.parametrize("make", TWO)
-async def test_the_id_of_a_run_adds_no_lines(browser: Browser, fake_dify: FakeDify, make: Any) -> None:
+async def test_the_id_of_a_run_cannot_add_lines(browser: Browser, fake_dify: FakeDify, make: Any) -> None:
     run_id = "a\r\ndata: {}\n\nevent: evil"
     run = {"workflow_run_id": run_id, "task_id": "t"}
     fake_dify.replay(
@@ -345,7 +343,7 @@ async def test_the_id_of_a_run_adds_no_lines(browser: Browser, fake_dify: FakeDi
 
 
 @pytest.mark.parametrize("make", FRAMEWORKS)
-async def test_a_browser_that_reconnects_starts_no_other_run(
+async def test_a_browser_that_reconnects_starts_no_second_run(
     browser: Browser, fake_dify: FakeDify, make: Any
 ) -> None:
     browser.app = make(browser.client)
@@ -390,7 +388,7 @@ async def test_a_browser_that_reconnects_can_follow_its_run(fake_dify: FakeDify)
 # The framework
 
 
-async def test_background_tasks_of_the_framework_are_done(browser: Browser) -> None:
+async def test_background_tasks_of_the_framework_are_run(browser: Browser) -> None:
     done = asyncio.Event()
     browser.app = app = fastapi.FastAPI()
 

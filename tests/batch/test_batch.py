@@ -52,7 +52,7 @@ async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify)
     assert fake_dify.runs_started == 50
 
 
-async def test_outcomes_come_in_the_order_of_the_rows_if_asked(
+async def test_outcomes_are_in_the_order_of_the_rows_if_ordered(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=5))
@@ -62,7 +62,7 @@ async def test_outcomes_come_in_the_order_of_the_rows_if_asked(
     assert any(outcome.attempts > 1 for outcome in outcomes)
 
 
-async def test_never_more_than_asked_for_are_ahead_of_the_reader(
+async def test_no_more_than_concurrency_rows_are_ahead_of_the_reader(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     taken = 0
@@ -98,7 +98,7 @@ async def test_rows_may_come_from_an_asynchronous_iterable(client: AppClient) ->
         assert await empty.all() == []
 
 
-async def test_a_bad_row_hurts_no_other(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_invalid_row_does_not_affect_others(client: AppClient, fake_dify: FakeDify) -> None:
     given: list[Any] = [{"n": 1}, {"n": "x"}, {}, ["no", "dict"], {"n": 2}]
     async with client.workflows.run_many(given, ordered=True) as batch:
         outcomes = await batch.all()
@@ -117,7 +117,7 @@ async def test_a_run_that_fails_is_an_outcome_with_its_result(client: AppClient,
         assert (outcome.status, outcome.result is outcome.error.result) == ("failed", True)
 
 
-async def test_what_was_interrupted_is_an_outcome_too(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_interrupted_run_is_an_outcome(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=2), GONE]
     async with client.workflows.run_many(rows(4), concurrency=1) as batch:
         outcomes = await batch.all()
@@ -125,7 +125,7 @@ async def test_what_was_interrupted_is_an_outcome_too(client: AppClient, fake_di
     assert outcomes[0].status == "StreamInterrupted"
 
 
-async def test_a_used_up_quota_stops_the_batch_once(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_exhausted_quota_stops_the_batch_once(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.2)])
     outcomes: list[Outcome[WorkflowResult]] = []
     with pytest.raises(errors.QuotaExceeded):
@@ -149,14 +149,14 @@ async def test_three_rejected_runs_in_a_row_stop_the_batch(client: AppClient, fa
     assert len(outcomes) == fake_dify.runs_started == 3
 
 
-async def test_leaving_stops_what_is_on_its_way(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_early_exit_stops_the_runs_in_flight(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     async with client.workflows.run_many([{}] * 20, concurrency=5):
         assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 5)
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (5, 5)
 
 
-async def test_rows_that_fail_are_reported_after_what_was_started(client: AppClient) -> None:
+async def test_an_exception_of_the_rows_is_raised_after_the_started_rows(client: AppClient) -> None:
     def broken() -> Iterator[dict[str, Any]]:
         yield from rows(3)
         raise OSError("the file ended")
@@ -169,7 +169,7 @@ async def test_rows_that_fail_are_reported_after_what_was_started(client: AppCli
     assert len(outcomes) == 3
 
 
-async def test_what_no_row_should_end_in_is_reported_after_all_that_ended_well(fake_dify: FakeDify) -> None:
+async def test_an_unexpected_exception_is_raised_after_all_outcomes(fake_dify: FakeDify) -> None:
     places = 0
 
     @asynccontextmanager
@@ -192,7 +192,7 @@ async def test_what_no_row_should_end_in_is_reported_after_all_that_ended_well(f
     assert len(outcomes) == fake_dify.runs_started, "rows in flight were delivered"
 
 
-async def test_adaptive_finds_out_how_many_runs_the_server_handles(fake_dify: FakeDify) -> None:
+async def test_adaptive_concurrency_finds_the_limit_of_the_server(fake_dify: FakeDify) -> None:
     fake_dify.max_active_requests = 4
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.03)])
     retry = Retry(attempts=500, base=0.01, cap=0.05)
@@ -230,7 +230,7 @@ class FourSlots:
     async def close(self) -> None: ...
 
 
-async def test_adaptive_does_not_queue_up_at_a_server_that_slows_down() -> None:
+async def test_adaptive_concurrency_shrinks_when_the_server_slows_down() -> None:
     server = FourSlots()
     batch = Batch(range(500), server, concurrency=100, ordered=False, adaptive=True)
     with frozen_time() as clock:
@@ -248,7 +248,7 @@ async def test_adaptive_does_not_queue_up_at_a_server_that_slows_down() -> None:
     assert max(server.in_flight) < 20, "and not far beyond: without a limit it would reach 30"
 
 
-async def test_a_batch_without_a_block_says_what_to_write(client: AppClient) -> None:
+async def test_a_batch_outside_its_block_is_an_error_with_a_hint(client: AppClient) -> None:
     batch = client.workflows.run_many(rows(1))
     with pytest.raises(TypeError, match="async with"):
         aiter(batch)
@@ -281,13 +281,13 @@ async def test_prices_of_nodes_are_summed(client: AppClient, fake_dify: FakeDify
 
 @pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize("concurrency", [1, 4])
-async def test_two_may_read_one_batch(client: AppClient, concurrency: int, ordered: bool) -> None:
+async def test_two_tasks_can_read_one_batch(client: AppClient, concurrency: int, ordered: bool) -> None:
     async with client.workflows.run_many(rows(12), concurrency=concurrency, ordered=ordered) as batch:
         read = await asyncio.wait_for(asyncio.gather(batch.all(), batch.all()), timeout=HANGS_AFTER)
     assert sorted(outcome.index for part in read for outcome in part) == list(range(12))
 
 
-async def test_a_batch_that_is_left_ends_for_all_who_read_it(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_early_exit_ends_all_readers(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     async with client.workflows.run_many([{}] * 9, concurrency=2) as batch:
         readers = [asyncio.create_task(batch.all()) for _ in range(3)]
@@ -295,9 +295,7 @@ async def test_a_batch_that_is_left_ends_for_all_who_read_it(client: AppClient, 
     assert await asyncio.wait_for(asyncio.gather(*readers), timeout=HANGS_AFTER) == [[], [], []]
 
 
-async def test_rows_that_do_not_come_are_not_in_flight_and_hold_no_end_up(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_a_blocked_row_source_does_not_delay_the_end(client: AppClient, fake_dify: FakeDify) -> None:
     async def two() -> AsyncIterator[dict[str, Any]]:
         for row in rows(2):
             yield row
@@ -313,7 +311,7 @@ async def test_rows_that_do_not_come_are_not_in_flight_and_hold_no_end_up(
             await asyncio.wait_for(batch.all(), timeout=HANGS_AFTER)
 
 
-async def test_a_file_that_cannot_be_read_hurts_no_other_row(
+async def test_a_file_that_cannot_be_read_does_not_affect_other_rows(
     client: AppClient, fake_dify: FakeDify, tmp_path: Path
 ) -> None:
     fake_dify.workflow = Workflow(outputs={"n": 1})

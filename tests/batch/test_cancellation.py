@@ -96,7 +96,7 @@ async def test_a_limiter_that_awaits_a_cancelled_task(fake_dify: FakeDify, order
     assert batch.totals.ok == fake_dify.runs_started
 
 
-async def test_all_tasks_cancelled_by_somebody_else(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_all_tasks_cancelled_by_another_task(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     before = asyncio.all_tasks()
     async with client.workflows.run_many([{}] * 9, concurrency=2) as batch:

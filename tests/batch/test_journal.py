@@ -48,7 +48,7 @@ async def outputs(client: AppClient, given: list[dict[str, Any]], path: Path) ->
         ]
 
 
-async def test_a_rerun_does_only_what_is_missing(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
+async def test_a_rerun_runs_only_missing_rows(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
     fake_dify.faults.append(Refuse(status=500, times=2))
     first = await outputs(client, rows(6), path)
     assert (first.count("ServerError"), fake_dify.runs_started) == (2, 4)
@@ -61,13 +61,13 @@ async def test_a_rerun_does_only_what_is_missing(client: AppClient, fake_dify: F
     assert all(entry["run_id"] in fake_dify.runs for entry in ended)
 
 
-async def test_equal_rows_are_rows_of_their_own(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
+async def test_equal_rows_are_separate_rows(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
     assert await outputs(client, [{"n": 1}] * 3, path) == [1, 1, 1]
     assert await outputs(client, [{"n": 1}] * 4, path) == [1, 1, 1, 1]
     assert fake_dify.runs_started == 4
 
 
-async def test_a_run_that_was_on_its_way_is_continued_by_its_id(
+async def test_a_run_in_flight_is_continued_by_its_id(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.faults += [Cut(after_events=2), GONE]
@@ -78,7 +78,7 @@ async def test_a_run_that_was_on_its_way_is_continued_by_its_id(
     assert fake_dify.runs_started == 1
 
 
-async def test_a_run_that_was_stopped_by_leaving_is_started_anew(
+async def test_a_run_stopped_by_an_early_exit_is_started_again(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
@@ -92,7 +92,7 @@ async def test_a_run_that_was_stopped_by_leaving_is_started_anew(
 
 
 @pytest.mark.parametrize("torn", [b'{"key": "ab', b"{", b'{"key": "x", "status": "succeeded"}'])
-async def test_a_line_that_was_begun_is_cut_off(
+async def test_an_incomplete_last_line_is_removed(
     client: AppClient, fake_dify: FakeDify, path: Path, torn: bytes
 ) -> None:
     await outputs(client, rows(2), path)
@@ -111,7 +111,7 @@ async def test_a_second_batch_on_the_same_journal_is_rejected(client: AppClient,
     assert await outputs(client, rows(1), path) == [0]
 
 
-async def test_what_is_not_a_journal_is_left_alone(client: AppClient, path: Path) -> None:
+async def test_a_file_that_is_not_a_journal_is_not_changed(client: AppClient, path: Path) -> None:
     path.write_text("city,country\nLisbon,Portugal\n")
     with pytest.raises(errors.ConfigurationError, match=r"line 1 of .* is not an entry"):
         await outputs(client, rows(1), path)
@@ -121,7 +121,7 @@ async def test_what_is_not_a_journal_is_left_alone(client: AppClient, path: Path
 
 
 @pytest.mark.parametrize("content", [b"precious", b"[1, 2]", b'{"city": "Lisbon"}', b"\0" * 9])
-async def test_a_file_of_one_line_without_an_end_is_not_a_torn_journal(
+async def test_a_single_line_without_a_line_end_is_not_a_journal(
     client: AppClient, path: Path, content: bytes
 ) -> None:
     path.write_bytes(content)
@@ -133,7 +133,7 @@ async def test_a_file_of_one_line_without_an_end_is_not_a_torn_journal(
             await outputs(client, rows(1), Path(device))
 
 
-async def test_files_in_rows_are_known_by_what_they_are(
+async def test_files_in_rows_are_identified_by_their_content(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.workflow = Workflow(outputs={"n": 1})
@@ -155,7 +155,7 @@ async def test_a_run_that_waits_for_a_person_is_not_started_again(
     assert fake_dify.runs_started == 1
 
 
-async def test_what_a_journal_tells_again(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
+async def test_outcomes_from_a_journal(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Think", tokens=7)], outputs={"text": "é\u2028"})
     async with client.workflows.run_many([{}, {}], ordered=True, journal=path) as batch:
         first = await batch.all()
@@ -173,7 +173,7 @@ async def test_what_a_journal_tells_again(client: AppClient, fake_dify: FakeDify
     assert batch.totals.tokens == 14
 
 
-async def test_a_row_that_no_request_can_hold_hurts_no_other(
+async def test_a_row_that_cannot_be_sent_does_not_affect_others(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     odd: Any = {1: "a", "n": 2}
@@ -185,7 +185,7 @@ async def test_a_row_that_no_request_can_hold_hurts_no_other(
     assert fake_dify.runs_started == 2
 
 
-async def test_files_that_cannot_be_known_again_are_rejected(client: AppClient, path: Path) -> None:
+async def test_files_that_cannot_be_identified_are_rejected(client: AppClient, path: Path) -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"%PDF"
 
@@ -193,7 +193,7 @@ async def test_files_that_cannot_be_known_again_are_rejected(client: AppClient, 
         await outputs(client, [{"doc": InputFile(parts(), name="a.pdf")}], path)
 
 
-async def test_files_in_memory_are_known_by_their_bytes(
+async def test_files_in_memory_are_identified_by_their_bytes(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.workflow = Workflow(outputs={"n": 1})
@@ -205,15 +205,13 @@ async def test_files_in_memory_are_known_by_their_bytes(
     assert fake_dify.runs_started == 2
 
 
-async def test_the_same_row_is_another_one_for_each_end_user(
-    client: AppClient, fake_dify: FakeDify, path: Path
-) -> None:
+async def test_the_same_row_differs_by_end_user(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
     assert await outputs(client, rows(2), path) == [0, 1]
     assert await outputs(client.for_user("bob"), rows(2), path) == [0, 1]
     assert [run.user for run in fake_dify.runs.values()] == ["ada", "ada", "bob", "bob"]
 
 
-async def test_a_full_disk_stops_the_batch_and_leaves_a_whole_journal(
+async def test_a_full_disk_stops_the_batch_and_leaves_a_valid_journal(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -243,7 +241,7 @@ async def lost(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
     fake_dify.workflow = Workflow(outputs={"n": 9})
 
 
-async def test_a_rejection_to_tell_of_a_run_does_not_start_it_twice(
+async def test_an_unreadable_record_does_not_start_a_run_twice(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     await lost(client, fake_dify, path)
@@ -257,7 +255,7 @@ async def test_a_rejection_to_tell_of_a_run_does_not_start_it_twice(
     assert [entry["status"] for entry in lines(path)] == ["started", "started", "succeeded"]
 
 
-async def test_a_run_without_a_sign_of_life_is_started_anew_where_the_server_knows_no_better(
+async def test_a_run_without_progress_is_started_again_if_the_server_has_no_result(
     client: AppClient, fake_dify: FakeDify, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "GIVE_UP_AFTER", 0.5)
@@ -269,7 +267,7 @@ async def test_a_run_without_a_sign_of_life_is_started_anew_where_the_server_kno
     assert fake_dify.runs_started == 2
 
 
-async def test_a_batch_that_is_cancelled_at_any_time_lets_go_of_its_journal(
+async def test_a_batch_cancelled_at_any_time_unlocks_its_journal(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
@@ -314,7 +312,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_process_that_is_killed_at_any_point_is_continued_again(
+async def test_a_process_killed_at_any_point_can_be_resumed(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     fake_dify.workflow = Workflow(

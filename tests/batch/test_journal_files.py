@@ -53,7 +53,7 @@ async def test_attempts_and_seconds_are_those_of_the_batch_that_ran_the_row(
     assert fake_dify.runs_started == 2
 
 
-def test_the_blocking_client_keeps_them_too(fake_dify: FakeDify, path: Path) -> None:
+def test_attempts_and_seconds_are_kept_by_the_blocking_client(fake_dify: FakeDify, path: Path) -> None:
     with sync.AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
         with client.workflows.run_many(ROWS, ordered=True, journal=path) as batch:
             first = batch.all()
@@ -75,7 +75,7 @@ def test_the_blocking_client_keeps_them_too(fake_dify: FakeDify, path: Path) -> 
     ],
     ids=str,
 )
-async def test_numbers_that_are_none_do_not_make_it_unusable(
+async def test_nan_does_not_make_a_journal_unusable(
     client: AppClient, fake_dify: FakeDify, path: Path, damage: dict[str, Any]
 ) -> None:
     await outcomes(client, path)
@@ -85,7 +85,7 @@ async def test_numbers_that_are_none_do_not_make_it_unusable(
     assert fake_dify.runs_started == 2
 
 
-async def test_a_result_with_a_price_that_is_none_is_recorded(client: AppClient, path: Path) -> None:
+async def test_a_result_with_an_invalid_price_is_recorded(client: AppClient, path: Path) -> None:
     odd: Any = "free"
     result = WorkflowResult(status=RunStatus.SUCCEEDED, total_price=odd, total_tokens=odd, elapsed_time=odd)
     journal = Journal(path, "ada", "app")
@@ -103,7 +103,7 @@ async def test_a_result_with_a_price_that_is_none_is_recorded(client: AppClient,
 # Owners
 
 
-async def test_a_journal_of_another_app_is_rejected_and_left_as_it_is(
+async def test_a_journal_of_another_app_is_rejected_and_not_changed(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     await outcomes(client, path)
@@ -125,7 +125,7 @@ def test_a_journal_of_another_app_is_rejected_by_the_blocking_client(fake_dify: 
             other.workflows.run_many(ROWS, journal=path).__enter__()
 
 
-async def test_it_does_not_hold_the_key(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
+async def test_a_journal_does_not_contain_the_key(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
     await outcomes(client, path)
     assert fake_dify.api_key not in path.read_text()
     fingerprints = {
@@ -162,7 +162,7 @@ async def test_it_does_not_hold_the_key(client: AppClient, fake_dify: FakeDify, 
         "line of zeros",
     ],
 )
-async def test_it_is_read_after_a_power_failure(
+async def test_a_journal_is_read_after_a_power_failure(
     client: AppClient, fake_dify: FakeDify, path: Path, damage: Any
 ) -> None:
     await outcomes(client, path)
@@ -172,7 +172,7 @@ async def test_it_is_read_after_a_power_failure(
     assert fake_dify.runs_started == 2
 
 
-async def test_what_follows_a_torn_end_is_read_the_next_time(
+async def test_lines_after_an_incomplete_line_are_read(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     await outcomes(client, path)
@@ -187,12 +187,12 @@ async def test_what_follows_a_torn_end_is_read_the_next_time(
 # Permissions and locks
 
 
-async def test_it_is_private(client: AppClient, path: Path) -> None:
+async def test_a_journal_is_readable_only_by_its_owner(client: AppClient, path: Path) -> None:
     await outcomes(client, path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_a_link_of_your_own_is_followed(client: AppClient, path: Path) -> None:
+async def test_a_symbolic_link_of_the_same_user_is_followed(client: AppClient, path: Path) -> None:
     target = path.with_name("elsewhere.jsonl")
     path.symlink_to(target)
     await outcomes(client, path)
@@ -200,7 +200,7 @@ async def test_a_link_of_your_own_is_followed(client: AppClient, path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that belongs to another user")
-async def test_a_link_of_somebody_else_is_not_followed(client: AppClient, path: Path) -> None:
+async def test_a_symbolic_link_of_another_user_is_not_followed(client: AppClient, path: Path) -> None:
     target = path.with_name("precious")
     target.write_text("")
     path.symlink_to(target)
@@ -216,7 +216,7 @@ def _wait(started: Any, over: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_does_not_keep_it_locked(path: Path) -> None:
+def test_a_forked_child_does_not_keep_a_journal_locked(path: Path) -> None:
     journal = Journal(path, "ada", "app")
     journal.open()
     context = multiprocessing.get_context("fork")
@@ -237,7 +237,7 @@ def test_a_forked_child_does_not_keep_it_locked(path: Path) -> None:
     assert child.exitcode == 0
 
 
-async def test_a_journal_without_the_hash_of_its_app_is_taken(
+async def test_a_journal_without_the_hash_of_its_app_is_accepted(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:
     await outcomes(client, path)

@@ -18,7 +18,7 @@ CHATFLOW = Workflow(mode="advanced-chat", nodes=[Node("Say", text=["Sun"], token
 @pytest.mark.parametrize(
     "app", [Chat(answer=lambda query, _: f"{query}!"), CHATFLOW], ids=["chat", "chatflow"]
 )
-async def test_a_batch_of_messages_continues(
+async def test_a_batch_of_messages_is_resumed(
     client: AppClient, fake_dify: FakeDify, tmp_path: Path, app: Any
 ) -> None:
     fake_dify.app = app
@@ -43,7 +43,7 @@ async def test_a_batch_of_messages_continues(
         assert isinstance(other.usage.total_price, Decimal | None)
 
 
-def test_a_blocking_batch_of_completions_continues(fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_a_blocking_batch_of_completions_is_resumed(fake_dify: FakeDify, tmp_path: Path) -> None:
     fake_dify.app = Completion(answer=lambda _, inputs: f"About {inputs['query']}")
     rows = [{"query": "cats"}, {"query": "dogs"}]
     with BlockingClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:

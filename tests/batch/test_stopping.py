@@ -44,7 +44,7 @@ async def read(batch: Batch[Any, Any]) -> tuple[list[Outcome[Any]], Exception | 
     ],
 )
 @pytest.mark.parametrize("check_inputs", [True, False])
-async def test_a_hopeless_configuration_stops_the_batch(
+async def test_an_invalid_configuration_stops_the_batch(
     client: AppClient,
     fake_dify: FakeDify,
     status: int,

@@ -16,7 +16,7 @@ from benchmarks.clients import BASELINE, NAMES, OURS, load
 PEER = "requests_sseclient"
 
 
-def test_clients_are_measured_and_receive_everything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_clients_are_measured_and_receive_all_events(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--quick", "--python", sys.executable, "--clients", BASELINE, OURS]
     assert run.main([*arguments, "--disciplines", "decode", "memory"]) == 0
     printed = capsys.readouterr().out

@@ -78,7 +78,7 @@ def test_a_run_for_each_row(dify: Command, fake_dify: FakeDify, tmp_path: Path) 
     assert {run.user for run in fake_dify.runs.values()} == {"ada"}
 
 
-def test_without_a_file_for_them_results_are_printed(dify: Command, rows: Path) -> None:
+def test_results_are_printed_without_an_output_file(dify: Command, rows: Path) -> None:
     rows.write_bytes("City\n里斯本\n".encode("gbk"))
     done = dify("batch", "rows.csv", "--column", "city=City", "--adaptive")
     assert done.returncode == 0
@@ -86,7 +86,7 @@ def test_without_a_file_for_them_results_are_printed(dify: Command, rows: Path) 
     assert "reading it as GBK" in done.stderr.splitlines()[0]
 
 
-def test_files_are_looked_for_beside_the_rows(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_file_paths_are_relative_to_the_rows_file(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "q3.pdf").write_bytes(b"%PDF")
@@ -103,7 +103,7 @@ def test_files_are_looked_for_beside_the_rows(dify: Command, fake_dify: FakeDify
     assert [file.content for file in fake_dify.files.values()] == [b"%PDF"]
 
 
-def test_what_is_missing_or_failed_is_done_by_resume(
+def test_resume_runs_missing_and_failed_rows(
     dify: Command, fake_dify: FakeDify, rows: Path, tmp_path: Path
 ) -> None:
     rows.write_text("city\nLisbon\nPorto\nA name that is too long\n")
@@ -123,9 +123,7 @@ def test_what_is_missing_or_failed_is_done_by_resume(
     assert {city: line["attempts"] for city, line in found.items()} == {"Lisbon": 1, "Porto": 1, "Faro": 1}
 
 
-def test_runs_that_were_interrupted_are_continued_by_resume(
-    dify: Command, fake_dify: FakeDify, rows: Path
-) -> None:
+def test_resume_continues_interrupted_runs(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
     rows.write_text("city\nLisbon\n")
     fake_dify.faults += [Cut(after_events=2), GONE]
     assert dify("batch", "rows.csv", "-o", "results.jsonl").returncode == 3
@@ -141,7 +139,7 @@ def start(
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_what_was_interrupted_goes_on(
+def test_an_interrupted_batch_continues(
     environment: dict[str, str], fake_dify: FakeDify, dify: Command, rows: Path, end: signal.Signals
 ) -> None:
     rows.write_text("city\n" + "".join(f"Town {number}\n" for number in range(9)))
@@ -176,7 +174,7 @@ def test_what_was_interrupted_goes_on(
     assert fake_dify.runs_started == 10, "the run in flight was stopped, so it is started again"
 
 
-def test_runs_that_could_not_be_stopped_are_not_said_to_be(
+def test_runs_that_could_not_be_stopped_are_reported(
     environment: dict[str, str], fake_dify: FakeDify, rows: Path
 ) -> None:
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", seconds=60)])
@@ -190,7 +188,9 @@ def test_runs_that_could_not_be_stopped_are_not_said_to_be(
     assert "dify-async: interrupted; the same command with --resume runs what is missing" in said
 
 
-def test_a_quota_stops_it_and_it_can_go_on(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
+def test_an_exhausted_quota_stops_the_batch_and_it_can_be_resumed(
+    dify: Command, fake_dify: FakeDify, rows: Path
+) -> None:
     fake_dify.faults.append(Refuse(status=429, code="rate_limit_error", times=9))
     rows.write_text("city\n" + "x\n" * 50)
     done = dify("batch", "rows.csv", "-c", "2", "-o", "results.jsonl")
@@ -200,7 +200,7 @@ def test_a_quota_stops_it_and_it_can_go_on(dify: Command, fake_dify: FakeDify, r
     assert fake_dify.runs_started == 0
 
 
-def test_a_second_one_beside_it_is_rejected(
+def test_a_second_batch_with_the_same_journal_is_rejected(
     environment: dict[str, str], fake_dify: FakeDify, dify: Command, rows: Path
 ) -> None:
     rows.write_text("city\nx\n")
@@ -237,7 +237,7 @@ def test_a_second_one_beside_it_is_rejected(
         (["rows.csv", "--api-key", "app-wrong"], "401"),
     ],
 )
-def test_what_is_rejected_before_the_first_run(
+def test_arguments_that_are_rejected_before_the_first_run(
     dify: Command, fake_dify: FakeDify, rows: Path, arguments: list[str], sentence: str
 ) -> None:
     rows.with_name("kept.jsonl").write_text("precious")
@@ -250,7 +250,7 @@ def test_what_is_rejected_before_the_first_run(
     assert (rows.read_text(), rows.with_name("kept.jsonl").read_text()) == (before, "precious")
 
 
-def test_a_full_disk_is_reported_and_can_be_gone_on_from(
+def test_a_full_disk_is_reported_and_the_batch_can_be_resumed(
     dify: Command, environment: dict[str, str], fake_dify: FakeDify, rows: Path
 ) -> None:
     rows.write_text("city\n" + "".join(f"T {number}\n" for number in range(9)))
@@ -291,7 +291,7 @@ def test_a_full_disk_behind_standard_output_is_reported(environment: dict[str, s
     assert done.stderr.endswith("dify-async: the output cannot be written: No space left on device\n")
 
 
-def test_a_column_that_is_missing_is_reported_before_the_first_run(
+def test_a_missing_column_is_reported_before_the_first_run(
     dify: Command, fake_dify: FakeDify, rows: Path
 ) -> None:
     rows.write_text("City,days\nx,1\n")
@@ -302,7 +302,7 @@ def test_a_column_that_is_missing_is_reported_before_the_first_run(
     assert not rows.with_name("results.jsonl").exists()
 
 
-def test_exit_codes_tell_how_rows_ended(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
+def test_exit_codes_of_batches(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
     rows.write_text("city\nx\ny\n")
     for nodes, code in (
         ([Node("Boom", error="it broke")], 1),
@@ -314,7 +314,7 @@ def test_exit_codes_tell_how_rows_ended(dify: Command, fake_dify: FakeDify, rows
     assert dify("batch", "rows.csv", DIFY_BASE_URL="http://127.0.0.1:1").returncode == 3
 
 
-def test_the_report_is_one_page_that_needs_no_other(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
+def test_the_report_is_a_self_contained_page(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
     rows.write_text("city,days\n" + "".join(f"T {number},{number}\n" for number in range(30)) + "x,<b>&\n")
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", tokens=7)], outputs=echo)
     assert dify("batch", "rows.csv", "--report", "report.html").returncode == 2
@@ -336,7 +336,9 @@ def test_the_report_is_one_page_that_needs_no_other(dify: Command, fake_dify: Fa
     assert "<small>rows 31</small>" in page
 
 
-def test_the_report_stays_small_and_its_numbers_whole(dify: Command, fake_dify: FakeDify, rows: Path) -> None:
+def test_the_report_of_many_rows_is_small_and_complete(
+    dify: Command, fake_dify: FakeDify, rows: Path
+) -> None:
     wrong = "x" * 5000
     rows.write_text("city,days\nx,1\n" + f"y,{wrong}\n" * 150)
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", tokens=4321)])
@@ -353,7 +355,7 @@ def test_the_report_stays_small_and_its_numbers_whole(dify: Command, fake_dify: 
     assert "95 % within 4,321 tokens" in page
 
 
-def test_a_report_that_cannot_be_written_costs_no_result(dify: Command, rows: Path) -> None:
+def test_a_report_that_cannot_be_written_loses_no_result(dify: Command, rows: Path) -> None:
     rows.write_text("city\nx\n")
     done = dify("batch", "rows.csv", "-o", "results.jsonl", "--report", "none/report.html")
     assert done.returncode == 0
@@ -361,7 +363,9 @@ def test_a_report_that_cannot_be_written_costs_no_result(dify: Command, rows: Pa
     assert len(results(rows.with_name("results.jsonl"))) == 1
 
 
-def test_on_a_terminal_it_is_live(environment: dict[str, str], fake_dify: FakeDify, rows: Path) -> None:
+def test_a_batch_on_a_terminal_has_live_progress(
+    environment: dict[str, str], fake_dify: FakeDify, rows: Path
+) -> None:
     rows.write_text("city\n" + "x\n" * 20 + "much too long a name\n")
     fake_dify.workflow = Workflow(form=FORM, nodes=[Node("Think", seconds=0.1)])
     output = str(rows.with_name("results.jsonl"))
@@ -375,7 +379,7 @@ def test_on_a_terminal_it_is_live(environment: dict[str, str], fake_dify: FakeDi
     assert "succeeded" in shown
 
 
-def test_a_row_with_what_json_holds_and_no_request(
+def test_a_row_with_values_that_a_request_cannot_contain(
     dify: Command, fake_dify: FakeDify, tmp_path: Path
 ) -> None:
     (tmp_path / "rows.jsonl").write_text(
@@ -390,7 +394,7 @@ def test_a_row_with_what_json_holds_and_no_request(
 
 
 @pytest.mark.usefixtures("rows")
-def test_the_key_is_in_nothing_it_writes(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_the_key_is_in_no_written_file(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
     fake_dify.faults.append(Refuse(status=500, message=f"no {fake_dify.api_key}"))
     done = dify(
         "batch", "rows.csv", "-o", "results.jsonl", "--report", "report.html", "--api-key", fake_dify.api_key

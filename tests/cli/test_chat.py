@@ -63,7 +63,7 @@ def test_inputs_and_files_go_with_the_first_message(
     assert [len(body.get("files", [])) for body in bodies] == [1, 0]
 
 
-def test_tools_are_named_and_a_replaced_answer_is_shown(dify: Command, fake_dify: FakeDify) -> None:
+def test_tools_and_a_replaced_answer_are_shown(dify: Command, fake_dify: FakeDify) -> None:
     thought = Thought("I look. ", "current_time", '{"zone": "UTC"}', "noon")
     fake_dify.app = Chat(mode="agent-chat", thoughts=[thought], answer="Noon.")
     done = dify("chat", "When?")
@@ -120,7 +120,7 @@ def test_a_conversation_on_a_terminal(environment: dict[str, str], fake_dify: Fa
     assert re.search(r"> One\r\nYou said One\.\r\n> Two\r\nYou said Two\.", shown)
 
 
-def test_ctrl_c_on_a_terminal_stops_the_answer_and_then_the_chat(
+def test_ctrl_c_stops_the_answer_and_a_second_one_the_chat(
     environment: dict[str, str], fake_dify: FakeDify
 ) -> None:
     fake_dify.app = Chat(answer=["First ", *["more "] * 50], seconds=60)
@@ -143,7 +143,7 @@ def test_an_error_does_not_end_a_conversation(environment: dict[str, str], fake_
     assert "You said Two." in shown
 
 
-def test_sigterm_at_the_prompt_ends_it(environment: dict[str, str], fake_dify: FakeDify) -> None:
+def test_sigterm_at_the_prompt_ends_the_chat(environment: dict[str, str], fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["First\n", *["more "] * 50], seconds=60)
     with running([*COMMAND, "chat", "Hi?"], environment) as process:
         assert process.stdout is not None

@@ -24,13 +24,13 @@ FORM = AppParameters(
 )
 
 
-def test_a_column_is_found_by_name_by_label_or_as_told() -> None:
+def test_columns_are_matched_by_name_label_or_option() -> None:
     assert matched(["city", "days", "note"], FORM.form, {}) == {"city": "city", "days": "days"}
     assert matched(["Days", "City name"], FORM.form, {}) == {"city": "City name", "days": "Days"}
     assert matched(["city", "town"], FORM.form, {"city": "town"}) == {"city": "town"}
 
 
-def test_a_column_goes_to_the_input_of_its_name_before_any_label() -> None:
+def test_names_take_precedence_over_labels() -> None:
     form = AppParameters(
         user_input_form=[InputField(variable="a", label="b"), InputField(variable="b", label="B")]
     )
@@ -46,7 +46,7 @@ def test_a_column_goes_to_the_input_of_its_name_before_any_label() -> None:
         (["city"], {"days": "Days"}, "there is no column 'Days'; columns: city"),
     ],
 )
-def test_columns_that_do_not_fit_the_form(columns: list[str], given: dict[str, str], sentence: str) -> None:
+def test_columns_that_do_not_match_the_form(columns: list[str], given: dict[str, str], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         matched(columns, FORM.form, given)
     assert sentence in str(caught.value)
@@ -98,11 +98,11 @@ def told(value: Any) -> Any:
         ("pics", "https://example.com/x", [("https://example.com/x", "image")]),
     ],
 )
-def test_cells_become_values(name: str, cell: Any, value: Any) -> None:
+def test_cells_are_converted_to_values(name: str, cell: Any, value: Any) -> None:
     inputs = inputs_of({"column": cell}, {name: "column"}, FORM.form, Path("folder"))
     assert told(inputs[name]) == value
 
 
-def test_empty_cells_are_left_out() -> None:
+def test_empty_cells_are_omitted() -> None:
     columns = {"city": "a", "days": "b", "doc": "c", "long": "e"}
     assert inputs_of({"a": "x", "b": "", "d": "y", "e": " "}, columns, FORM.form, Path()) == {"city": "x"}

@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("files")
-def test_run_uploads_its_files_and_shows_the_run(dify: Command, fake_dify: FakeDify) -> None:
+def test_run_uploads_files_and_shows_the_result(dify: Command, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(
         form=FORM, outputs=lambda inputs: {"city": inputs["city"], "days": inputs["days"]}
     )
@@ -89,7 +89,7 @@ def test_run_as_events(dify: Command, fake_dify: FakeDify) -> None:
     assert events == run.events
 
 
-def test_a_detached_run_is_watched_read_and_stopped(dify: Command, fake_dify: FakeDify) -> None:
+def test_a_detached_run_can_be_watched_read_and_stopped(dify: Command, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=3600)])
     started = dify("run", "--detach")
     run_id = started.stdout.strip()
@@ -121,7 +121,7 @@ def test_ctrl_c_stops_a_run(environment: dict[str, str], fake_dify: FakeDify) ->
     assert said == f"dify-async: interrupted; the server was asked to stop the run {run.id}\n"
 
 
-def test_ctrl_c_leaves_a_watched_run_alone(
+def test_ctrl_c_does_not_stop_a_watched_run(
     environment: dict[str, str], fake_dify: FakeDify, dify: Command
 ) -> None:
     fake_dify.workflow = WAITING
@@ -185,7 +185,9 @@ def test_exit_codes_of_runs(
         (["info", "--base-url", "ftp://x"], "https://"),
     ],
 )
-def test_what_is_rejected(dify: Command, fake_dify: FakeDify, arguments: list[str], sentence: str) -> None:
+def test_invalid_arguments_are_rejected(
+    dify: Command, fake_dify: FakeDify, arguments: list[str], sentence: str
+) -> None:
     fake_dify.workflow = Workflow(form=FORM)
     done = dify(*arguments)
     assert done.returncode == 2
@@ -194,7 +196,7 @@ def test_what_is_rejected(dify: Command, fake_dify: FakeDify, arguments: list[st
     assert fake_dify.runs_started == 0
 
 
-def test_what_is_not_reached(dify: Command, fake_dify: FakeDify) -> None:
+def test_an_unreachable_server_is_reported(dify: Command, fake_dify: FakeDify) -> None:
     for arguments in (["run"], ["info"], ["probe"], ["get", "x"]):
         done = dify(*arguments, DIFY_BASE_URL="http://127.0.0.1:1")
         assert (done.returncode, "no connection to 127.0.0.1:1" in the_error(done)) == (3, True)
@@ -208,7 +210,7 @@ def test_what_is_not_reached(dify: Command, fake_dify: FakeDify) -> None:
     assert dify("run").returncode == 3
 
 
-def test_who_reads_its_output_may_go(environment: dict[str, str], fake_dify: FakeDify) -> None:
+def test_the_reader_of_the_output_may_exit_early(environment: dict[str, str], fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Say", text=["x" * 1000] * 2000)])
     done = subprocess.run(
         ["bash", "-c", f"{' '.join(COMMAND)} run --events | head -n 1"],
@@ -226,7 +228,7 @@ def test_who_reads_its_output_may_go(environment: dict[str, str], fake_dify: Fak
 # Prompts
 
 
-def test_what_an_app_tells(dify: Command, fake_dify: FakeDify) -> None:
+def test_info_about_an_app(dify: Command, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(form=FORM)
     info = dict(line.split("\t") for line in dify("info").stdout.splitlines())
     assert (info["name"], info["mode"], info["version"]) == ("FakeDify", "workflow", "1.14.2")
@@ -289,7 +291,7 @@ def test_on_a_terminal_a_run_is_a_live_tree(environment: dict[str, str], fake_di
     assert (code, "started" in shown, "failed" in shown) == (0, True, True)
 
 
-def test_every_command_has_help_worth_reading(dify: Command) -> None:
+def test_every_command_has_a_help_text(dify: Command) -> None:
     overview = dify("--help").stdout
     assert "Exit codes: 0" in overview
     assert dify().stdout == overview
@@ -300,13 +302,13 @@ def test_every_command_has_help_worth_reading(dify: Command) -> None:
         assert name == "demo" or "DIFY_BASE_URL" in help_
 
 
-def test_the_key_is_shown_nowhere(dify: Command, fake_dify: FakeDify) -> None:
+def test_the_key_is_masked(dify: Command, fake_dify: FakeDify) -> None:
     for arguments in (["run", "--help"], ["info"], ["run", "-i", "x"], ["get", "x"]):
         done = dify(*arguments)
         assert fake_dify.api_key not in done.stdout + done.stderr
 
 
-def test_a_terminal_that_lacks_letters_does_not_stop_a_run(
+def test_a_terminal_with_a_small_character_set_does_not_stop_a_run(
     environment: dict[str, str], fake_dify: FakeDify
 ) -> None:
     fake_dify.workflow = Workflow(outputs={"text": "明天"})

@@ -47,7 +47,7 @@ def test_help_and_version(option: str) -> None:
     assert ("demo" if option == "--help" else "dify-async 0.") in done.stdout
 
 
-def test_without_its_packages_it_says_what_to_install() -> None:
+def test_missing_packages_are_reported_with_the_install_command() -> None:
     program = (
         "import sys; sys.modules['typer'] = None\n"
         "from dify_async.cli import main\n"

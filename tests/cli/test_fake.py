@@ -27,7 +27,7 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, st
         yield process, {"title": lines[0], **dict(line.split(": ", 1) for line in lines[1:])}
 
 
-async def test_it_serves_both_apis() -> None:
+async def test_the_fake_server_serves_both_apis() -> None:
     with serving("--app", "chat", "--version", "1.16", "--api-key", "app-mine") as (_, told):
         assert told["title"].startswith("A fake Dify 1.16.1 with a sample chat is listening.")
         assert (told["API key"], told["App code"]) == ("app-mine", "fake")
@@ -38,7 +38,7 @@ async def test_it_serves_both_apis() -> None:
     assert answer.split()[-1] == "Who?"
 
 
-async def test_it_serves_knowledge_bases() -> None:
+async def test_the_fake_server_serves_knowledge_bases() -> None:
     with serving("--knowledge-key", "dataset-mine") as (_, told):
         assert told["Knowledge API key"] == "dataset-mine"
         async with KnowledgeClient("dataset-mine", base_url=told["Service API"]) as client:
@@ -61,7 +61,7 @@ async def test_every_sample_answers(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_it(number: signal.Signals, code: int) -> None:
+def test_signals_end_the_fake_server(number: signal.Signals, code: int) -> None:
     with serving() as (process, _):
         process.send_signal(number)
         assert process.wait(HANGS_AFTER) == code

@@ -117,7 +117,7 @@ def test_a_form_is_filled_in_on_a_terminal(
     assert "Published." in shown
 
 
-def test_a_chat_asks_for_the_form_of_its_run(environment: dict[str, str], fake_dify: FakeDify) -> None:
+def test_a_chat_prompts_for_the_form_of_its_run(environment: dict[str, str], fake_dify: FakeDify) -> None:
     fake_dify.workflow = CHATFLOW
     code, shown = on_a_terminal(
         "chat",
@@ -131,7 +131,7 @@ def test_a_chat_asks_for_the_form_of_its_run(environment: dict[str, str], fake_d
     assert "Done." in shown
 
 
-def test_a_chatflow_is_resumed_by_its_run(dify: Command, fake_dify: FakeDify) -> None:
+def test_a_chatflow_is_resumed_by_its_run_id(dify: Command, fake_dify: FakeDify) -> None:
     fake_dify.workflow = CHATFLOW
     paused = dify("chat", "Go")
     (run,) = fake_dify.runs.values()

@@ -26,7 +26,7 @@ def app(fake_dify: FakeDify, tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(b"\xff\xd8\xff")
 
 
-def test_values_are_read_as_their_fields_take_them(dify: Command, fake_dify: FakeDify) -> None:
+def test_values_are_converted_to_the_types_of_their_fields(dify: Command, fake_dify: FakeDify) -> None:
     options = ("-i", "text=@notes.txt", "-i", "options=@options.json", "-i", "days=3", "-i", "sure=yes")
     done = dify("run", *options, "-i", "doc=@https://example.com/file.pdf?id=5")
     assert (done.returncode, done.stderr) == (0, "")
@@ -57,7 +57,9 @@ def test_an_input_that_the_app_does_not_have_causes_a_warning(dify: Command, fak
         ("doc=notes.txt", "doc must be a file, got a string: pass it as NAME=@FILE"),
     ],
 )
-def test_what_does_not_fit(dify: Command, fake_dify: FakeDify, option: str, sentence: str) -> None:
+def test_values_that_do_not_fit_their_fields(
+    dify: Command, fake_dify: FakeDify, option: str, sentence: str
+) -> None:
     done = dify("run", "-i", option, given="x")
     assert (done.returncode, fake_dify.runs_started) == (2, 0)
     assert sentence in the_error(done)

@@ -78,7 +78,7 @@ def test_upload_prints_a_line_for_each_file(dify: Command, handbook: FakeDataset
     assert names(handbook) == ["a.md", "b.md"]
 
 
-def test_upload_tells_which_files_failed(dify: Command, handbook: FakeDataset, docs: Path) -> None:
+def test_upload_reports_which_files_failed(dify: Command, handbook: FakeDataset, docs: Path) -> None:
     done = dify("kb", "upload", handbook.id, str(docs / "a.md"), str(docs / "missing.md"), "--json")
     assert done.returncode == 1
     found = {Path(line["file"]).name: line["error"] for line in lines(done)}
@@ -125,7 +125,7 @@ def test_sync_keeps_a_folder(dify: Command, handbook: FakeDataset, docs: Path) -
     assert (third.stdout, third.stderr) == ("", "dify-async: 1 unchanged\n")
 
 
-def test_sync_takes_patterns_and_a_journal(dify: Command, handbook: FakeDataset, docs: Path) -> None:
+def test_sync_accepts_patterns_and_a_journal(dify: Command, handbook: FakeDataset, docs: Path) -> None:
     (docs / "setup.exe").write_bytes(b"MZ")
     done = dify("kb", "sync", "handbook", str(docs), "--include", "*.md", "--journal", "journal.jsonl")
     assert (done.returncode, names(handbook)) == (0, ["a.md", "guides - b.md"])
@@ -150,7 +150,7 @@ def test_documents_that_are_not_indexed_are_a_failure(
     assert "not all of 2 documents were indexed: 1 failed: no \\x1b[31mquota" in done.stderr
 
 
-def test_a_killed_sync_is_finished_by_the_next(
+def test_the_next_sync_finishes_a_killed_one(
     dify: Command,
     fake_dify: FakeDify,
     environment: dict[str, str],
@@ -235,7 +235,7 @@ def test_the_key_comes_from_the_environment_or_a_profile(
     assert "app-0123456789" not in done.stderr
 
 
-def test_a_server_that_is_gone_is_reported(dify: Command, handbook: FakeDataset, docs: Path) -> None:
+def test_an_unreachable_server_is_reported(dify: Command, handbook: FakeDataset, docs: Path) -> None:
     for arguments in (["list"], ["sync", handbook.id, str(docs)]):
         assert dify("kb", *arguments, DIFY_BASE_URL="http://127.0.0.1:9").returncode == 3
 

@@ -84,7 +84,7 @@ def test_values_that_are_not_numbers_are_shown_as_they_are() -> None:
     )
 
 
-def test_times_beyond_the_first_and_last_year_are_shown() -> None:
+def test_times_beyond_the_range_of_datetime_are_shown() -> None:
     before_all = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
     assert shown(before_all) == "0001-01-01 00:00:00+14:00"
 
@@ -101,7 +101,7 @@ def evil_workflow() -> Workflow:
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "--json"], ["run", "--events"], ["parameters"]])
-def test_a_terminal_obeys_nothing(
+def test_a_terminal_receives_no_control_sequences(
     environment: dict[str, str], fake_dify: FakeDify, arguments: list[str]
 ) -> None:
     fake_dify.workflow = evil_workflow()
@@ -110,7 +110,7 @@ def test_a_terminal_obeys_nothing(
     assert [sign for sign in OBEYED if sign in text.encode()] == []
 
 
-def test_a_terminal_obeys_no_error_of_a_batch(
+def test_a_terminal_receives_no_control_sequences_in_errors_of_a_batch(
     environment: dict[str, str], fake_dify: FakeDify, tmp_path: Path
 ) -> None:
     fake_dify.workflow = evil_workflow()
@@ -122,7 +122,7 @@ def test_a_terminal_obeys_no_error_of_a_batch(
         assert [sign for sign in OBEYED if sign in text.encode()] == []
 
 
-def test_a_pipe_gets_no_control_characters(dify: Command, fake_dify: FakeDify) -> None:
+def test_a_pipe_receives_no_control_characters(dify: Command, fake_dify: FakeDify) -> None:
     fake_dify.workflow = evil_workflow()
     done = [dify("run"), dify("logs"), dify("parameters"), dify("run", "--json")]
     fake_dify.faults.append(Refuse(status=500, code=EVIL, message=EVIL, on="GET /v1/info"))
@@ -134,7 +134,7 @@ def test_a_pipe_gets_no_control_characters(dify: Command, fake_dify: FakeDify) -
         assert not set(one.stdout + one.stderr) & set(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
 
 
-def test_halves_of_surrogate_pairs_are_printed(dify: Command, fake_dify: FakeDify) -> None:
+def test_lone_surrogates_are_printed(dify: Command, fake_dify: FakeDify) -> None:
     outputs = {"title": "cut here \ud83d", "n": 2**70}
     for arguments in (["run"], ["run", "--json"], ["run", "--events"]):
         fake_dify.faults.append(stream(event("workflow_started"), finished(outputs=outputs)))
@@ -160,7 +160,9 @@ def test_each_event_is_one_line_of_json(dify: Command, fake_dify: FakeDify) -> N
     assert lines[4]["data"]["outputs"] == {"a": "\u2028\x85"}
 
 
-def test_json_survives_a_terminal_that_lacks_letters(dify: Command, fake_dify: FakeDify) -> None:
+def test_json_is_complete_on_a_terminal_with_a_small_character_set(
+    dify: Command, fake_dify: FakeDify
+) -> None:
     fake_dify.workflow = Workflow(outputs={"text": "明天 🙂"})
     done = dify("run", "--json", PYTHONIOENCODING="ascii")
     assert json.loads(done.stdout)["outputs"] == {"text": "明天 🙂"}
@@ -176,7 +178,7 @@ def test_json_survives_a_terminal_that_lacks_letters(dify: Command, fake_dify: F
     ],
     ids=str,
 )
-def test_odd_numbers_do_not_end_a_command(
+def test_numbers_beyond_the_range_do_not_end_a_command(
     dify: Command, fake_dify: FakeDify, tmp_path: Path, fields: dict[str, Any]
 ) -> None:
     (tmp_path / "rows.csv").write_text("a\n1\n")
@@ -203,7 +205,7 @@ def test_odd_numbers_do_not_end_a_command(
         assert done.returncode == 0, done.stderr
 
 
-def test_messages_speak_of_the_options_of_the_command(dify: Command, fake_dify: FakeDify) -> None:
+def test_messages_name_the_options_of_the_command(dify: Command, fake_dify: FakeDify) -> None:
     assert "pass --api-key or set DIFY_API_KEY" in dify("info", DIFY_API_KEY="").stderr
     assert "--base-url" in dify("info", "--base-url", "ftp://x").stderr
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=9))
@@ -212,7 +214,7 @@ def test_messages_speak_of_the_options_of_the_command(dify: Command, fake_dify: 
         assert name not in told
 
 
-def test_a_title_does_not_forge_a_line(dify: Command, fake_dify: FakeDify) -> None:
+def test_a_title_cannot_forge_a_line(dify: Command, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Think\nstatus: failed", error="no\nstatus: stopped")])
     lines = dify("run").stdout.splitlines()
     assert [line for line in lines if line.startswith("status: ")] == ["status: failed"]

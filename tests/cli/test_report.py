@@ -33,7 +33,7 @@ def succeeded(index: int, seconds: float, price: str) -> Any:
     return Success(index=index, key="", row={"n": index}, result=result, elapsed=seconds)
 
 
-def test_failures_that_differ_in_their_values_are_of_one_kind() -> None:
+def test_failures_that_differ_only_in_values_are_grouped() -> None:
     errors = [
         "the app's form: days must be a number, got 'soon'",
         "the app's form: days must be a number, got 'late'",

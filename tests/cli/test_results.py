@@ -95,7 +95,7 @@ def test_results_are_written_as_csv(dify: Command, fake_dify: FakeDify, tmp_path
 
 
 @pytest.mark.parametrize(("name", "delimiter"), [("out.csv", ","), ("out.TSV", "\t")])
-def test_outputs_that_come_later_get_columns_too(tmp_path: Path, name: str, delimiter: str) -> None:
+def test_outputs_of_later_rows_get_columns(tmp_path: Path, name: str, delimiter: str) -> None:
     path = tmp_path / name
     with results_to(path, ["id"], ["id"], Shape()) as results:
         results.write(outcome(0, {"a": "x\ny"}), 1, {"id": "=1"})
@@ -136,7 +136,7 @@ def test_links_of_somebody_else_are_not_followed(tmp_path: Path) -> None:
 # Errors
 
 
-def test_a_key_that_is_revoked_stops_it(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_a_revoked_key_stops_the_batch(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("city\n" + "x\n" * 50)
     fake_dify.faults.append(Refuse(status=401, code="unauthorized", on="POST /v1/workflows/run", times=99))
     done = dify("batch", "rows.csv", "-c", "2", "-o", "out.jsonl")
@@ -160,7 +160,7 @@ def test_a_journal_of_another_app_is_rejected(dify: Command, fake_dify: FakeDify
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
-def test_numbers_that_json_does_not_have_are_rejected(
+def test_nan_and_infinity_are_rejected(
     dify: Command, fake_dify: FakeDify, tmp_path: Path, number: str
 ) -> None:
     (tmp_path / "rows.jsonl").write_text(f'{{"city": "x"}}\n{{"city": "y", "days": {number}}}\n')
@@ -174,7 +174,7 @@ def test_numbers_that_json_does_not_have_are_rejected(
     assert fake_dify.runs_started == 0
 
 
-def test_numbers_in_cells_that_are_none_are_rejected_by_row(
+def test_invalid_numbers_in_cells_are_rejected_by_row(
     dify: Command, fake_dify: FakeDify, tmp_path: Path
 ) -> None:
     (tmp_path / "rows.csv").write_text("city,days\nx,nan\ny,inf\nz,1e999\nw,3\n")

@@ -27,7 +27,7 @@ def config(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> Path
 # Profiles
 
 
-def test_a_profile_is_enough(dify: Command, fake_dify: FakeDify, config: Path) -> None:
+def test_a_profile_replaces_all_other_settings(dify: Command, fake_dify: FakeDify, config: Path) -> None:
     add = ("profile", "add", "work", "--base-url", fake_dify.base_url, "--user", "eve")
     added = dify(*add, given=f"{fake_dify.api_key}\ndataset-123456\n", **NOTHING)
     assert (added.returncode, added.stdout) == (0, "")
@@ -46,7 +46,7 @@ def test_a_profile_is_enough(dify: Command, fake_dify: FakeDify, config: Path) -
     assert [run.user for run in fake_dify.runs.values()] == ["eve"]
 
 
-def test_options_win_over_the_environment_and_that_over_the_profile(
+def test_precedence_of_options_environment_and_profile(
     dify: Command, fake_dify: FakeDify, config: Path, tmp_path: Path
 ) -> None:
     profile = Profile(base_url=fake_dify.base_url, user="profile", api_key=fake_dify.api_key)
@@ -70,7 +70,7 @@ def test_options_win_over_the_environment_and_that_over_the_profile(
     assert the_error(hidden) == "the environment takes precedence over the profile: DIFY_API_KEY, DIFY_USER"
 
 
-def test_profiles_are_used_changed_and_removed(dify: Command, config: Path) -> None:
+def test_profiles_can_be_used_changed_and_removed(dify: Command, config: Path) -> None:
     write_profiles(
         Profiles(default="a", by_name={"a": Profile(api_key="app-a"), "b": Profile(api_key="app-b")})
     )
@@ -97,7 +97,9 @@ def test_profiles_are_used_changed_and_removed(dify: Command, config: Path) -> N
         (["info", "--timeout", "0"], "'--timeout'"),
     ],
 )  # fmt: skip
-def test_what_is_not_valid(dify: Command, config: Path, arguments: list[str], sentence: str) -> None:
+def test_invalid_settings_are_reported(
+    dify: Command, config: Path, arguments: list[str], sentence: str
+) -> None:
     write_profiles(Profiles(by_name={"work": Profile(api_key="app-work")}))
     done = dify(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -115,7 +117,7 @@ def test_what_is_not_valid(dify: Command, config: Path, arguments: list[str], se
         ("profiles.work = 5", "must be a table"),
     ],
 )
-def test_a_file_of_profiles_that_is_not_valid(config: Path, text: str, sentence: str) -> None:
+def test_an_invalid_profiles_file_is_reported(config: Path, text: str, sentence: str) -> None:
     config.parent.mkdir(parents=True)
     config.touch(0o600)
     config.write_text(text)
@@ -125,7 +127,9 @@ def test_a_file_of_profiles_that_is_not_valid(config: Path, text: str, sentence:
     assert "secret" not in str(raised.value)
 
 
-def test_profiles_that_others_can_read_are_reported(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_profiles_file_that_others_can_read_is_reported(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_profiles(Profiles(by_name={"work": Profile(api_key="app-work")}))
     read_profiles()
     assert capsys.readouterr().err == ""
@@ -136,13 +140,13 @@ def test_profiles_that_others_can_read_are_reported(config: Path, capsys: pytest
 
 @pytest.mark.usefixtures("config")
 @pytest.mark.parametrize("user", ['a"b\\c', "明天", "\x7f\x1b\n", "# no comment"])
-def test_a_profile_keeps_any_text(user: str) -> None:
+def test_a_profile_preserves_any_text(user: str) -> None:
     profiles = Profiles(by_name={"work": Profile(user=user)})
     write_profiles(profiles)
     assert read_profiles() == profiles
 
 
-def test_a_profile_keeps_a_name_that_is_quoted_in_the_file(config: Path) -> None:
+def test_a_profile_preserves_a_quoted_name(config: Path) -> None:
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text('[profiles."prod.eu"]\nuser = "ada"\n')
     config.chmod(0o600)
@@ -151,7 +155,7 @@ def test_a_profile_keeps_a_name_that_is_quoted_in_the_file(config: Path) -> None
     assert read_profiles() == profiles == Profiles(by_name={"prod.eu": Profile(user="ada")})
 
 
-def test_a_key_is_asked_for_and_not_shown(environment: dict[str, str], config: Path) -> None:
+def test_the_prompt_for_a_key_does_not_echo_it(environment: dict[str, str], config: Path) -> None:
     code, shown = on_a_terminal(
         "profile", "add", "work", typed="app-typed-1234\n", at="not shown", **environment
     )

@@ -74,7 +74,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_terminal_is_restored(
+def test_the_terminal_is_restored(
     environment: dict[str, str], fake_dify: FakeDify, number: signal.Signals
 ) -> None:
     fake_dify.workflow = WAITING
@@ -103,7 +103,9 @@ def test_a_terminal_is_restored(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("module", ["typer", "rich.console", "aiohttp"])
-def test_a_signal_during_the_start_ends_it_without_a_traceback(number: signal.Signals, module: str) -> None:
+def test_a_signal_during_the_start_ends_the_command_without_a_traceback(
+    number: signal.Signals, module: str
+) -> None:
     line = [sys.executable, "-X", "importtime", "-m", "dify_async", "demo"]
     told: list[str] = []
     sent = False

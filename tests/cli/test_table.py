@@ -38,7 +38,9 @@ QUOTED = '城市,note\n里斯本,"he said ""hi"", twice"\n\nPorto,"line one\nlin
         ("rows.ndjson", b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\r\n\r\n" for row in ROWS), None),
     ],
 )  # fmt: skip
-def test_the_same_rows_in_every_form(tmp_path: Path, name: str, content: bytes, remark: str | None) -> None:
+def test_every_format_gives_the_same_rows(
+    tmp_path: Path, name: str, content: bytes, remark: str | None
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     table = read_table(path)
@@ -63,7 +65,7 @@ def test_the_same_rows_in_every_form(tmp_path: Path, name: str, content: bytes, 
         (b"a,b\r1,2\r", ("a", "b"), {"a": "1", "b": "2"}),
     ],
 )
-def test_what_spreadsheets_make_of_a_table(
+def test_tables_saved_by_spreadsheets(
     tmp_path: Path, content: bytes, columns: tuple[str, ...], row: dict[str, str]
 ) -> None:
     path = tmp_path / "rows.csv"
@@ -72,7 +74,7 @@ def test_what_spreadsheets_make_of_a_table(
     assert (table.columns, list(table.rows())) == (columns, [row])
 
 
-def test_a_file_that_became_another_one_is_reported(tmp_path: Path) -> None:
+def test_a_file_that_changed_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("city\nx\n")
     table = read_table(path)
@@ -84,7 +86,7 @@ def test_a_file_that_became_another_one_is_reported(tmp_path: Path) -> None:
         list(table.rows())
 
 
-def test_an_encoding_can_be_named(tmp_path: Path) -> None:
+def test_an_encoding_can_be_passed(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes("city\nSão Tomé\n".encode("cp1252"))
     assert list(read_table(path, "cp1252").rows()) == [{"city": "São Tomé"}]
@@ -94,7 +96,7 @@ def test_an_encoding_can_be_named(tmp_path: Path) -> None:
         read_table(path, "utf-8")
 
 
-def test_values_of_json_stay_what_they_are(tmp_path: Path) -> None:
+def test_json_values_keep_their_types(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"n": 5, "deep": {"a": [1, null]}}\n{"flag": true}\n')
     table = read_table(path)
@@ -139,7 +141,9 @@ def test_a_row_may_be_shorter_than_the_header(tmp_path: Path) -> None:
         ("rows.jsonl", b'{"a": 1}\n["b"]\n', "line 2 of 'rows.jsonl' must be a JSON object"),
     ],
 )
-def test_what_is_not_a_table_is_reported(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+def test_a_file_that_is_not_a_table_is_reported(
+    tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
@@ -147,7 +151,7 @@ def test_what_is_not_a_table_is_reported(tmp_path: Path, name: str, content: byt
     assert sentence in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         read_table(tmp_path / "rows.csv")
     folder = tmp_path / "folder.csv"

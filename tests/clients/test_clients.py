@@ -41,7 +41,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         (5, "must be a str, got int"),
     ],
 )
-def test_a_key_that_cannot_be_right_is_rejected_without_showing_it(key: str, says: str) -> None:
+def test_an_invalid_key_is_rejected_without_showing_it(key: str, says: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=says) as caught:
         AppClient(key)
     assert isinstance(caught.value, ValueError)
@@ -50,7 +50,7 @@ def test_a_key_that_cannot_be_right_is_rejected_without_showing_it(key: str, say
 
 
 @pytest.mark.parametrize("key", ["app-abc", "something-else", "K"])
-def test_other_keys_are_the_servers_to_judge(key: str) -> None:
+def test_keys_of_unknown_forms_are_sent_to_the_server(key: str) -> None:
     assert AppClient(key).base_url == "https://api.dify.ai/v1"
 
 
@@ -76,7 +76,7 @@ def test_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None
         ("http://[::1]:5001", "http://[::1]:5001/v1"),
     ],
 )
-def test_base_urls(given: str, used: str) -> None:
+def test_valid_base_urls(given: str, used: str) -> None:
     assert AppClient("app-x", base_url=given).base_url == used
 
 
@@ -92,7 +92,7 @@ def test_base_urls(given: str, used: str) -> None:
         ("https://dify.test:port", "must be a URL"),
     ],
 )
-def test_wrong_base_urls_are_rejected_without_showing_secrets(url: str, says: str) -> None:
+def test_invalid_base_urls_are_rejected_without_showing_secrets(url: str, says: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=says) as caught:
         AppClient("app-x", base_url=url)
     assert "hunter2" not in str(caught.value)
@@ -109,7 +109,7 @@ async def test_a_missing_user_is_reported_at_the_call_that_needs_one(fake_dify: 
 
 
 @pytest.mark.parametrize("user", ["", 5])
-def test_a_user_is_a_text(user: str) -> None:
+def test_an_end_user_must_be_a_string(user: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="`user` must be a non-empty str"):
         AppClient("app-x", user=user)
 
@@ -123,7 +123,7 @@ async def test_a_view_for_another_user_shares_everything_and_closes_nothing(fake
     assert [run.user for run in fake_dify.runs.values()] == ["bob", "cy"]
 
 
-def test_one_client_serves_one_asyncio_run_after_another(fake_dify: FakeDify) -> None:
+def test_one_client_works_in_several_asyncio_runs(fake_dify: FakeDify) -> None:
     async def job(client: AppClient) -> str:
         return (await client.workflows.run({})).status
 
@@ -136,7 +136,7 @@ def test_one_client_serves_one_asyncio_run_after_another(fake_dify: FakeDify) ->
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
 
-def test_one_client_is_entered_in_one_asyncio_run_after_another(fake_dify: FakeDify) -> None:
+def test_one_client_can_be_entered_in_several_asyncio_runs(fake_dify: FakeDify) -> None:
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
 
     async def job() -> str:
@@ -146,7 +146,7 @@ def test_one_client_is_entered_in_one_asyncio_run_after_another(fake_dify: FakeD
     assert [asyncio.run(job()) for _ in range(2)] == ["FakeDify"] * 2
 
 
-async def test_a_closed_client_says_so_and_closes_again_in_peace(fake_dify: FakeDify) -> None:
+async def test_a_closed_client_raises_and_can_be_closed_again(fake_dify: FakeDify) -> None:
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
     await client.app.info()
     await client.close()
@@ -157,7 +157,7 @@ async def test_a_closed_client_says_so_and_closes_again_in_peace(fake_dify: Fake
         await client.workflows.run({})
 
 
-async def test_a_client_that_nobody_closed_warns_of_nothing(fake_dify: FakeDify) -> None:
+async def test_a_client_that_is_not_closed_causes_no_warning(fake_dify: FakeDify) -> None:
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
     await client.app.info()
     with warnings.catch_warnings():
@@ -169,7 +169,7 @@ async def test_a_client_that_nobody_closed_warns_of_nothing(fake_dify: FakeDify)
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.open_sockets == 0)
 
 
-async def test_a_session_that_was_given_is_used_and_never_closed(fake_dify: FakeDify) -> None:
+async def test_a_custom_session_is_used_and_not_closed(fake_dify: FakeDify) -> None:
     async with aiohttp.ClientSession(headers={"X-Session": "mine"}) as session:
         async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, session=session) as client:
             await client.app.info()
@@ -190,7 +190,7 @@ async def test_trace_configs_are_passed_through(fake_dify: FakeDify) -> None:
     assert seen == ["GET 200"]
 
 
-async def test_a_pickle_is_the_clients_settings(fake_dify: FakeDify) -> None:
+async def test_a_pickled_client_has_its_settings(fake_dify: FakeDify) -> None:
     client = AppClient(
         fake_dify.api_key,
         user="ada",
@@ -210,7 +210,7 @@ async def test_a_pickle_is_the_clients_settings(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize("held", ["session", "ssl", "trace_configs", "limiter"])
-async def test_a_client_that_holds_what_does_not_pickle_says_so(held: str) -> None:
+async def test_a_client_that_cannot_be_pickled_is_an_error(held: str) -> None:
     values = {
         "ssl": ssl.create_default_context(),
         "trace_configs": [aiohttp.TraceConfig()],
@@ -231,14 +231,14 @@ def test_settings_are_checked_at_once() -> None:
         AppClient("app-x", headers={"X-A": "b\r\nX-C: d"})
 
 
-async def test_headers_do_not_break_out(fake_dify: FakeDify) -> None:
+async def test_headers_cannot_contain_line_breaks(fake_dify: FakeDify) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
         with pytest.raises(errors.ConfigurationError, match="X-Trace-Id"):
             await client.workflows.run({}, trace_id="a\r\nX-Evil: yes")
     assert fake_dify.requests == []
 
 
-async def test_paths_are_escaped_and_empty_ids_rejected(fake_dify: FakeDify) -> None:
+async def test_ids_are_escaped_and_empty_ids_are_rejected(fake_dify: FakeDify) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
         with pytest.raises(errors.ApiError):
             await client.workflows.get("../../info?x=1#y")
@@ -250,7 +250,7 @@ async def test_paths_are_escaped_and_empty_ids_rejected(fake_dify: FakeDify) -> 
     ]
 
 
-async def test_the_escape_hatch_has_our_errors_and_retries(fake_dify: FakeDify) -> None:
+async def test_client_request_has_the_errors_and_retries_of_calls(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(on="GET /v1/info", status=503, body=b""))
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url) as client:
         response = await client.request("get", "/info", params={"user": "ä b", "flag": True, "none": None})
@@ -266,7 +266,7 @@ async def test_the_escape_hatch_has_our_errors_and_retries(fake_dify: FakeDify) 
     assert sum(request.method == "POST" for request in fake_dify.requests) == 1
 
 
-async def test_what_is_not_json_is_rejected_before_it_is_sent(fake_dify: FakeDify) -> None:
+async def test_values_that_are_not_json_are_rejected_before_sending(fake_dify: FakeDify) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
         with pytest.raises(errors.ConfigurationError, match="cannot be sent as JSON"):
             await client.workflows.run({"things": {1, 2}})
@@ -274,14 +274,14 @@ async def test_what_is_not_json_is_rejected_before_it_is_sent(fake_dify: FakeDif
 
 
 @pytest.mark.parametrize("inputs", ["city", ["city"], None])
-async def test_inputs_are_values_by_name(fake_dify: FakeDify, inputs: dict[str, str]) -> None:
+async def test_inputs_must_be_a_mapping(fake_dify: FakeDify, inputs: dict[str, str]) -> None:
     async with AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
         with pytest.raises(errors.ConfigurationError, match="must be a mapping of variable names to values"):
             await client.workflows.run(inputs)
     assert fake_dify.requests == []
 
 
-async def test_probe_tells_a_dify_from_others(fake_dify: FakeDify) -> None:
+async def test_probe_recognizes_dify_servers(fake_dify: FakeDify) -> None:
     found = await probe(fake_dify.base_url)
     assert (found.is_dify, found.version) == (True, "1.14.2")
     assert "Authorization" not in fake_dify.requests[0].headers
@@ -291,12 +291,12 @@ async def test_probe_tells_a_dify_from_others(fake_dify: FakeDify) -> None:
     assert "web page" in other.detail
 
 
-async def test_probe_of_nothing_raises() -> None:
+async def test_probe_of_an_unreachable_server_raises() -> None:
     with pytest.raises(errors.ConnectionFailed, match="no connection"):
         await probe("http://127.0.0.1:9")
 
 
-async def test_asynchronous_things_say_so() -> None:
+async def test_async_objects_explain_misuse_in_blocking_code() -> None:
     client = AppClient("app-x", user="ada")
     for thing in (client, client.workflows.stream({})):
         with pytest.raises(TypeError, match="async with"):
@@ -306,7 +306,7 @@ async def test_asynchronous_things_say_so() -> None:
         iter(client.workflows.logs())  # type: ignore[call-overload]
 
 
-def test_importing_is_light() -> None:
+def test_importing_the_package_is_fast() -> None:
     program = (
         "import sys, dify_async; from dify_async import errors, events, models, Timeouts;"
         "heavy = {'aiohttp', 'aiohttp.web', 'dify_async.sync', 'dify_async.cli'} & set(sys.modules);"

@@ -22,7 +22,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kind", [KnowledgeClient, sync.KnowledgeClient])
-def test_a_key_of_the_other_kind_names_the_client_it_belongs_to(kind: Callable[..., Any]) -> None:
+def test_a_key_of_an_app_is_rejected_with_the_name_of_its_client(kind: Callable[..., Any]) -> None:
     with pytest.raises(errors.ConfigurationError, match="takes 'dataset-' keys, use AppClient") as caught:
         kind("app-secret123")
     assert "secret123" not in str(caught.value)
@@ -44,7 +44,7 @@ def test_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("kind", [KnowledgeClient, sync.KnowledgeClient])
-def test_it_has_no_end_users(kind: Callable[..., Any]) -> None:
+def test_a_knowledge_client_has_no_end_users(kind: Callable[..., Any]) -> None:
     client = kind("dataset-x", base_url=SERVER)
     assert not hasattr(client, "user")
     assert not hasattr(client, "for_user")
@@ -84,7 +84,7 @@ LISTS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("kind", [KnowledgeClient, sync.KnowledgeClient])
 @pytest.mark.parametrize("name", LISTS)
-def test_an_unknown_option_of_a_list_is_reported_when_it_is_made(name: str, kind: Callable[..., Any]) -> None:
+def test_an_unknown_option_of_list_is_reported_at_the_call(name: str, kind: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected keyword argument 'timout'"):
         LISTS[name](kind("dataset-x", base_url=SERVER), timout=5)
 
@@ -120,7 +120,7 @@ def test_views_and_pickles() -> None:
         client.for_key("app-y")
 
 
-def test_other_clients_import_nothing_of_it() -> None:
+def test_other_clients_import_nothing_of_the_knowledge_client() -> None:
     program = (
         "import sys; from dify_async import AppClient, WebAppClient, models; "
         "from dify_async.sync import AppClient as Blocking; AppClient('app-x'); models.WorkflowRun; "

@@ -103,7 +103,9 @@ def client_of(kind: type, server: FakeDify) -> Any:
     METHODS,
     ids=[f"{kind.__name__}.{one}.{name}" for kind, one, name in METHODS],
 )
-async def test_methods(fake_dify: FakeDify, kind: type, resource: str, name: str) -> None:
+async def test_methods_reject_odd_arguments_with_a_difyerror_or_typeerror(
+    fake_dify: FakeDify, kind: type, resource: str, name: str
+) -> None:
     async with client_of(kind, fake_dify) as client:
         method = getattr(getattr(client, resource), name)
         for arguments in odd_calls(method):
@@ -121,7 +123,9 @@ async def test_methods(fake_dify: FakeDify, kind: type, resource: str, name: str
         if hasattr(kind, name)
     ],
 )
-async def test_methods_of_clients(fake_dify: FakeDify, kind: type, name: str) -> None:
+async def test_methods_of_clients_reject_odd_arguments_with_a_difyerror_or_typeerror(
+    fake_dify: FakeDify, kind: type, name: str
+) -> None:
     async with client_of(kind, fake_dify) as client:
         method = getattr(client, name)
         for arguments in odd_calls(method):
@@ -144,7 +148,7 @@ async def test_methods_of_clients(fake_dify: FakeDify, kind: type, name: str) ->
         InputFile.url,
     ],
 )
-def test_constructors(kind: Any) -> None:
+def test_constructors_reject_odd_arguments_with_a_difyerror_or_typeerror(kind: Any) -> None:
     for arguments in odd_calls(kind):
         with suppress(errors.DifyError, TypeError):
             kind(**arguments)

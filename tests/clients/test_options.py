@@ -128,12 +128,12 @@ async def test_a_wrong_value_is_reported_before_anything_is_sent(
 NOTHING: dict[str, Any] = {"timeout": None, "retry": None, "user": None, "extra_headers": None}
 
 
-async def test_none_is_the_setting_of_the_client(client: AppClient) -> None:
+async def test_none_means_the_setting_of_the_client(client: AppClient) -> None:
     assert (await client.workflows.run({}, **NOTHING, extra_body=None)).status == "succeeded"
     assert (await client.app.info(**NOTHING)).name == "FakeDify"
 
 
-def test_none_is_the_setting_of_a_blocking_client(blocking_app: sync.AppClient) -> None:
+def test_none_means_the_setting_of_a_blocking_client(blocking_app: sync.AppClient) -> None:
     assert blocking_app.workflows.run({}, **NOTHING, extra_body=None).status == "succeeded"
     assert blocking_app.app.info(**NOTHING).name == "FakeDify"
 
@@ -269,7 +269,7 @@ async def test_views_have_settings_of_their_own(fake_dify: FakeDify) -> None:
         assert other.user == "eve"
 
 
-async def test_slots_are_counted_by_key(fake_dify: FakeDify) -> None:
+async def test_slots_are_counted_per_key(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     async with app_client(fake_dify, max_concurrent=1) as client, client.workflows.stream({}) as run:
         await anext(run)

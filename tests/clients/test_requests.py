@@ -28,7 +28,9 @@ from tests.support.clients import app_client, web_client
     ],
     ids=range(10),
 )
-async def test_what_cannot_be_sent(fake_dify: FakeDify, arguments: dict[str, Any], says: str) -> None:
+async def test_requests_that_cannot_be_sent_are_rejected(
+    fake_dify: FakeDify, arguments: dict[str, Any], says: str
+) -> None:
     async with app_client(fake_dify) as client:
         with pytest.raises(errors.ConfigurationError, match=says):
             await client.request("POST", "/x", **arguments)
@@ -41,7 +43,7 @@ async def test_what_cannot_be_sent(fake_dify: FakeDify, arguments: dict[str, Any
     ids=repr,
 )
 @pytest.mark.parametrize("api", ["app", "web"])
-async def test_files_that_are_none(fake_dify: FakeDify, api: str, files: Any) -> None:
+async def test_values_that_are_not_files_are_rejected(fake_dify: FakeDify, api: str, files: Any) -> None:
     async with (app_client if api == "app" else web_client)(fake_dify) as client:
         for call in (
             lambda: client.workflows.run({}, files=files),

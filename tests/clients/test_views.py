@@ -38,7 +38,7 @@ class OurBlockingWeb(sync.WebAppClient):
 
 
 @pytest.mark.parametrize("kind", [Ours, OurBlocking, OurWeb, OurBlockingWeb])
-def test_a_subclass(kind: Any) -> None:
+def test_a_view_of_a_subclass(kind: Any) -> None:
     client = kind("red")
     views = [client.for_user("bob"), client.with_options(retry=0), copy.copy(client)]
     if isinstance(client, (AppClient, sync.AppClient)):

@@ -623,7 +623,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.operation.method} {case.path}")
-async def test_the_request_is_what_the_server_asks_for(case: Case) -> None:
+async def test_the_request_has_the_documented_shape(case: Case) -> None:
     client = KnowledgeClient("dataset-x", base_url=SERVER, retry=Retry(attempts=1))
     sent = await answered(client, case)
     assert (sent.method, sent.url) == (case.operation.method, as_requested(SERVER + case.path))
@@ -635,7 +635,7 @@ async def test_the_request_is_what_the_server_asks_for(case: Case) -> None:
     assert sent.given == case.gives
 
 
-def test_every_operation_is_among_these() -> None:
+def test_every_operation_is_tested() -> None:
     cases = {id(case.operation) for case in CASES}
     table = {name: value for name, value in vars(operations).items() if isinstance(value, Operation)}
     assert [name for name, value in table.items() if id(value) not in cases] == []

@@ -132,7 +132,7 @@ def unknown(value: Any, found: Any) -> Iterator[tuple[str, str]]:
 
 
 @each_answer
-def test_nothing_is_lost(name: str) -> None:
+def test_no_recorded_value_is_lost(name: str) -> None:
     recording = answers()[name]
     found = decode_model(model_for(recording), recording.body)
     body = json.loads(recording.body)
@@ -141,13 +141,13 @@ def test_nothing_is_lost(name: str) -> None:
 
 
 @each_answer
-def test_every_key_that_was_sent_is_a_field_or_left_out_for_a_reason(name: str) -> None:
+def test_every_recorded_key_is_a_field_or_ignored_for_a_reason(name: str) -> None:
     recording = answers()[name]
     found = decode_model(model_for(recording), recording.body)
     assert set(unknown(json.loads(recording.body), found)) <= LEFT_OUT.keys()
 
 
-def test_answers_survive_pickling() -> None:
+def test_recorded_responses_can_be_pickled() -> None:
     for recording in answers().values():
         found = decode_model(model_for(recording), recording.body)
         again = pickle.loads(pickle.dumps(found))
@@ -155,7 +155,7 @@ def test_answers_survive_pickling() -> None:
         assert again.raw == found.raw
 
 
-def test_what_is_inside_of_an_answer_has_no_raw_of_its_own() -> None:
+def test_nested_models_have_no_raw() -> None:
     page = decode_model(models.Page[models.Conversation], b'{"data": [{"id": "c"}]}')
     assert page.data[0].raw == {}
 
@@ -164,7 +164,7 @@ SECRETS = {"access_token", "upload_token", "token"}
 
 
 @each_answer
-def test_no_answer_shows_its_secrets(name: str) -> None:
+def test_no_response_shows_secrets(name: str) -> None:
     recording = answers()[name]
     found = decode_model(model_for(recording), recording.body)
     for key in SECRETS & json.loads(recording.body).keys():

@@ -562,7 +562,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("api", "case"), CASES, ids=[f"{api}-{case.operation.method} {case.path}" for api, case in CASES]
 )
-async def test_the_request_is_what_the_server_asks_for(api: str, case: Case) -> None:
+async def test_the_request_has_the_documented_shape(api: str, case: Case) -> None:
     operation = case.operation
     is_service = api == "service"
     base = APP if is_service else WEB
@@ -616,7 +616,7 @@ def expected_body(is_service: bool, case: Case) -> Any:
     return body
 
 
-def test_every_operation_is_among_these() -> None:
+def test_every_operation_is_tested() -> None:
     cases = {id(case.operation) for _, case in CASES}
     both = {**vars(operations), **vars(web_operations)}
     missing = [

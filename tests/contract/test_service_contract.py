@@ -171,13 +171,13 @@ def schemas_in(value: Any) -> Iterator[str]:
             yield from schemas_in(inner)
 
 
-def test_every_schema_of_an_answer_is_a_model_or_has_a_reason() -> None:
+def test_every_response_schema_has_a_model_or_a_reason() -> None:
     assert MODELS.keys() | OF_STREAMS.keys() | NO_MODELS.keys() == schemas_of_answers()
     assert not MODELS.keys() & NO_MODELS.keys()
 
 
 @pytest.mark.parametrize("name", MODELS | OF_REQUESTS)
-def test_every_field_of_a_schema_is_one_of_its_model(name: str) -> None:
+def test_every_field_of_a_schema_is_in_its_model(name: str) -> None:
     assert misfits("service", name, MODELS | OF_STREAMS | OF_REQUESTS) == []
 
 
@@ -198,7 +198,7 @@ def without_names(path: str) -> str:
     return re.sub(r"\{\w+\}", "{}", path)
 
 
-def test_every_operation_is_in_the_tables_with_the_place_of_its_user() -> None:
+def test_every_operation_is_in_the_tables_with_the_place_of_its_end_user() -> None:
     described = {
         (one["method"], without_names(one["path"])): {
             param["in"] for param in one["params"] if param["name"] == "user"
@@ -216,5 +216,5 @@ def test_every_operation_is_in_the_tables_with_the_place_of_its_user() -> None:
     assert {key: ours[key] for key in described} == described
 
 
-def test_what_is_described_as_empty_is_so() -> None:
+def test_operations_described_as_empty_return_none() -> None:
     assert fields_of("service", "EmptyObject") == {}

@@ -150,7 +150,7 @@ async def test_observers_are_notified_of_rows_here_and_of_runs_on_the_workers(
     assert here == {"row_started", "row_ended"}
 
 
-async def test_outcomes_come_in_the_order_of_the_rows_if_asked(
+async def test_outcomes_are_in_the_order_of_the_rows_if_ordered(
     client: AppClient, fake_dify: FakeDify, cluster: Any
 ) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=3))
@@ -162,7 +162,7 @@ async def test_outcomes_come_in_the_order_of_the_rows_if_asked(
     assert sum(outcome.attempts for outcome in outcomes) == 15, "attempts are counted in the worker"
 
 
-async def test_never_more_than_asked_for_are_ahead_of_the_reader(client: AppClient, cluster: Any) -> None:
+async def test_no_more_than_concurrency_rows_are_ahead_of_the_reader(client: AppClient, cluster: Any) -> None:
     taken = 0
 
     def endless() -> Iterator[dict[str, Any]]:
@@ -182,7 +182,9 @@ async def test_never_more_than_asked_for_are_ahead_of_the_reader(client: AppClie
                 break
 
 
-async def test_a_bad_row_hurts_no_other(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
+async def test_an_invalid_row_does_not_affect_others(
+    client: AppClient, fake_dify: FakeDify, cluster: Any
+) -> None:
     fake_dify.workflow = Workflow(
         nodes=[Node("One")], outputs=dict, form=[Field("n", "number", required=True)]
     )
@@ -204,7 +206,7 @@ async def test_a_bad_row_hurts_no_other(client: AppClient, fake_dify: FakeDify, 
 
 
 @pytest.mark.extended
-async def test_what_a_killed_worker_had_is_continued_and_not_started_again(
+async def test_runs_of_a_killed_worker_are_continued_and_not_restarted(
     client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
 ) -> None:
     fake_dify.workflow, nodes = held()
@@ -242,7 +244,7 @@ async def test_workers_that_are_killed_at_any_time(
 
 
 @pytest.mark.extended
-async def test_what_a_closed_worker_had_goes_on_elsewhere(
+async def test_runs_of_a_closed_worker_continue_on_another_one(
     client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
 ) -> None:
     fake_dify.workflow, nodes = held()
@@ -278,7 +280,7 @@ async def test_a_row_that_dask_gives_up_is_an_outcome(
     assert fake_dify.runs_started == 6
 
 
-async def test_leaving_stops_what_is_on_its_way(
+async def test_an_early_exit_stops_the_runs_in_flight(
     client: AppClient, fake_dify: FakeDify, cluster: Any, happens: Happens
 ) -> None:
     fake_dify.workflow = slow()
@@ -287,7 +289,7 @@ async def test_leaving_stops_what_is_on_its_way(
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (5, 5)
 
 
-def test_without_await(fake_dify: FakeDify, cluster: Any) -> None:
+def test_map_runs_can_be_iterated_without_await(fake_dify: FakeDify, cluster: Any) -> None:
     readers: set[str] = set()
 
     def given() -> Iterator[dict[str, Any]]:
@@ -310,7 +312,7 @@ def test_without_await(fake_dify: FakeDify, cluster: Any) -> None:
         blocking_map_runs([], client=wrong, dask=cluster.scheduler_address)
 
 
-async def test_a_used_up_quota_stops_the_batch_once(
+async def test_an_exhausted_quota_stops_the_batch_once(
     client: AppClient, fake_dify: FakeDify, cluster: Any
 ) -> None:
     outcomes: list[Outcome[WorkflowResult]] = []
@@ -327,7 +329,7 @@ async def test_a_used_up_quota_stops_the_batch_once(
     assert sum(outcome.ok for outcome in outcomes) == fake_dify.runs_started
 
 
-async def test_the_key_is_in_no_log_and_no_name(
+async def test_the_key_is_in_no_log_and_no_task_name(
     client: AppClient, fake_dify: FakeDify, cluster: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -343,7 +345,7 @@ async def test_the_key_is_in_no_log_and_no_name(
         assert "open-sesame" not in text
 
 
-async def test_a_scheduler_that_ends_ends_the_batch(
+async def test_the_end_of_the_scheduler_ends_the_batch(
     client: AppClient, fake_dify: FakeDify, happens: Happens
 ) -> None:
     fake_dify.workflow = slow()
@@ -363,7 +365,7 @@ async def test_a_scheduler_that_ends_ends_the_batch(
     assert fake_dify.runs_started == 3
 
 
-async def test_what_cannot_be_is_reported_at_once(
+async def test_wrong_arguments_are_reported_at_once(
     client: AppClient, fake_dify: FakeDify, cluster: Any
 ) -> None:
     address = cluster.scheduler_address
@@ -393,14 +395,16 @@ async def test_what_cannot_be_is_reported_at_once(
         await batch.__aenter__()
 
 
-def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_dask_is_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "dify_async.distributed")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match=r"pip install 'dify-async\[dask\]'"):
         import dify_async.distributed  # noqa: F401
 
 
-def test_the_example_of_the_page(cluster: Any, fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_documentation(
+    cluster: Any, fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = Path(__file__).parents[2] / "docs" / "distributed.md"
     monkeypatch.setenv("DIFY_API_KEY", fake_dify.api_key)
     monkeypatch.setenv("DIFY_BASE_URL", fake_dify.base_url)

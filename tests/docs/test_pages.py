@@ -56,7 +56,9 @@ def unchanged_logging() -> Iterator[None]:
 
 @pytest.mark.usefixtures("unchanged_logging")
 @pytest.mark.parametrize("page", [page for page in PAGES if name_of(page) not in RUN_ELSEWHERE], ids=name_of)
-def test_page(page: Path, dify: FakeDify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_a_page_run(
+    page: Path, dify: FakeDify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name, content in FILES.items():
         Path(name).write_bytes(content)

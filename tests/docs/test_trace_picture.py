@@ -18,7 +18,7 @@ def labels(picture: str) -> list[str]:
     return [text for text in texts if not re.fullmatch(r"[\d.]+ s", text)]
 
 
-def test_the_committed_picture_is_that_of_the_script() -> None:
+def test_the_committed_picture_matches_the_script() -> None:
     script = runpy.run_path(str(SCRIPT))
     drawn = script["drawn"](asyncio.run(script["trace"]()))
     committed = script["TARGET"].read_text()

@@ -36,7 +36,7 @@ class Broken(Exception):
     cancelled=st.none() | SMALL,
     chance=st.randoms(use_true_random=False),
 )
-async def test_each_row_that_begins_has_one_outcome(
+async def test_each_started_row_has_one_outcome(
     count: int,
     concurrency: int,
     ordered: bool,

@@ -107,7 +107,7 @@ def decoded(value: object) -> Event | None:
 @pytest.mark.parametrize("name", sorted(KINDS))
 @fewer_examples
 @given(data=st.data())
-def test_an_event_with_anything_in_it_is_its_class_or_unknown(name: str, data: st.DataObject) -> None:
+def test_an_event_with_any_value_is_of_its_class_or_unknown(name: str, data: st.DataObject) -> None:
     value = data.draw(wild(name))
     event = decoded(value)
     if value.get("event") == name:
@@ -121,7 +121,7 @@ def test_an_event_with_anything_in_it_is_its_class_or_unknown(name: str, data: s
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
-def test_a_good_event_is_of_its_class(name: str) -> None:
+def test_a_valid_event_is_of_its_class(name: str) -> None:
     assert type(decoded(EXAMPLES[name])) is KINDS[name]
 
 
@@ -150,7 +150,7 @@ def test_any_depth_is_an_event(depth: int, name: str, bracket: str) -> None:
 
 @fewer_examples
 @given(number=st.integers(-(2**63), 2**64 - 1))
-def test_a_number_of_64_bits_is_what_it_was_on_the_wire(number: int) -> None:
+def test_a_number_of_64_bits_is_exact(number: int) -> None:
     decoded({"event": "workflow_finished", "data": {"outputs": {"number": number}}})
 
 
@@ -193,7 +193,7 @@ def test_any_events_have_a_result(sent: list[dict[str, Any]]) -> None:
 @given(
     sent=st.permutations(OF_A_CHATFLOW) | st.lists(wild_events | st.sampled_from(OF_A_CHATFLOW), max_size=8)
 )
-def test_asking_for_the_result_in_between_changes_nothing(sent: list[dict[str, Any]]) -> None:
+def test_reading_the_partial_result_changes_nothing(sent: list[dict[str, Any]]) -> None:
     found = [event for event in map(decoded, sent) if event is not None]
     for asked, left_alone in zip(folds(), folds(), strict=True):
         for event in found:
@@ -241,7 +241,7 @@ def stream_of(client: AppClient, recording: str) -> Any:
 @pytest.mark.parametrize("name", STREAMS)
 @fewer_examples
 @given(data=st.data())
-async def test_garbage_in_a_stream_hides_nothing_of_it(
+async def test_invalid_data_in_a_stream_hides_no_event(
     client: AppClient, fake_dify: FakeDify, name: str, data: st.DataObject
 ) -> None:
     good = [found for found in EventParser(2**20).feed(load(name).body) if found != PING]

@@ -46,7 +46,7 @@ def wild_events(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(value=wild_events())
-def test_whatever_comes_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
+def test_any_json_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
     data = json.dumps(value).encode()
     event = decode_event(data)
     assert event is not None
@@ -56,7 +56,7 @@ def test_whatever_comes_is_an_event_with_its_raw(value: dict[str, Any]) -> None:
 
 
 @given(values=st.lists(wild_events(), max_size=8))
-def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
+def test_any_events_can_be_accumulated(values: list[dict[str, Any]]) -> None:
     decoded = [decode_event(json.dumps(value).encode()) for value in values]
     for fold in (WorkflowAccumulator(), ChatAccumulator(), CompletionAccumulator()):
         for event in decoded:
@@ -71,7 +71,7 @@ def test_whatever_comes_can_be_folded(values: list[dict[str, Any]]) -> None:
 
 
 @given(data=st.binary(max_size=30) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_whatever_comes_never_breaks_the_stream(data: bytes) -> None:
+def test_any_json_keeps_the_stream_readable(data: bytes) -> None:
     event = decode_event(data)
     assert event is None or isinstance(event, Event)
 
@@ -101,7 +101,7 @@ def test_whatever_comes_never_breaks_the_stream(data: bytes) -> None:
         max_size=12,
     ).map("".join)
 )
-def test_whatever_stands_for_a_time_is_a_time_or_none(text: str) -> None:
+def test_any_value_of_a_time_is_a_time_or_none(text: str) -> None:
     run = decoded(WorkflowRun, {"created_at": text})
     assert run.created_at is None or run.created_at.tzinfo is not None
     assert run.raw["created_at"] == text

@@ -19,7 +19,7 @@ from tests.support.error_json import TIME_PARTS, error_json
 
 
 @given(header=st.lists(st.sampled_from(TIME_PARTS), max_size=12).map("".join))
-def test_a_strange_retry_after_hides_no_error(header: str) -> None:
+def test_an_invalid_retry_after_hides_no_error(header: str) -> None:
     seconds = rejected(429, {}, {"Retry-After": header}).retry_after
     assert seconds is None or seconds >= 0
 

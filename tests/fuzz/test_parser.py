@@ -55,7 +55,9 @@ def complete_part(data: bytes) -> bytes:
     places=cuts,
 )
 @example(start=BOM, body=b"data: a\r\n\r\n", rest=b"", places=[])
-def test_no_cut_changes_the_events(start: bytes, body: bytes, rest: bytes, places: list[float]) -> None:
+def test_chunk_boundaries_do_not_change_the_events(
+    start: bytes, body: bytes, rest: bytes, places: list[float]
+) -> None:
     data = start + body + rest
     expected = by_the_book(data)
     for pieces in [[data], singly(data), cut(data, places), *at_each_cut(data)]:
@@ -71,7 +73,7 @@ def test_large_reads_give_the_same_events(body: bytes, before: int, whole: bool)
 
 
 @given(body=streams("ab: \u2028"))
-def test_an_event_comes_with_the_byte_that_completes_it(body: bytes) -> None:
+def test_an_event_is_returned_at_the_byte_that_completes_it(body: bytes) -> None:
     parser = EventParser(2**20)
     given_so_far: list[bytes] = []
     for end, byte in enumerate(singly(body), 1):
@@ -80,7 +82,7 @@ def test_an_event_comes_with_the_byte_that_completes_it(body: bytes) -> None:
 
 
 @given(texts=st.lists(st.text(alphabet=ONLY_PYTHONS + 'a "\\'), max_size=5), end=line_ends, places=cuts)
-def test_what_only_python_takes_for_a_line_end_stays_in_the_text(
+def test_characters_that_only_python_treats_as_line_ends_stay_in_the_text(
     texts: list[str], end: bytes, places: list[float]
 ) -> None:
     # Raw, as Dify writes them. Those below U+0020 are escaped in all JSON.
@@ -91,7 +93,7 @@ def test_what_only_python_takes_for_a_line_end_stays_in_the_text(
 
 
 @given(body=streams("ab: {}é中😀\t\0"), ours=cuts, theirs=cuts)
-def test_another_parser_reads_the_same(body: bytes, ours: list[float], theirs: list[float]) -> None:
+def test_another_parser_returns_the_same_events(body: bytes, ours: list[float], theirs: list[float]) -> None:
     headers = {"content-type": "text/event-stream"}
     answer = httpx.Response(200, headers=headers, content=iter(cut(body, theirs)))
     expected: list[bytes] = []
@@ -130,7 +132,7 @@ rubbish = st.one_of(
 
 
 @given(data=rubbish, limit=st.integers(len(BOM), 60), places=cuts)
-def test_nothing_is_held_or_given_beyond_the_limit(data: bytes, limit: int, places: list[float]) -> None:
+def test_nothing_beyond_the_limit_is_kept_or_returned(data: bytes, limit: int, places: list[float]) -> None:
     for pieces in [[data], singly(data), cut(data, places)]:
         parser = EventParser(limit)
         try:
@@ -149,7 +151,9 @@ def size_of(block: bytes) -> int:
 
 
 @given(data=rubbish, limit=st.integers(len(BOM), 60), places=cuts)
-def test_no_cut_changes_what_is_too_large(data: bytes, limit: int, places: list[float]) -> None:
+def test_chunk_boundaries_do_not_change_which_event_is_too_large(
+    data: bytes, limit: int, places: list[float]
+) -> None:
     lines = data.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     *blocks, rest = lines.split(b"\n\n")
     too_large = any(size_of(block) > limit for block in [*blocks, rest])

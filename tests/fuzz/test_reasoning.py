@@ -46,7 +46,7 @@ def sections_of(pieces: list[str]) -> list[tuple[int, str]]:
 
 
 @given(TEXTS, st.data())
-def test_where_a_text_is_cut_does_not_matter(text: str, data: st.DataObject) -> None:
+def test_chunk_boundaries_do_not_change_the_parts(text: str, data: st.DataObject) -> None:
     whole = sections_of([text])
     for cut in range(len(text) + 1):
         assert sections_of([text[:cut], text[cut:]]) == whole
@@ -56,7 +56,7 @@ def test_where_a_text_is_cut_does_not_matter(text: str, data: st.DataObject) -> 
 
 
 @given(TEXTS)
-def test_an_answer_is_split_as_its_stream_is(text: str) -> None:
+def test_an_answer_is_split_like_its_stream(text: str) -> None:
     parts = sections_of([text])
     reasoning, clean = split_answer(text)
     assert clean == "".join(part for section, part in parts if section == 0)
@@ -65,21 +65,21 @@ def test_an_answer_is_split_as_its_stream_is(text: str) -> None:
 
 
 @given(st.text())
-def test_text_without_reasoning_stays_as_it_is(text: str) -> None:
+def test_text_without_reasoning_is_unchanged(text: str) -> None:
     text = text.replace("<think", "").replace("</think", "")
     assert "".join(part for _, part in sections_of(list(text))) == text
     assert split_answer(text) == ("", text)
 
 
 @given(TEXTS)
-def test_nothing_is_lost_but_tags_and_blanks(text: str) -> None:
+def test_only_tags_and_blanks_are_removed(text: str) -> None:
     kept = "".join(part for _, part in sections_of([text]))
     letters = iter("".join(text.split()))
     assert all(letter in letters for letter in "".join(kept.split()))  # In the same order.
 
 
 @given(TEXTS)
-def test_little_is_held_back(text: str) -> None:
+def test_little_text_is_held_back(text: str) -> None:
     splitter = ThinkSplitter()
     for letter in "x" + text:
         splitter.feed(letter)

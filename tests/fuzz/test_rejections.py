@@ -84,7 +84,7 @@ def travelled(error: ApiError) -> ApiError:
 
 
 @given(asked=asked, status=st.integers(100, 599), headers=headers, body=bodies)
-def test_any_answer_is_an_error(
+def test_any_rejection_is_a_difyerror(
     asked: Operation[Any], status: int, headers: dict[str, str], body: bytes
 ) -> None:
     error = travelled(error_from_response(asked, status, CIMultiDictProxy(CIMultiDict(headers)), body))
@@ -101,7 +101,9 @@ def test_any_answer_is_an_error(
 @pytest.mark.parametrize("header", ["Location", "Retry-After", "Server", "X-Trace-Id", "X-Version"])
 @fewer_examples
 @given(status=st.just(302) | st.integers(100, 599), body=bodies, start=st.sampled_from(["", "https://"]))
-def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes, start: str) -> None:
+def test_a_long_header_does_not_make_a_long_message(
+    header: str, status: int, body: bytes, start: str
+) -> None:
     error = travelled(
         error_from_response(
             operation_named("GET /x"), status, CIMultiDict({header: start + "x" * 5000}), body
@@ -112,7 +114,7 @@ def test_a_long_header_makes_no_long_text(header: str, status: int, body: bytes,
 
 @given(value=times)
 @example(value="9" * 400)
-def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
+def test_retry_after_is_a_finite_number(value: str) -> None:
     seconds = error_from_response(
         operation_named("GET /x"), 429, CIMultiDict({"Retry-After": value}), b""
     ).retry_after
@@ -122,7 +124,7 @@ def test_the_seconds_to_wait_can_be_waited(value: str) -> None:
 @given(status=st.integers(100, 599), words=rejections)
 @example(status=400, words={"code": "", "error": {"message": 1}})
 @example(status=400, words={"code": "a", "params": "p", "error": {"message": "no", "code": "b"}})
-def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) -> None:
+def test_the_message_of_the_server_is_complete(status: int, words: dict[str, Any]) -> None:
     error = error_from_response(operation_named("GET /x"), status, {}, json.dumps(words).encode())
     assert error.code == words.get("code")
     if words.get("message"):
@@ -131,7 +133,7 @@ def test_the_servers_words_are_kept_whole(status: int, words: dict[str, Any]) ->
 
 
 @given(fields=rejections, more=st.dictionaries(st.sampled_from(["task_id", "code", "message"]), values))
-def test_any_error_of_a_stream_is_an_error(fields: dict[str, Any], more: dict[str, Any]) -> None:
+def test_any_error_event_is_a_difyerror(fields: dict[str, Any], more: dict[str, Any]) -> None:
     event = decode_event(json.dumps({"event": "error", **fields, **more}).encode())
     assert event is not None
     if isinstance(event, ErrorEvent) and event.code:

@@ -34,7 +34,7 @@ bodies = st.lists(
 
 @given(body=bodies, begin=st.sampled_from([b"", BOM, BOM[:2]]), places=cuts)
 @example(body=b"data: a\r\n\r\n", begin=BOM, places=[0.1, 0.8])
-def test_cuts_never_change_what_is_returned(body: bytes, begin: bytes, places: list[float]) -> None:
+def test_chunk_boundaries_do_not_change_the_events(body: bytes, begin: bytes, places: list[float]) -> None:
     whole = parsed([begin + body])
     assert whole == by_the_book(begin + body)
     assert parsed(cut(begin + body, places)) == whole
@@ -50,12 +50,12 @@ def test_cuts_never_change_what_is_returned(body: bytes, begin: bytes, places: l
     ).map(b"".join),
     places=cuts,
 )
-def test_cuts_never_change_what_is_given_of_rubbish(data: bytes, places: list[float]) -> None:
+def test_chunk_boundaries_do_not_change_the_events_of_invalid_data(data: bytes, places: list[float]) -> None:
     assert parsed(cut(data, places)) == parsed(singly(data)) == parsed([data])
 
 
 @given(payloads=st.lists(texts, max_size=6), end=st.sampled_from(list(LINE_ENDS.values())), places=cuts)
-def test_what_was_sent_is_what_is_returned(payloads: list[str], end: bytes, places: list[float]) -> None:
+def test_sent_events_are_returned(payloads: list[str], end: bytes, places: list[float]) -> None:
     sent = [text.encode() for text in payloads]
     body = b"".join(b"data: " + payload + end * 2 for payload in sent)
     assert parsed(cut(body, places)) == sent
@@ -71,7 +71,7 @@ plain_lines = st.one_of(
 
 
 @given(found=st.lists(plain_lines, max_size=12), end=st.sampled_from(["\n", "\r\n", "\r"]), places=cuts)
-def test_another_parser_reads_the_same(found: list[str], end: str, places: list[float]) -> None:
+def test_another_parser_returns_the_same_events(found: list[str], end: str, places: list[float]) -> None:
     body = "".join(line + end for line in [*found, ""]).encode()
     headers = {"content-type": "text/event-stream"}
     theirs = httpx_sse.EventSource(httpx.Response(200, headers=headers, content=body)).iter_sse()

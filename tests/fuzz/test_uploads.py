@@ -58,7 +58,7 @@ async def received(form: Form) -> tuple[dict[str, str], list[File]]:
 
 
 @given(name=names.filter(lambda name: "%22" not in name), user=users, content=contents, mime_type=mime_types)
-async def test_what_is_sent_is_what_is_read(
+async def test_the_server_reads_what_was_sent(
     name: str, user: str, content: bytes, mime_type: str | None
 ) -> None:
     file = InputFile(content, name=name, mime_type=mime_type)
@@ -80,7 +80,7 @@ async def in_parts(content: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 @given(content=contents, start=st.integers(0, 20), size=st.integers(1, 50))
-async def test_the_content_is_the_same_from_every_source(content: bytes, start: int, size: int) -> None:
+async def test_every_source_sends_the_same_content(content: bytes, start: int, size: int) -> None:
     file = io.BytesIO(bytes(start) + content)
     file.seek(start)
     for source in (content, bytearray(content), file, in_parts(content, size)):
@@ -115,7 +115,7 @@ file_names = st.text(
 
 
 @given(name=file_names, user=file_names, content=st.binary(max_size=300))
-async def test_any_name_and_content_are_stored_as_they_are(
+async def test_any_name_and_content_are_stored_unchanged(
     werkzeug_server: tuple[str, list[object]], name: str, user: str, content: bytes
 ) -> None:
     address, seen = werkzeug_server

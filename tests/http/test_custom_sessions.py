@@ -72,7 +72,7 @@ async def test_a_form_is_submitted_while_other_runs_are_resumed(
             assert await asyncio.gather(*(ask_and_resume() for _ in range(3))) == [{"x": 1}] * 3
 
 
-async def test_waiting_for_the_pool_is_on_no_timeout_but_total() -> None:
+async def test_waiting_for_the_pool_counts_only_for_the_total_timeout() -> None:
     async def handler(call: Call) -> bool:
         if call.method == "POST":
             await silent(call)
@@ -102,7 +102,7 @@ async def test_waiting_for_the_pool_is_on_no_timeout_but_total() -> None:
             assert (await info).name == "n"
 
 
-async def test_a_run_whose_stream_brings_only_pings_is_read_over_a_single_connection() -> None:
+async def test_a_run_with_pings_only_is_polled_over_a_single_connection() -> None:
     async def handler(call: Call) -> bool:
         if call.method == "POST":
             await call.send(SSE + started())
@@ -126,7 +126,7 @@ async def test_a_run_whose_stream_brings_only_pings_is_read_over_a_single_connec
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
-async def test_a_session_that_raises_for_statuses(status: int) -> None:
+async def test_a_session_with_raise_for_status(status: int) -> None:
     async def handler(call: Call) -> bool:
         headers = "Retry-After: 0\r\n"
         await call.send(answer({"code": "some_code", "message": "words"}, f"{status} X", headers))
@@ -149,7 +149,7 @@ async def test_a_session_that_raises_for_statuses(status: int) -> None:
     assert server.count("POST") == (6 if status == 429 else 2)
 
 
-async def test_a_session_that_reads_a_netrc_file(
+async def test_a_session_with_trust_env_and_a_netrc_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_dify: FakeDify
 ) -> None:
     # With trust_env=True, aiohttp adds the credentials of this file to requests.
@@ -185,7 +185,7 @@ async def test_a_session_with_a_base_url_headers_and_cookies(fake_dify: FakeDify
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
 @pytest.mark.parametrize("problem", ["auth=", "Content-Type"])
-async def test_a_session_that_does_not_fit_is_rejected(problem: str) -> None:
+async def test_an_incompatible_session_is_rejected(problem: str) -> None:
     settings: dict[str, Any] = {"headers": {"content-type": "text/plain"}}
     if problem == "auth=":
         settings = {"auth": aiohttp.BasicAuth("ada", "hunter2")}

@@ -23,7 +23,7 @@ async def hello(call: Call) -> bool:
 
 
 @pytest.mark.parametrize("name", ["a" * 250, "a" * 255, "\u00e4" * 127, "a b'\"\u4f8b.txt"], ids=len)
-async def test_a_name_that_the_disk_takes(name: str, tmp_path: Path) -> None:
+async def test_a_file_name_that_the_disk_accepts(name: str, tmp_path: Path) -> None:
     with RawServer(hello) as server:
         async with app_client(server.base_url) as client:
             assert await client.files.download(FILE, tmp_path / name) == tmp_path / name
@@ -33,7 +33,7 @@ async def test_a_name_that_the_disk_takes(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 256, "\u00e4" * 128, "a\0b", "none/a"], ids=len)
-async def test_a_name_that_the_disk_does_not_take(name: str, tmp_path: Path) -> None:
+async def test_a_file_name_that_the_disk_rejects(name: str, tmp_path: Path) -> None:
     with RawServer(hello) as server:
         async with app_client(server.base_url) as client:
             with pytest.raises(errors.ConfigurationError, match="cannot write the file"):
@@ -61,7 +61,7 @@ async def test_permissions_and_links_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-async def test_an_interrupted_download_leaves_what_was_there(tmp_path: Path) -> None:
+async def test_an_interrupted_download_keeps_the_existing_file(tmp_path: Path) -> None:
     async def cut(call: Call) -> None:
         await call.send(answer(b"hello")[:-2])
 

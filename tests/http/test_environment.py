@@ -164,7 +164,7 @@ async def test_a_certificate_authority_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_loops_that_are_closed_by_hand(scheme: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_event_loops_that_are_closed_by_hand(scheme: str, caplog: pytest.LogCaptureFixture) -> None:
     authority = trustme.CA()
     tls, trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(tls)
@@ -182,7 +182,7 @@ def test_loops_that_are_closed_by_hand(scheme: str, caplog: pytest.LogCaptureFix
     assert caplog.text == ""
 
 
-def test_two_threads_that_make_loops_on_one_client(fake_dify: FakeDify) -> None:
+def test_two_threads_create_event_loops_for_one_client(fake_dify: FakeDify) -> None:
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
     problems: list[BaseException] = []
     start = threading.Barrier(4)
@@ -208,7 +208,7 @@ def test_two_threads_that_make_loops_on_one_client(fake_dify: FakeDify) -> None:
     assert fake_dify.runs_started == 40
 
 
-async def test_headers_are_handed_over_as_plain_strings() -> None:
+async def test_headers_are_passed_to_aiohttp_as_plain_strings() -> None:
     seen: list[tuple[type, type]] = []
 
     async def note(_: Any, __: Any, params: aiohttp.TraceRequestStartParams) -> None:

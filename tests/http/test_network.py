@@ -46,7 +46,7 @@ async def test_the_proxy_of_the_environment_is_used(
     assert asked == ["GET http://dify.test/v1/info -"]
 
 
-async def test_the_proxy_that_was_given_is_used_with_its_password(proxy: tuple[str, list[str]]) -> None:
+async def test_the_proxy_argument_is_used_with_its_password(proxy: tuple[str, list[str]]) -> None:
     address, asked = proxy
     given = address.replace("http://", "http://user:hunter2@")
     async with AppClient("app-x", base_url="http://dify.test", proxy=given) as client:
@@ -55,7 +55,7 @@ async def test_the_proxy_that_was_given_is_used_with_its_password(proxy: tuple[s
     assert asked == ["GET http://dify.test/v1/info Basic dXNlcjpodW50ZXIy"]
 
 
-async def test_hosts_that_need_no_proxy_are_asked_directly(
+async def test_hosts_in_no_proxy_are_requested_directly(
     proxy: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, asked = proxy
@@ -66,7 +66,7 @@ async def test_hosts_that_need_no_proxy_are_asked_directly(
     assert len(asked) == 1
 
 
-async def test_a_proxy_that_is_not_there_is_reported_without_its_password() -> None:
+async def test_an_unreachable_proxy_is_reported_without_its_password() -> None:
     settings = Retry(attempts=1)
     proxy = "http://user:hunter2@127.0.0.1:9"
     async with AppClient("app-x", base_url="http://dify.test", proxy=proxy, retry=settings) as client:
@@ -95,7 +95,7 @@ async def test_a_certificate_of_an_unknown_authority_is_rejected(tls_server: tup
     assert not caught.value.may_have_started
 
 
-async def test_an_own_authority_is_respected(tls_server: tuple[str, trustme.CA]) -> None:
+async def test_a_custom_certificate_authority_is_accepted(tls_server: tuple[str, trustme.CA]) -> None:
     context = ssl.create_default_context()
     tls_server[1].configure_trust(context)
     async with AppClient("app-x", base_url=tls_server[0], ssl=context) as client:

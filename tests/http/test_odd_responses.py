@@ -101,7 +101,7 @@ async def test_a_response_that_cannot_be_decompressed(encoding: str) -> None:
     ],
     ids=range(6),
 )
-async def test_what_is_not_http(data: bytes) -> None:
+async def test_malformed_http_responses(data: bytes) -> None:
     with server_of(data) as server:
         async with app_client(server.base_url, retry=NO_RETRY) as client:
             with pytest.raises(errors.ConnectionFailed, match="malformed HTTP response"):

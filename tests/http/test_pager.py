@@ -53,7 +53,9 @@ def entries(*ids: str) -> list[dict[str, Any]]:
     ids=["one page", "two in turn", "three in turn", "an empty id", "no entries", "no id", "no ids in turn"],
 )
 @pytest.mark.parametrize("name", LISTS)
-async def test_a_server_that_repeats_its_pages(name: str, pages: list[list[dict[str, Any]]]) -> None:
+async def test_a_server_that_repeats_its_pages_is_an_error(
+    name: str, pages: list[list[dict[str, Any]]]
+) -> None:
     ids = list(dict.fromkeys(entry.get("id") or "" for page in pages for entry in page))
     with server_of(*pages) as server:
         async with app_client(server.base_url) as client:
@@ -62,7 +64,7 @@ async def test_a_server_that_repeats_its_pages(name: str, pages: list[list[dict[
         assert len(server.calls) <= len(pages) + 4
 
 
-async def test_the_web_api_too() -> None:
+async def test_repeated_pages_of_the_web_api_are_an_error() -> None:
     with server_of(entries("a", "b")) as server:
         async with web_client(server.base_url, passport="p") as client:
             assert [one.id for one in await client.conversations.list().all()] == ["a", "b"]
@@ -70,7 +72,7 @@ async def test_the_web_api_too() -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_the_blocking_client_too(name: str) -> None:
+def test_repeated_pages_are_an_error_in_the_blocking_client(name: str) -> None:
     with (
         server_of(entries("a", "b"), entries("c")) as server,
         sync.AppClient(**settings_for("app", server.base_url)) as client,
@@ -79,7 +81,7 @@ def test_the_blocking_client_too(name: str) -> None:
         assert len(server.calls) <= 6
 
 
-async def test_pages_end_too() -> None:
+async def test_iterating_pages_ends_at_the_last_page() -> None:
     with server_of(entries("a", "b")) as server:
         async with app_client(server.base_url) as client, asyncio.timeout(60):
             pages = [page async for page in client.workflows.logs().pages()]
@@ -128,7 +130,7 @@ async def test_every_style_of_pages_is_read_to_its_end(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STYLES)
-def test_the_blocking_client_reads_them_too(name: str) -> None:
+def test_the_blocking_client_reads_every_style_of_pages(name: str) -> None:
     listed, fields, requests = STYLES[name]
     with numbered(4, 2, **fields) as server:
         settings = settings_for("app", server.base_url)
@@ -142,7 +144,7 @@ def test_the_blocking_client_reads_them_too(name: str) -> None:
         assert len(server.calls) == requests
 
 
-async def test_a_list_that_is_sent_as_a_whole_is_one_page() -> None:
+async def test_a_bare_array_is_one_page() -> None:
     with RawServer(lambda call: call.send(answer(entries("a", "b", "a")))) as server:
         async with knowledge_client(server.base_url) as client:
             assert [one.id for one in await client.tags.list().all()] == ["a", "b"]

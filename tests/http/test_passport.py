@@ -97,7 +97,7 @@ async def _until(happened: Callable[[], bool]) -> None:
 client_of = functools.partial(web_client, app_code=CODE, retry=NO_RETRY)
 
 
-async def test_it_is_fetched_once_for_everything_that_runs_at_the_same_time(office: Office) -> None:
+async def test_concurrent_calls_fetch_one_passport(office: Office) -> None:
     async with client_of(office.base_url) as client:
         assert client.passport is None
         await asyncio.gather(*(client.app.parameters() for _ in range(20)), client.workflows.run({}))
@@ -109,7 +109,7 @@ async def test_it_is_fetched_once_for_everything_that_runs_at_the_same_time(offi
     assert "X-App-Passport" not in first.headers
 
 
-async def test_it_is_kept_and_taken_in_again(office: Office) -> None:
+async def test_a_passport_can_be_saved_and_passed_in_again(office: Office) -> None:
     async with client_of(office.base_url, user=None) as client:
         await client.app.parameters()
         kept = client.passport
@@ -124,7 +124,7 @@ async def test_it_is_kept_and_taken_in_again(office: Office) -> None:
     assert office.given == ["passport-1-nobody"]
 
 
-async def test_a_hundred_calls_renew_it_once_though_it_reads_the_same(office: Office) -> None:
+async def test_a_hundred_calls_renew_a_passport_once_even_if_its_text_is_unchanged(office: Office) -> None:
     office.always_the_same = True
     async with client_of(office.base_url) as client:
         await client.app.parameters()
@@ -136,7 +136,7 @@ async def test_a_hundred_calls_renew_it_once_though_it_reads_the_same(office: Of
     assert sum(request.path == "/api/parameters" for request in office.asked) == 201
 
 
-async def test_where_there_is_none_all_who_wait_are_reported_so_at_once(office: Office) -> None:
+async def test_all_waiting_calls_fail_at_once_if_there_is_no_passport(office: Office) -> None:
     office.rejection = ("unauthorized", "no")
     async with client_of(office.base_url) as client:
         office.open.clear()
@@ -152,7 +152,7 @@ async def test_where_there_is_none_all_who_wait_are_reported_so_at_once(office: 
         await client.app.parameters()
 
 
-async def test_who_is_cancelled_while_fetching_it_takes_nobody_along(office: Office) -> None:
+async def test_a_cancelled_fetch_does_not_cancel_other_calls(office: Office) -> None:
     async with client_of(office.base_url) as client:
         office.open.clear()
         first, second = (asyncio.create_task(client.app.parameters()) for _ in range(2))
@@ -163,7 +163,7 @@ async def test_who_is_cancelled_while_fetching_it_takes_nobody_along(office: Off
         assert first.cancelled()
 
 
-async def test_tries_are_not_multiplied(fake_dify: FakeDify) -> None:
+async def test_retries_of_fetching_a_passport_are_not_multiplied(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=503, on="/passport", times=99))
     retry = Retry(attempts=3, base=0.001)
     async with web_client(fake_dify, retry=retry) as client:
@@ -176,7 +176,7 @@ async def test_tries_are_not_multiplied(fake_dify: FakeDify) -> None:
         await client.workflows.run({})
 
 
-async def test_who_leaves_while_it_is_fetched_has_begun_no_run(
+async def test_an_early_exit_while_the_passport_is_fetched_starts_no_run(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     office.open.clear()
@@ -193,7 +193,7 @@ async def test_who_leaves_while_it_is_fetched_has_begun_no_run(
 
 
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: yes", "a b", "\u00e4", 7, ["secret"]])
-async def test_what_is_not_a_token_is_not_kept(office: Office, token: Any) -> None:
+async def test_a_response_without_a_token_is_not_kept(office: Office, token: Any) -> None:
     office.token = token
     async with client_of(office.base_url) as client:
         calls = {"GET /passport": client.app.parameters(), "POST /login": client.auth.login("a@b.c", "x")}
@@ -205,7 +205,7 @@ async def test_what_is_not_a_token_is_not_kept(office: Office, token: Any) -> No
         assert (client.passport, client.login_token) == (None, None)
 
 
-async def test_each_end_user_has_their_own(office: Office) -> None:
+async def test_each_end_user_has_a_passport(office: Office) -> None:
     async with client_of(office.base_url) as client:
         bob = client.for_user("bob")
         await client.app.parameters()
@@ -252,7 +252,7 @@ async def test_an_app_that_is_not_public_says_what_to_do(
     assert len(office.asked) == 1
 
 
-async def test_a_login_brings_a_passport_of_its_own(office: Office) -> None:
+async def test_a_login_has_its_own_passport(office: Office) -> None:
     office.rejection = ("web_sso_auth_required", "Web app authentication required.")
     async with client_of(office.base_url, passport="passport-of-a-visitor") as client:
         with pytest.raises(errors.LoginRequired):
@@ -282,7 +282,7 @@ async def test_the_old_and_the_new_header_are_sent_and_no_cookie(office: Office)
         assert name not in features.headers
 
 
-async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_passport_is_masked(office: Office, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     office.rejection = ("unauthorized", "what is passport-secret-1 and login-secret-2?")
     async with client_of(
@@ -300,7 +300,7 @@ async def test_it_is_shown_nowhere(office: Office, caplog: pytest.LogCaptureFixt
     assert "secret" not in "\n".join(texts)
 
 
-async def test_what_is_typed_in_is_shown_nowhere_though_the_server_quotes_it(
+async def test_passwords_and_codes_are_masked_if_the_server_echoes_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
@@ -337,7 +337,7 @@ async def test_what_is_typed_in_is_shown_nowhere_though_the_server_quotes_it(
     assert [secret for secret in hidden if secret in "\n".join(texts)] == []
 
 
-async def test_what_is_not_a_str_is_rejected_before_it_is_sent(office: Office) -> None:
+async def test_credentials_that_are_not_str_are_rejected_before_sending(office: Office) -> None:
     wrong: Any = 401837
     async with client_of(office.base_url) as client:
         for call in (
@@ -364,26 +364,26 @@ async def test_what_is_not_a_str_is_rejected_before_it_is_sent(office: Office) -
         ("https://dify.test/chat/our-app_2", "our-app_2"),
     ],
 )
-def test_the_code_may_be_the_whole_address(given: str, code: str) -> None:
+def test_the_app_code_may_be_the_url_of_the_app(given: str, code: str) -> None:
     assert WebAppClient(given).app_code == code
 
 
 @pytest.mark.parametrize(
     "given", ["", "a b", "https://udify.app/", "../x", "ä", "https://[dify.test/chat/x", 7]
 )
-def test_what_is_not_a_code_is_rejected(given: str) -> None:
+def test_an_invalid_app_code_is_rejected(given: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="`app_code` must be"):
         WebAppClient(given)
 
 
 @pytest.mark.parametrize("name", ["passport", "login_token"])
-def test_what_is_not_a_token_is_rejected_without_showing_it(name: str) -> None:
+def test_an_invalid_token_is_rejected_without_showing_it(name: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=name) as caught:
         WebAppClient(CODE, **{name: "secret\r\nX: y"})  # type: ignore[arg-type]
     assert "secret" not in str(caught.value)
 
 
-def test_the_address_and_the_code_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_base_url_and_app_code_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIFY_APP_CODE", CODE)
     monkeypatch.setenv("DIFY_WEB_BASE_URL", "https://dify.test")
     client = WebAppClient()
@@ -400,7 +400,7 @@ def test_the_address_and_the_code_come_from_the_environment(monkeypatch: pytest.
         (f"https://dify.test/sub/chat/{CODE}?theme=dark", "https://dify.test/sub/api"),
     ],
 )
-def test_the_address_of_an_app_tells_its_server(
+def test_the_url_of_an_app_contains_its_server(
     address: str, base_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert WebAppClient(address).base_url == base_url

@@ -33,10 +33,10 @@ def test_a_secret_that_contains_another_is_masked_as_a_whole() -> None:
     assert Redactor(["secret", "secret-and-more"]).text("a secret-and-more, a secret") == "a ***, a ***"
 
 
-def test_secrets_of_few_characters_are_left() -> None:
+def test_short_secrets_are_not_masked() -> None:
     assert Redactor(["token"]).text("a token") == "a token"
 
 
-def test_a_secret_is_not_shown() -> None:
+def test_the_repr_of_a_secret_is_masked() -> None:
     assert repr(Secret("app-SECRET")) == "'***'"
     assert f"Bearer {Secret('app-SECRET')}" == "Bearer app-SECRET"

@@ -39,7 +39,7 @@ CASES: list[tuple[DifyError, bool, bool]] = [
 
 
 @pytest.mark.parametrize(("error", "once", "always"), CASES)
-def test_what_is_sent_again(error: DifyError, once: bool, always: bool) -> None:
+def test_which_errors_are_retried(error: DifyError, once: bool, always: bool) -> None:
     for idempotent, expected in ((False, once), (True, always)):
         wait = decide(Retry(), error, attempt=1, elapsed=0, idempotent=idempotent, jitter=0.5)
         assert (wait is not None) == expected
@@ -54,14 +54,14 @@ def test_what_is_sent_again(error: DifyError, once: bool, always: bool) -> None:
         "email_password_reset_limit",
     ],
 )
-def test_a_limit_by_the_minute_is_not_tried_again_within_seconds(code: str) -> None:
+def test_a_limit_per_minute_is_not_retried_within_seconds(code: str) -> None:
     error = errors.RateLimited("no", status=429, code=code)
     assert decide(Retry(), error, attempt=1, elapsed=0, idempotent=True, jitter=0.5) is None
     error.retry_after = 20.0
     assert decide(Retry(), error, attempt=1, elapsed=0, idempotent=True, jitter=0) == 20
 
 
-def test_the_wait_doubles_up_to_the_cap() -> None:
+def test_the_delay_doubles_up_to_the_cap() -> None:
     retry = Retry(attempts=10, base=1, cap=5, total=100)
     waits = [
         decide(retry, errors.ConnectTimeout("x"), attempt=n, elapsed=0, idempotent=True, jitter=1.0)
@@ -70,20 +70,20 @@ def test_the_wait_doubles_up_to_the_cap() -> None:
     assert waits == [1, 2, 4, 5, 5]
 
 
-def test_the_wait_is_drawn() -> None:
+def test_the_delay_has_full_jitter() -> None:
     error = errors.ConnectTimeout("x")
     assert decide(Retry(), error, attempt=1, elapsed=0, idempotent=True, jitter=0.0) == 0
     assert decide(Retry(base=2), error, attempt=1, elapsed=0, idempotent=True, jitter=0.25) == 0.5
 
 
-def test_attempts_and_budget_end_it() -> None:
+def test_attempts_and_the_budget_end_retrying() -> None:
     error = errors.ConnectTimeout("x")
     assert decide(Retry(attempts=3), error, attempt=2, elapsed=0, idempotent=True, jitter=0) is not None
     assert decide(Retry(attempts=3), error, attempt=3, elapsed=0, idempotent=True, jitter=0) is None
     assert decide(Retry(total=10), error, attempt=1, elapsed=9.9, idempotent=True, jitter=1) is None
 
 
-def test_retry_after_is_waited_for_or_not_at_all() -> None:
+def test_retry_after_is_honoured_or_the_error_is_raised() -> None:
     asked = api(errors.RateLimited, 429, retry_after=20.0)
     wait = decide(Retry(total=60), asked, attempt=1, elapsed=0, idempotent=False, jitter=0.5)
     assert wait == 20.25

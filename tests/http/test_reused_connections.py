@@ -32,7 +32,7 @@ async def run_of(call: Call) -> None:
     await call.send(SSE + started() + finished())
 
 
-async def test_a_connection_that_was_closed_while_the_loop_was_busy(
+async def test_a_connection_closed_while_the_loop_was_busy_is_not_reused(
     tls: tuple[ssl.SSLContext | None, dict[str, Any]],
 ) -> None:
     async def handler(call: Call) -> None:
@@ -61,7 +61,7 @@ async def test_a_connection_that_was_closed_while_the_loop_was_busy(
     ],
     ids=["408", "an answer", "a byte"],
 )
-async def test_bytes_on_an_idle_connection_are_given_to_nobody(
+async def test_unexpected_bytes_on_an_idle_connection_are_dropped(
     tls: tuple[ssl.SSLContext | None, dict[str, Any]], unasked: bytes
 ) -> None:
     received, sent = threading.Event(), threading.Event()
@@ -88,7 +88,7 @@ async def test_bytes_on_an_idle_connection_are_given_to_nobody(
     assert all(call.connection > 1 for call in server.calls[1:])
 
 
-async def test_a_connection_without_problems_is_used_again(
+async def test_a_healthy_connection_is_reused(
     tls: tuple[ssl.SSLContext | None, dict[str, Any]],
 ) -> None:
     async def handler(call: Call) -> bool:
@@ -103,7 +103,7 @@ async def test_a_connection_without_problems_is_used_again(
 
 
 @pytest.mark.parametrize("cut", ["before the head", "within the head", "after the head"])
-async def test_a_connection_that_breaks_during_a_run_is_an_unknown_outcome(cut: str) -> None:
+async def test_a_connection_that_breaks_during_a_run_raises_outcomeunknown(cut: str) -> None:
     heads = {"before the head": b"", "within the head": SSE[:20], "after the head": SSE}
 
     async def handler(call: Call) -> None:

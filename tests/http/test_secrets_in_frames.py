@@ -96,7 +96,7 @@ WEB_CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("handler", [echo, misfit, hang_up])
-async def test_calls(handler: Any) -> None:
+async def test_local_variables_of_calls_hold_no_secrets(handler: Any) -> None:
     with RawServer(handler) as server:
         settings = settings_for("app", server.base_url, api_key=KEY, headers={"X-A": SECRET}, retry=0)
         async with AppClient(**settings) as client:
@@ -109,7 +109,7 @@ async def test_calls(handler: Any) -> None:
 
 
 @pytest.mark.parametrize("handler", [echo, misfit, hang_up])
-async def test_rows_of_batches(handler: Any) -> None:
+async def test_local_variables_of_batches_hold_no_secrets(handler: Any) -> None:
     with RawServer(handler) as server:
         settings = settings_for("app", server.base_url, api_key=KEY, headers={"X-A": SECRET}, retry=0)
         async with AppClient(**settings) as client:
@@ -125,7 +125,7 @@ async def test_rows_of_batches(handler: Any) -> None:
 
 
 @pytest.mark.parametrize("handler", [echo, misfit, hang_up])
-def test_calls_of_the_blocking_client(handler: Any) -> None:
+def test_local_variables_of_blocking_calls_hold_no_secrets(handler: Any) -> None:
     with RawServer(handler) as server:
         settings = settings_for("app", server.base_url, api_key=KEY, headers={"X-A": SECRET}, retry=0)
         with sync.AppClient(**settings) as client:
@@ -140,7 +140,7 @@ def test_calls_of_the_blocking_client(handler: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("handler", [echo, hang_up])
-async def test_calls_through_a_proxy(handler: Any, scheme: str) -> None:
+async def test_local_variables_of_calls_through_a_proxy_hold_no_secrets(handler: Any, scheme: str) -> None:
     with RawServer(handler) as server:
         proxy = f"http://u:{quote(SECRET, safe='')}@127.0.0.1:{server.port}"
         async with AppClient(KEY, user="u", base_url=f"{scheme}://dify.test", proxy=proxy, retry=0) as client:
@@ -164,7 +164,7 @@ async def test_calls_through_a_proxy(handler: Any, scheme: str) -> None:
     ids=lambda wrong: next(iter(wrong)),
 )
 @pytest.mark.parametrize("kind", [AppClient, sync.AppClient])
-def test_settings_that_are_rejected(kind: Any, wrong: dict[str, Any]) -> None:
+def test_local_variables_of_rejected_settings_hold_no_secrets(kind: Any, wrong: dict[str, Any]) -> None:
     settings = {
         "headers": {"X-A": SECRET},
         "proxy": "http://u:S3cretS3cret@x:1",
@@ -179,13 +179,13 @@ def test_settings_that_are_rejected(kind: Any, wrong: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["passport", "login_token"])
 @pytest.mark.parametrize("kind", [WebAppClient, sync.WebAppClient])
-def test_tokens_that_are_rejected(kind: Any, name: str) -> None:
+def test_local_variables_of_rejected_tokens_hold_no_secrets(kind: Any, name: str) -> None:
     with pytest.raises(errors.ConfigurationError) as caught:
         kind("code", base_url="http://x", **{name: f"{SECRET} x"})
     assert shown(caught.value) == []
 
 
-def test_views_that_are_rejected() -> None:
+def test_local_variables_of_rejected_views_hold_no_secrets() -> None:
     client = AppClient(KEY, base_url="http://x")
     for view in (
         lambda: client.for_key(f"{KEY} y"),
@@ -207,7 +207,7 @@ def test_views_that_are_rejected() -> None:
         "S3cret\\/pass+word=x",
     ],
 )
-def test_spellings_that_are_masked(text: str) -> None:
+def test_all_spellings_of_a_secret_are_masked(text: str) -> None:
     redactor = Redactor([SECRET])
     assert redactor.text(f"you sent {text}.") == "you sent ***."
     assert redactor.data(f"you sent {text}.".encode()) == b"you sent ***."

@@ -181,7 +181,7 @@ async def test_a_redirect_is_reported_without_its_secrets(place: str, told: str)
         ("127.0.0.1", -1, "expired"),
     ],
 )
-async def test_a_certificate_that_does_not_fit_is_rejected(name: str, days: int, says: str) -> None:
+async def test_a_certificate_of_another_host_is_rejected(name: str, days: int, says: str) -> None:
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -202,7 +202,7 @@ async def test_a_certificate_that_does_not_fit_is_rejected(name: str, days: int,
     assert asked == []
 
 
-async def test_a_proxy_that_tunnels_sees_no_key_and_cannot_pose_as_the_server() -> None:
+async def test_a_tunnelling_proxy_sees_no_key_and_cannot_impersonate_the_server() -> None:
     heads: list[bytes] = []
     impostor = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("dify.test").configure_cert(impostor)
@@ -279,7 +279,7 @@ BY_ID: dict[str, tuple[list[tuple[str, str]], Callable[[AppClient, str, Path], A
 }  # fmt: skip
 
 
-def test_every_method_that_takes_an_id_is_among_these() -> None:
+def test_every_method_with_an_id_is_tested() -> None:
     found = {
         name
         for resource in (Workflows, Files, App)
@@ -292,7 +292,7 @@ def test_every_method_that_takes_an_id_is_among_these() -> None:
 
 
 @pytest.mark.parametrize("call", BY_ID)
-async def test_an_id_is_one_segment_of_a_path_or_rejected(tmp_path: Path, call: str) -> None:
+async def test_an_id_stays_one_path_segment_or_is_rejected(tmp_path: Path, call: str) -> None:
     places, ask = BY_ID[call]
     asked: list[tuple[str, str | None, list[str]]] = []
 
@@ -317,7 +317,7 @@ async def test_an_id_is_one_segment_of_a_path_or_rejected(tmp_path: Path, call: 
 
 
 @pytest.mark.parametrize("user", ["ada&user=eve", "a#b", "a/../b", "a\r\nX-Evil: yes", "a\0b", "用户 +%20"])
-async def test_an_end_user_stays_one_value_of_the_query(user: str) -> None:
+async def test_an_end_user_stays_one_query_value(user: str) -> None:
     asked: list[tuple[str, str, dict[str, str]]] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -358,7 +358,7 @@ BREAKS = ["a\r\nX-Evil: yes", "a\nX-Evil: yes", "a\rX-Evil: yes", "a\0b"]
 
 
 @pytest.mark.parametrize("text", BREAKS)
-async def test_no_text_breaks_out_of_its_header(fake_dify: FakeDify, tmp_path: Path, text: str) -> None:
+async def test_no_text_can_end_its_header(fake_dify: FakeDify, tmp_path: Path, text: str) -> None:
     for wrong in ({"api_key": f"app-{text}"}, {"headers": {"X-A": text}}, {"headers": {text: "a"}}):
         with pytest.raises(errors.ConfigurationError) as caught:
             AppClient(**{"api_key": "app-x", "user": "ada", **wrong})  # type: ignore[arg-type]
@@ -384,7 +384,7 @@ async def test_no_text_breaks_out_of_its_header(fake_dify: FakeDify, tmp_path: P
     ("name", "value"),
     [("", "a"), ("X-A: b", "a"), ("X A", "a"), ("X-Ä", "a"), ("X-A", "a\x1fb"), ("X-A", "a\x7fb"), ("X-A", "a\ud800")],
 )  # fmt: skip
-def test_what_no_header_can_carry_is_rejected(name: str, value: str) -> None:
+def test_text_that_no_header_can_carry_is_rejected(name: str, value: str) -> None:
     with pytest.raises(errors.ConfigurationError):
         AppClient("app-x", headers={name: value})
 
@@ -400,9 +400,7 @@ def test_what_no_header_can_carry_is_rejected(name: str, value: str) -> None:
         ("GET", "/in\ud800fo"),
     ],
 )
-async def test_the_escape_hatch_sends_one_request_or_none(
-    fake_dify: FakeDify, method: str, path: str
-) -> None:
+async def test_client_request_sends_one_request_or_none(fake_dify: FakeDify, method: str, path: str) -> None:
     async with client_of(fake_dify.base_url) as client:
         with pytest.raises(errors.ConfigurationError):
             await client.request(method, path)
@@ -423,7 +421,7 @@ FORGED = 'x"\r\nContent-Disposition: form-data; name="user"\r\n\r\neve\r\n--'
         ("a\r\n\r\n--b--\r\n\0", "a.txt"),
     ],
 )  # fmt: skip
-async def test_a_form_has_one_end_user_and_one_file(user: str, name: str) -> None:
+async def test_a_form_has_exactly_one_end_user_and_one_file(user: str, name: str) -> None:
     forms: list[tuple[dict[str, list[str]], list[tuple[str, str | None, bytes]]]] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -445,7 +443,9 @@ async def test_a_form_has_one_end_user_and_one_file(user: str, name: str) -> Non
 
 
 @pytest.mark.parametrize("text", BREAKS)
-async def test_a_name_or_type_that_breaks_out_of_a_form_is_rejected(fake_dify: FakeDify, text: str) -> None:
+async def test_a_file_name_or_type_that_would_end_its_form_part_is_rejected(
+    fake_dify: FakeDify, text: str
+) -> None:
     async with client_of(fake_dify.base_url) as client:
         for wrong in ({"name": f"{text}.txt"}, {"name": "a.txt", "mime_type": f"text/{text}"}):
             with pytest.raises(errors.ConfigurationError):
@@ -502,7 +502,7 @@ ANSWERS: dict[str, tuple[int, str, str]] = {
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("answer", ANSWERS)
-async def test_an_answer_without_bounds_is_cut_off(tmp_path: Path, answer: str, body: str) -> None:
+async def test_an_endless_response_is_rejected(tmp_path: Path, answer: str, body: str) -> None:
     status, kind, call = ANSWERS[answer]
     headers, parts = BODIES[body]
     head = b"HTTP/1.1 %d X\r\nContent-Type: %b\r\n%b\r\n" % (status, kind.encode(), headers)
@@ -526,7 +526,7 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     [b"data: " + b"x" * 1000, b"event: ping\n", b"data: x\r", b"\xef\xbb\xbf", b"id"],
     ids=repr,
 )  # fmt: skip
-async def test_an_event_without_an_end_is_cut_off(part: bytes) -> None:
+async def test_an_endless_event_is_rejected(part: bytes) -> None:
     parts = itertools.repeat(part * (2**16 // len(part)))
     async with sending(STREAM, parts) as (address, left), client_of(address, max_event_bytes=MIB) as client:
         with peak_below(8), pytest.raises(errors.TooLarge):
@@ -547,7 +547,7 @@ async def test_an_event_without_an_end_is_cut_off(part: bytes) -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )  # fmt: skip
-async def test_what_says_nothing_takes_no_memory_however_much_comes(part: bytes, mebibytes: int) -> None:
+async def test_endless_comments_take_no_memory(part: bytes, mebibytes: int) -> None:
     parts = [part * (2**16 // len(part))] * (16 * mebibytes)
     async with sending(STREAM, [*parts, FINISHED]) as (address, _), client_of(address) as client:
         with peak_below(3):
@@ -564,7 +564,7 @@ async def test_what_says_nothing_takes_no_memory_however_much_comes(part: bytes,
     ],
     ids=["headers", "a header", "a reason", "no HTTP"],
 )
-async def test_a_head_without_an_end_is_cut_off(head: bytes, part: bytes) -> None:
+async def test_endless_headers_are_rejected(head: bytes, part: bytes) -> None:
     async with sending(head, itertools.repeat(part)) as (address, left), client_of(address) as client:
         with peak_below(8), pytest.raises(errors.ConnectionFailed, match="malformed HTTP") as caught:
             await client.app.info()
@@ -581,7 +581,7 @@ async def test_a_head_without_an_end_is_cut_off(head: bytes, part: bytes) -> Non
     ],
     ids=["interim answers", "a chunk's head"],
 )
-async def test_what_never_becomes_an_answer_takes_no_memory_until_the_clock_ends_it(
+async def test_endless_informational_responses_take_no_memory_until_the_timeout(
     head: bytes, part: bytes
 ) -> None:
     async with sending(head, itertools.repeat(part)) as (address, left), client_of(address) as client:
@@ -591,7 +591,7 @@ async def test_what_never_becomes_an_answer_takes_no_memory_until_the_clock_ends
             await left.wait()
 
 
-async def test_a_download_takes_constant_memory_whatever_it_expands_to(tmp_path: Path) -> None:
+async def test_a_download_takes_constant_memory_even_if_it_is_compressed(tmp_path: Path) -> None:
     body = gzip.compress(bytes(64 * MIB))
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with sending(head, [body]) as (address, _), client_of(address, max_event_bytes=MIB) as client:
@@ -697,15 +697,13 @@ async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: 
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-async def test_a_key_that_is_sent_back_is_shown_nowhere(echo: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_key_that_the_server_echoes_is_masked(echo: str, caplog: pytest.LogCaptureFixture) -> None:
     async with answering(ECHOES[echo]) as address:
         assert KEY not in await _all_told(address, caplog, max_event_bytes=4000)
 
 
 @pytest.mark.parametrize("echo", ["an error", "a page of a proxy", "a page as an answer", "an event"])
-async def test_a_header_that_is_sent_back_is_shown_nowhere(
-    echo: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_header_that_the_server_echoes_is_masked(echo: str, caplog: pytest.LogCaptureFixture) -> None:
     headers = {"X-Proxy-Token": PASSWORD}
     async with answering(ECHOES[echo]) as address:
         assert PASSWORD not in await _all_told(address, caplog, headers=headers, max_event_bytes=4000)
@@ -722,7 +720,7 @@ async def test_a_header_that_is_sent_back_is_shown_nowhere(
     ],
     ids=["nothing", "407", "no HTTP", "echo"],
 )
-async def test_the_password_of_a_proxy_is_shown_nowhere(
+async def test_the_password_of_a_proxy_is_masked(
     base_url: str, answer: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with answering(answer) as address:
@@ -732,14 +730,14 @@ async def test_the_password_of_a_proxy_is_shown_nowhere(
     assert IN_BASE64 not in text
 
 
-async def test_the_password_of_a_proxy_that_is_not_there_is_shown_nowhere(
+async def test_the_password_of_an_unreachable_proxy_is_masked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for base_url in ("http://dify.test", "https://dify.test"):
         assert PASSWORD not in await _all_told(base_url, caplog, proxy=f"http://user:{PASSWORD}@127.0.0.1:9")
 
 
-async def test_headers_of_a_call_are_shown_nowhere(tmp_path: Path) -> None:
+async def test_headers_of_a_call_are_masked(tmp_path: Path) -> None:
     headers = {"X-Proxy-Token": PASSWORD}
     async with client_of("http://127.0.0.1:9") as client:
         calls: list[Awaitable[object]] = [
@@ -758,7 +756,7 @@ async def test_headers_of_a_call_are_shown_nowhere(tmp_path: Path) -> None:
     assert [text.count(PASSWORD) for text in texts] == [0] * len(calls)
 
 
-def test_a_client_that_was_not_made_can_be_shown() -> None:
+def test_a_client_whose_construction_failed_has_a_repr() -> None:
     # As tools do that show the local variables of a traceback: in Python 3.11, those of `traceback` too.
     assert "AppClient" in repr(AppClient.__new__(AppClient))
 
@@ -768,7 +766,7 @@ def test_a_client_that_was_not_made_can_be_shown() -> None:
     [{"max_concurrent": 0}, {"base_url": "dify.test"}, {"user": ""}, {"headers": {"X-A": f"{PASSWORD}\n"}}],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_settings_that_are_rejected_show_no_secrets(wrong: dict[str, Any]) -> None:
+def test_errors_of_rejected_settings_show_no_secrets(wrong: dict[str, Any]) -> None:
     settings = {
         "proxy": f"http://user:{PASSWORD}@proxy.test",
         "headers": {"X-Proxy-Token": PASSWORD},
@@ -781,7 +779,7 @@ def test_settings_that_are_rejected_show_no_secrets(wrong: dict[str, Any]) -> No
     assert PASSWORD not in text
 
 
-async def test_a_clock_that_runs_out_shows_no_secrets() -> None:
+async def test_errors_of_timeouts_show_no_secrets() -> None:
     headers = {"X-Proxy-Token": PASSWORD}
     clocks = Timeouts(read=0.1, idle=0.1)
     async with (

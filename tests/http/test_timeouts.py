@@ -39,7 +39,7 @@ def deaf_address() -> Iterator[str]:
                 filler.close()
 
 
-async def test_connect(deaf_address: str) -> None:
+async def test_connect_timeout(deaf_address: str) -> None:
     settings = Timeouts(connect=0.3)
     async with app_client(deaf_address, timeouts=settings, retry=NO_RETRY) as client:
         with frozen_time() as clock:
@@ -54,14 +54,14 @@ async def test_connect(deaf_address: str) -> None:
     assert not caught.value.may_have_started
 
 
-async def test_first_byte(fake_dify: FakeDify) -> None:
+async def test_read_timeout(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Delay(on="/info", seconds=30))
     async with client_with(fake_dify, read=0.2) as client:
         with pytest.raises(errors.ReadTimeout, match=r"Timeouts\.read"):
             await client.app.info()
 
 
-async def test_first_byte_is_not_for_runs(fake_dify: FakeDify) -> None:
+async def test_the_read_timeout_does_not_apply_to_runs(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.6)], outputs={"x": 1})
     async with client_with(fake_dify, read=0.2) as client:
         streamed = await client.workflows.run({})
@@ -70,7 +70,7 @@ async def test_first_byte_is_not_for_runs(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-async def test_idle_at_each_stage(fake_dify: FakeDify, after: int) -> None:
+async def test_idle_timeout_at_each_stage(fake_dify: FakeDify, after: int) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("A", text=["x"])])
     fake_dify.faults.append(Silence(after_events=after))
     async with client_with(fake_dify, idle=0.3) as client:
@@ -90,7 +90,7 @@ async def test_idle_at_each_stage(fake_dify: FakeDify, after: int) -> None:
     assert (caught.value.handle is None) == (after == 0)
 
 
-async def test_idle_before_the_headers(fake_dify: FakeDify) -> None:
+async def test_idle_timeout_before_the_headers(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Delay(seconds=30))
     async with client_with(fake_dify, idle=0.3) as client:
         with pytest.raises(errors.IdleTimeout):
@@ -99,7 +99,7 @@ async def test_idle_before_the_headers(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize("how", ["stream", "attach"])
-async def test_twenty_seconds_of_nothing_but_pings_are_not_silence(fake_dify: FakeDify, how: str) -> None:
+async def test_pings_reset_the_idle_timeout(fake_dify: FakeDify, how: str) -> None:
     fake_dify.ping_every = 0.005
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=10 * HANGS_AFTER)])
     async with client_with(fake_dify, idle=3, read=3) as client:
@@ -133,7 +133,7 @@ async def test_twenty_seconds_of_nothing_but_pings_are_not_silence(fake_dify: Fa
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads the timers of sockets from Linux")
-async def test_connections_are_probed_while_they_are_silent(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_connections_have_tcp_keep_alive_probes(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     port = f":{urlsplit(fake_dify.base_url).port:04X} 01 "
     async with client.workflows.stream({}) as run:
@@ -143,7 +143,7 @@ async def test_connections_are_probed_while_they_are_silent(client: AppClient, f
     assert (kind_of_timer, 0 < int(left, 16) <= 6000) == ("02", True), "keep-alive, within 60 seconds"
 
 
-async def test_an_idle_run_is_stopped(fake_dify: FakeDify) -> None:
+async def test_a_run_that_times_out_idle_is_stopped(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     fake_dify.faults.append(Silence(after_events=1))
     async with app_client(fake_dify, timeouts=Timeouts(idle=0.3)) as client:
@@ -153,7 +153,7 @@ async def test_an_idle_run_is_stopped(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize("mode", ["streaming", "blocking"])
-async def test_total(fake_dify: FakeDify, mode: str) -> None:
+async def test_total_timeout(fake_dify: FakeDify, mode: str) -> None:
     fake_dify.ping_every = 0.05
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     async with client_with(fake_dify, total=0.4) as client:
@@ -177,14 +177,14 @@ async def test_total(fake_dify: FakeDify, mode: str) -> None:
     assert (caught.value.handle is not None) == (mode == "streaming")
 
 
-async def test_total_of_one_call_stops_its_run(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_the_total_timeout_of_a_call_stops_its_run(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     with pytest.raises(errors.TotalTimeout):
         await client.workflows.run({}, timeout=0.3)
     assert fake_dify.runs_stopped == 1
 
 
-async def test_waiting_for_a_slot_is_on_no_clock(fake_dify: FakeDify) -> None:
+async def test_waiting_for_a_slot_is_not_covered_by_a_timeout(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     timeouts = Timeouts(idle=0.6, total=0.7)
     async with app_client(fake_dify, max_concurrent=1, timeouts=timeouts) as client:
@@ -202,18 +202,18 @@ async def test_waiting_for_a_slot_is_on_no_clock(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"idle": 0}, {"connect": -1}, {"total": "5"}, {"read": True}])
-def test_clocks_are_checked_when_they_are_made(settings: dict[str, float]) -> None:
+def test_timeouts_are_validated_at_construction(settings: dict[str, float]) -> None:
     with pytest.raises(errors.ConfigurationError, match="number of seconds above 0"):
         Timeouts(**settings)
 
 
 @pytest.mark.parametrize("settings", [{"attempts": 0}, {"attempts": 1.5}, {"base": 0}, {"total": -1}])
-def test_retry_is_checked_when_it_is_made(settings: dict[str, int]) -> None:
+def test_retry_settings_are_validated_at_construction(settings: dict[str, int]) -> None:
     with pytest.raises(errors.ConfigurationError):
         Retry(**settings)
 
 
-async def test_a_body_that_is_cut_off_by_a_clock_leaves_no_connection(fake_dify: FakeDify) -> None:
+async def test_a_body_that_times_out_leaves_no_connection_open(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     async with client_with(fake_dify) as client:
         with pytest.raises(errors.TotalTimeout):
@@ -223,7 +223,7 @@ async def test_a_body_that_is_cut_off_by_a_clock_leaves_no_connection(fake_dify:
         assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.open_sockets == 0)
 
 
-async def test_an_endless_body_is_bounded(fake_dify: FakeDify) -> None:
+async def test_an_endless_body_is_rejected(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Big", text=["x" * 1000] * 100)])
     body = {"inputs": {}, "user": "ada", "response_mode": "streaming"}
     async with app_client(fake_dify, max_event_bytes=20_000) as client:

@@ -62,7 +62,7 @@ async def test_a_server_that_does_not_read_the_body(call: str, path: Path) -> No
     assert len(server.calls) == 1
 
 
-async def test_the_web_api_too() -> None:
+async def test_a_server_that_does_not_read_the_body_of_a_web_app() -> None:
     end = threading.Event()
     timeouts = Timeouts(read=0.2)
     with deaf(end) as server:
@@ -75,7 +75,7 @@ async def test_the_web_api_too() -> None:
 
 
 @pytest.mark.parametrize("call", ["run", "upload of bytes", "request with JSON"])
-def test_the_blocking_client_too(call: str, path: Path) -> None:
+def test_a_server_that_does_not_read_the_body_of_a_blocking_client(call: str, path: Path) -> None:
     end = threading.Event()
     with deaf(end) as server:
         settings = settings_for("app", server.base_url, timeouts=Timeouts(read=0.2), retry=NO_RETRY)
@@ -87,7 +87,7 @@ def test_the_blocking_client_too(call: str, path: Path) -> None:
         end.set()
 
 
-async def test_a_slow_source_is_on_no_timeout() -> None:
+async def test_a_slow_file_source_is_not_covered_by_a_timeout() -> None:
     complete = threading.Event()
     asked, given = asyncio.Event(), asyncio.Event()
 

@@ -102,7 +102,7 @@ async def test_no_secrets_and_no_content_are_logged(
         assert secret not in everything
 
 
-async def test_a_server_forges_no_lines(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_server_cannot_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     run = "run\nERROR root: forged\x1b[2J"
     node = event(
         "node_started", {"id": "x", "node_id": "n\r\nforged", "title": "T", "node_type": "llm"}, run=run

@@ -96,7 +96,7 @@ async def test_the_last_attempt_has_no_delay(fake_dify: FakeDify, notes: Notes) 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_pause_is_reported(family: str, fake_dify: FakeDify, notes: Notes) -> None:
+def test_a_pause_is_reported_as_an_event_of_the_run(family: str, fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Ask", form="OK?")])
     with pytest.raises(errors.RunPaused):
         read(family, fake_dify, notes)
@@ -132,9 +132,7 @@ def test_a_run_that_never_opened_ends(family: str, fake_dify: FakeDify, notes: N
     assert notes.calls[0].status is None
 
 
-async def test_leaving_early_reports_the_stop_and_what_it_was_left_by(
-    fake_dify: FakeDify, notes: Notes
-) -> None:
+async def test_an_early_exit_reports_the_stop_and_the_exception(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = SLOW
     async with app_client(fake_dify, observer=notes) as client:
         with pytest.raises(ValueError, match="enough"):
@@ -146,7 +144,7 @@ async def test_leaving_early_reports_the_stop_and_what_it_was_left_by(
     assert {call.run for call in notes.calls} == {notes.runs[0]}
 
 
-def test_leaving_early_is_reported_by_blocking_clients(fake_dify: FakeDify, notes: Notes) -> None:
+def test_an_early_exit_of_a_blocking_client_is_reported(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = SLOW
     settings: dict[str, Any] = {"base_url": fake_dify.base_url, "user": "ada", "observer": notes}
     with sync.AppClient(fake_dify.api_key, **settings) as client:
@@ -162,7 +160,7 @@ def test_leaving_early_is_reported_by_blocking_clients(fake_dify: FakeDify, note
     ]
 
 
-async def test_a_cancelled_run_ends(fake_dify: FakeDify, notes: Notes) -> None:
+async def test_a_cancelled_run_is_reported_as_ended(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = SLOW
     async with app_client(fake_dify, observer=notes) as client:
         task = asyncio.create_task(client.workflows.run({}))
@@ -173,7 +171,9 @@ async def test_a_cancelled_run_ends(fake_dify: FakeDify, notes: Notes) -> None:
     assert notes.of("run_stopped", "run_ended") == ["run_stopped None", "run_ended stopped CancelledError"]
 
 
-async def test_timeouts_are_reported_as_what_the_caller_gets(fake_dify: FakeDify, notes: Notes) -> None:
+async def test_a_timeout_is_reported_as_the_error_that_the_caller_gets(
+    fake_dify: FakeDify, notes: Notes
+) -> None:
     fake_dify.faults.append(Delay(seconds=60, on="/info"))
     async with app_client(fake_dify, observer=notes, timeouts=0.2) as client:
         with pytest.raises(errors.TotalTimeout):
@@ -185,7 +185,7 @@ async def test_timeouts_are_reported_as_what_the_caller_gets(fake_dify: FakeDify
     assert notes.of("run_ended") == ["run_ended error TotalTimeout"]
 
 
-async def test_followed_runs_are_reported_as_such(fake_dify: FakeDify, notes: Notes) -> None:
+async def test_attached_runs_are_reported_as_attached(fake_dify: FakeDify, notes: Notes) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=0.2)])
     async with app_client(fake_dify, observer=notes) as client:
         handle = await client.workflows.submit({})
@@ -271,7 +271,7 @@ for _name in vars(Observer):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_observers_that_raise_affect_nothing(
+def test_an_observer_that_raises_does_not_affect_the_call(
     family: str, fake_dify: FakeDify, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One", text=["a", "b"]), Node("Two", seconds=0.1)])
@@ -286,7 +286,7 @@ def test_observers_that_raise_affect_nothing(
     assert {"operation_started", "attempt_failed", "run_event", "run_interrupted", "run_ended"} <= set(named)
 
 
-async def test_headers_of_observers_are_sent_to_the_server_alone(fake_dify: FakeDify) -> None:
+async def test_headers_of_observers_are_sent_only_to_the_server(fake_dify: FakeDify) -> None:
     class Adds(Observer):
         def operation_started(self, call: Call) -> None:
             call.headers |= {"X-Mine": "yes", "X-Given": "observer"}
@@ -297,9 +297,7 @@ async def test_headers_of_observers_are_sent_to_the_server_alone(fake_dify: Fake
     assert (request.headers["X-Mine"], request.headers["X-Given"]) == ("yes", "client")
 
 
-async def test_headers_that_are_not_valid_are_not_sent(
-    fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_invalid_headers_are_not_sent(fake_dify: FakeDify, caplog: pytest.LogCaptureFixture) -> None:
     class Adds(Observer):
         def operation_started(self, call: Call) -> None:
             call.headers["X-Mine"] = "a\r\nX-Forged: yes"
@@ -349,9 +347,7 @@ async def test_bytes_are_counted(fake_dify: FakeDify, notes: Notes, tmp_path: An
     assert notes.calls[0].received == len(response.body)
 
 
-async def test_an_observed_stream_that_is_dropped_leaves_no_garbage(
-    fake_dify: FakeDify, notes: Notes
-) -> None:
+async def test_a_dropped_stream_with_an_observer_leaves_no_garbage(fake_dify: FakeDify, notes: Notes) -> None:
     async with app_client(fake_dify, observer=Notes()) as client:
         stream = client.workflows.stream({})
         async with stream as run:
@@ -362,7 +358,7 @@ async def test_an_observed_stream_that_is_dropped_leaves_no_garbage(
         assert dropped() is None
 
 
-async def test_nothing_is_made_for_nobody(
+async def test_no_reports_are_created_without_observers(
     fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     made: list[type] = []

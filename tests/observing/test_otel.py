@@ -101,7 +101,7 @@ async def test_the_model_of_a_node_is_reported(fake_dify: FakeDify, telemetry: T
     assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
 
 
-async def test_attempts_of_a_node_are_in_it(fake_dify: FakeDify, telemetry: Telemetry) -> None:
+async def test_the_span_of_a_node_has_its_attempts(fake_dify: FakeDify, telemetry: Telemetry) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Ask", retries=2)])
     async with app_client(fake_dify, observer=telemetry.observer()) as client:
         await client.workflows.run({})
@@ -194,7 +194,7 @@ def test_spans_end_with_an_early_exit(family: str, fake_dify: FakeDify, telemetr
     assert STOP in telemetry.tree()["invoke_workflow"]
 
 
-async def test_a_stream_that_is_dropped_ends(fake_dify: FakeDify, telemetry: Telemetry) -> None:
+async def test_a_dropped_stream_ends_its_span(fake_dify: FakeDify, telemetry: Telemetry) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Wait", seconds=0.2)])
     async with app_client(fake_dify, observer=telemetry.observer(), on_abandon="detach") as client:
         stream = client.workflows.stream({})
@@ -240,7 +240,7 @@ def test_spans_end_with_the_process(fake_dify: FakeDify) -> None:
     assert complaints == ""
 
 
-async def test_headers_lead_to_the_span(fake_dify: FakeDify, telemetry: Telemetry) -> None:
+async def test_trace_headers_name_the_span(fake_dify: FakeDify, telemetry: Telemetry) -> None:
     async with app_client(fake_dify, observer=telemetry.observer()) as client:
         await client.app.info()
         await client.workflows.run({})
@@ -262,7 +262,7 @@ async def test_headers_can_be_turned_off(fake_dify: FakeDify, telemetry: Telemet
 
 
 @pytest.mark.parametrize("captures", [False, True])
-async def test_content_is_recorded_only_if_asked_for(
+async def test_content_is_recorded_only_if_enabled(
     fake_dify: FakeDify, telemetry: Telemetry, captures: bool
 ) -> None:
     fake_dify.workflow = Workflow(
@@ -353,7 +353,7 @@ def test_rows_contain_their_runs(family: str, fake_dify: FakeDify, telemetry: Te
     assert [list(row) for row in rows.values()] == [["invoke_workflow"]] * 2
 
 
-async def test_chats_are_named_by_their_conversation(fake_dify: FakeDify, telemetry: Telemetry) -> None:
+async def test_spans_of_chats_have_the_conversation_id(fake_dify: FakeDify, telemetry: Telemetry) -> None:
     fake_dify.app = Chat(answer="Hello")
     async with app_client(fake_dify, observer=telemetry.observer()) as client:
         result = await client.chat.send("hi")
@@ -362,7 +362,7 @@ async def test_chats_are_named_by_their_conversation(fake_dify: FakeDify, teleme
     assert attributes["dify.message.id"] == result.message_id
 
 
-async def test_odd_values_of_a_server_are_left_out(fake_dify: FakeDify, telemetry: Telemetry) -> None:
+async def test_invalid_values_of_a_server_are_omitted(fake_dify: FakeDify, telemetry: Telemetry) -> None:
     data = {"id": "e", "node_id": "n", "node_type": "llm", "title": "T\ud800\n"}
     done = {
         **data,

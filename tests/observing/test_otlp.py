@@ -102,7 +102,7 @@ async def test_a_run_arrives_at_a_collector(fake_dify: FakeDify, collector: Coll
     assert {"dify.client.runs", "dify.client.run.duration", "dify.client.tokens"} <= collector.metrics
 
 
-async def test_odd_values_of_a_server_do_not_stop_the_export(
+async def test_invalid_values_of_a_server_do_not_stop_the_export(
     fake_dify: FakeDify, collector: Collector
 ) -> None:
     data = {"id": "e", "node_id": "n", "node_type": "llm", "title": "Write"}

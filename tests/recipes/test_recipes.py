@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes a
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def test_the_document_shows_the_files() -> None:
+def test_the_page_shows_the_files() -> None:
     shown = re.findall(r"```(?:python|html)\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
     assert sorted(shown) == sorted(file.read_text() for file in EXAMPLES.glob("*.*"))
 
@@ -199,7 +199,7 @@ RUNS = [("fastapi_service", "POST"), ("django_service", "GET"), ("wsgi_service",
 
 
 @pytest.mark.parametrize(("web", "method"), RUNS, indirect=["web"])
-async def test_a_service_runs_for_each_user(web: Web, method: str) -> None:
+async def test_a_service_runs_for_each_end_user(web: Web, method: str) -> None:
     assert await web.answer("/forecast", method) == (200, {"forecast": "sun in Lisbon"})
     assert web.dify.runs[0].user == "bob"
 
@@ -215,7 +215,7 @@ async def test_a_service_runs_for_each_user(web: Web, method: str) -> None:
     ],
 )
 @served_by("fastapi_service")
-async def test_a_service_answers_errors_with_a_status(
+async def test_a_service_maps_errors_to_statuses(
     web: Web, trouble: Fault | Workflow, status: int, code: str
 ) -> None:
     if isinstance(trouble, Fault):
@@ -237,7 +237,7 @@ async def test_a_service_answers_errors_with_a_status(
     ],
     indirect=["web"],
 )
-async def test_each_endpoint_answers_a_rejected_run(web: Web, path: str) -> None:
+async def test_each_endpoint_maps_a_rejected_run_to_a_status(web: Web, path: str) -> None:
     web.dify.faults.append(Refuse(status=400, code="invalid_param", message="no"))
     status, body = await web.answer(path, "GET")
     assert (status, body["code"], body["message"]) == (400, "invalid_param", "no")
@@ -259,7 +259,7 @@ async def test_fastapi_gives_the_handle_of_a_run_that_waits(web: Web) -> None:
     ],
     indirect=["web"],
 )
-async def test_a_service_passes_events_on(web: Web, path: str, method: str) -> None:
+async def test_a_service_forwards_events(web: Web, path: str, method: str) -> None:
     status, body = await web.answer(path, method)
     data = [json.loads(data) for data in re.findall("data: (.*)", body)]
     assert status == 200
@@ -276,7 +276,7 @@ async def test_a_service_passes_events_on(web: Web, path: str, method: str) -> N
     ],
     indirect=["web"],
 )
-async def test_a_service_stops_the_run_of_a_caller_who_goes_away(web: Web, path: str, method: str) -> None:
+async def test_a_service_stops_the_run_of_a_client_that_disconnects(web: Web, path: str, method: str) -> None:
     texts = [Node("Talk", text=["a"] * 1000, seconds=60)]  # Without it, WSGI would notice nothing.
     web.dify.workflow = Workflow(nodes=texts)
     await web.leave(path, method)
@@ -369,9 +369,7 @@ def celery(fake_dify: FakeDify, tmp_path: Path) -> Iterator[Start]:
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
 
-def test_celery_waits_in_another_process_and_again_where_that_was_killed(
-    celery: Start, fake_dify: FakeDify
-) -> None:
+def test_celery_waits_in_another_process_and_retries_after_a_kill(celery: Start, fake_dify: FakeDify) -> None:
     def followed() -> int:
         return sum("/events" in request.path for request in list(fake_dify.requests))
 
@@ -422,7 +420,7 @@ asyncio.run(main())
 """
 
 
-def test_taskiq_has_one_client_in_a_worker(fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_a_taskiq_worker_has_one_client(fake_dify: FakeDify, tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text(TASKIQ_HELLO)
     fake_dify.workflow = FORECAST
     with starting(
@@ -453,7 +451,7 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return runpy.run_path(str(EXAMPLES / "limiter.py"))
 
 
-def test_a_limiter_holds_for_all_processes(fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_a_limiter_applies_to_all_processes(fake_dify: FakeDify, tmp_path: Path) -> None:
     running: list[int] = []
 
     def outputs(_: object) -> dict[str, Any]:
@@ -468,7 +466,7 @@ def test_a_limiter_holds_for_all_processes(fake_dify: FakeDify, tmp_path: Path) 
     assert max(running) <= 3
 
 
-def test_a_slot_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_the_slot_of_a_dead_process_is_freed(fake_dify: FakeDify, tmp_path: Path) -> None:
     fake_dify.workflow = SLOW
     with starting(fake_dify, TMPDIR=str(tmp_path)) as start:
         first = start("limiter.py", "Lisbon", "Rome", "Oslo")
@@ -479,7 +477,7 @@ def test_a_slot_is_free_when_its_process_dies(fake_dify: FakeDify, tmp_path: Pat
         assert ended(second) == "{'city': 'Bern'} succeeded\n"
 
 
-async def test_a_limiter_does_not_hold_back_what_is_not_a_run(fake_dify: FakeDify, places: Any) -> None:
+async def test_a_limiter_applies_to_runs_only(fake_dify: FakeDify, places: Any) -> None:
     fake_dify.workflow = SLOW
     async with AppClient(
         fake_dify.api_key, user="ada", base_url=fake_dify.base_url, limiter=places["a_slot"]

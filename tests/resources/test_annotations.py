@@ -28,7 +28,7 @@ PATIENT = Timeouts(connect=1e6, read=1e6)
 JOB = models.AnnotationJob(action="enable", job_id="11111111-1111-4111-8111-111111111111")
 
 
-async def test_annotations_are_created_changed_listed_and_deleted(fake_dify: FakeDify) -> None:
+async def test_annotations_are_created_updated_listed_and_deleted(fake_dify: FakeDify) -> None:
     async with app_client(fake_dify) as client:
         made = [await client.annotations.create(f"Question {n}?", f"Answer {n}") for n in range(3)]
         changed = await client.annotations.update(made[0].id, "Why?", "So.")
@@ -43,7 +43,7 @@ async def test_annotations_are_created_changed_listed_and_deleted(fake_dify: Fak
             await client.annotations.update(made[0].id, "Why?", "So.")
 
 
-async def test_replies_are_switched_by_a_job(fake_dify: FakeDify) -> None:
+async def test_annotation_replies_are_switched_by_a_job(fake_dify: FakeDify) -> None:
     async with app_client(fake_dify) as client:
         job = await client.annotations.switch_reply("enable", **SETTINGS)
         assert (job.action, job.job_status) == ("enable", "waiting")
@@ -53,7 +53,7 @@ async def test_replies_are_switched_by_a_job(fake_dify: FakeDify) -> None:
             await client.annotations.job(JOB)
 
 
-def test_the_blocking_client_too(fake_dify: FakeDify) -> None:
+def test_annotation_replies_are_switched_by_a_job_of_the_blocking_client(fake_dify: FakeDify) -> None:
     with sync.AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as client:
         client.annotations.create("Why?", "So.")
         assert [one.question for one in client.annotations.list()] == ["Why?"]
@@ -96,7 +96,7 @@ async def passing(clock: Clock, calls: InFlight, condition: Callable[[], bool]) 
     return clock.now - began
 
 
-async def test_a_job_is_polled_less_and_less_often() -> None:
+async def test_a_job_is_polled_with_growing_delays() -> None:
     calls = InFlight()
     with server_of("waiting", "processing", "processing", "completed") as server, frozen_time() as clock:
         async with app_client(server.base_url, timeouts=PATIENT, observer=calls) as client:
@@ -132,7 +132,7 @@ async def test_a_job_that_takes_too_long() -> None:
     assert len(server.calls) > 3
 
 
-async def test_an_end_user_by_the_servers_id() -> None:
+async def test_an_end_user_is_fetched_by_id() -> None:
     async def handler(call: Call) -> None:
         await call.send(answer({"id": "u", "session_id": "ada", "created_at": "2026-11-22T00:54:36"}))
 

@@ -73,7 +73,9 @@ def answer(status: int, body: bytes, content_type: str, **headers: str) -> dict[
          errors.ApiError, r"https://new\.test/v1/info"),
     ],
 )  # fmt: skip
-async def test_each_answer_means_its_error(reply: dict[str, Any], kind: type[DifyError], says: str) -> None:
+async def test_each_response_becomes_its_error(
+    reply: dict[str, Any], kind: type[DifyError], says: str
+) -> None:
     with aioresponses() as server:
         server.get(f"{BASE}/info", **reply)
         async with app_client(BASE, retry=NO_RETRY) as client:
@@ -116,7 +118,9 @@ RUN_REFUSALS = {
 
 
 @pytest.mark.parametrize(("name", "kind"), RUN_REFUSALS.items())
-async def test_every_recorded_rejection_of_a_run(name: str, kind: type[errors.ApiError]) -> None:
+async def test_every_recorded_rejection_of_a_run_becomes_its_error(
+    name: str, kind: type[errors.ApiError]
+) -> None:
     recorded = recordings.load(name)
     with aioresponses() as server:
         server.post(
@@ -147,7 +151,9 @@ async def test_every_recorded_rejection_of_a_run(name: str, kind: type[errors.Ap
         ("err_unknown_path", errors.NotFound),
     ],
 )
-async def test_every_recorded_rejection_of_a_record(name: str, kind: type[errors.ApiError]) -> None:
+async def test_every_recorded_rejection_of_a_record_becomes_its_error(
+    name: str, kind: type[errors.ApiError]
+) -> None:
     recorded = recordings.load(name)
     with aioresponses() as server:
         server.get(
@@ -170,7 +176,7 @@ async def test_a_record_with_empty_fields_is_not_found() -> None:
                 await client.workflows.get(RUN_ID)
 
 
-async def test_requests_have_the_shape_that_dify_asks_for() -> None:
+async def test_requests_have_the_documented_shape() -> None:
     with aioresponses() as server:
         server.post(f"{BASE}/workflows/tasks/t/stop", payload={"result": "success"})
         server.get(re.compile(rf"{BASE}/workflows/logs.*"), payload={"data": [], "has_more": False})
@@ -201,7 +207,7 @@ async def test_requests_have_the_shape_that_dify_asks_for() -> None:
         {"exception": aiohttp.ClientPayloadError("cut")},
     ],
 )  # fmt: skip
-async def test_the_key_is_in_no_error_log_or_traceback(
+async def test_the_key_is_masked_in_errors_logs_and_tracebacks(
     failure: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     proxy = "http://user:hunter2@proxy.test:3128"
@@ -239,7 +245,7 @@ def _locals_of_our_frames(error: BaseException | None) -> list[str]:
     return found
 
 
-async def test_a_bad_answer_leaks_nothing_of_a_stream(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_response_leaks_no_connection(caplog: pytest.LogCaptureFixture) -> None:
     event = {"event": "error", "status": 400, "code": "completion_request_error", "message": f"key {KEY} bad"}
     body = f"data: {json.dumps(event)}\n\n".encode()
     with caplog.at_level(logging.DEBUG), aioresponses() as server:
@@ -270,7 +276,7 @@ async def test_an_error_event_of_any_shape_ends_the_stream(
 @pytest.mark.parametrize(
     "data", ["[]", "null", "5", '"x"', '{"outputs": []}', '{"status": {}}', '{"error": []}']
 )
-async def test_a_last_event_that_does_not_fit_is_reported_and_ends_the_stream(data: str) -> None:
+async def test_a_malformed_terminal_event_is_reported_and_ends_the_stream(data: str) -> None:
     body = f'data: {{"event": "workflow_finished", "workflow_run_id": "r", "data": {data}}}\n\n'
     with aioresponses() as server:
         server.post(f"{BASE}/workflows/run", body=body, headers={"Content-Type": "text/event-stream"})

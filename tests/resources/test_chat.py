@@ -30,7 +30,7 @@ async def either(request: pytest.FixtureRequest, fake_dify: FakeDify) -> AsyncIt
 
 
 @pytest.mark.parametrize("app", [Chat(), Chat(mode="agent-chat"), CHATFLOW], ids=lambda app: app.mode)
-async def test_a_question_is_answered(either: Either, fake_dify: FakeDify, app: Chat | Workflow) -> None:
+async def test_send_returns_the_answer(either: Either, fake_dify: FakeDify, app: Chat | Workflow) -> None:
     fake_dify.app = app
     result = await either.chat.send("Hi?", inputs={"city": "Lyon"})
     assert isinstance(result, ChatResult)
@@ -43,7 +43,7 @@ async def test_a_question_is_answered(either: Either, fake_dify: FakeDify, app: 
 
 
 @pytest.mark.parametrize("app", [Chat(), CHATFLOW, Completion()], ids=lambda app: app.mode)
-async def test_an_answer_in_one_piece_is_the_same(
+async def test_blocking_mode_returns_the_same_answer(
     either: Either, fake_dify: FakeDify, app: Chat | Workflow | Completion
 ) -> None:
     fake_dify.app = app
@@ -61,14 +61,14 @@ async def test_an_answer_in_one_piece_is_the_same(
     assert blocking.raw["answer"] == "Hello, world"
 
 
-async def test_the_text_comes_piece_by_piece(either: Either, fake_dify: FakeDify) -> None:
+async def test_the_text_is_streamed(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["a", "b", "c"])
     async with either.chat.stream("Hi?") as run:
         assert [text async for text in run.text] == ["a", "b", "c"]
         assert run.partial_result.answer == (await run.result()).answer == "abc"
 
 
-async def test_steps_of_an_agent_are_kept_in_their_last_state(either: Either, fake_dify: FakeDify) -> None:
+async def test_steps_of_an_agent_have_their_last_state(either: Either, fake_dify: FakeDify) -> None:
     thoughts = [
         Thought("Look it up", tool="search", tool_input='{"q": 1}', observation="found"),
         Thought("Done"),
@@ -83,7 +83,7 @@ async def test_steps_of_an_agent_are_kept_in_their_last_state(either: Either, fa
         await either.chat.send("Hi?", response_mode="blocking")
 
 
-async def test_speech_comes_as_bytes_after_the_answer(either: Either, fake_dify: FakeDify) -> None:
+async def test_speech_is_returned_as_bytes_after_the_answer(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(speech=bytes(range(256)) * 20)
     async with either.chat.stream("Hi?") as run:
         heard = [event.audio_bytes async for event in run if isinstance(event, events.TtsMessage)]
@@ -96,7 +96,7 @@ async def test_a_moderated_answer_is_the_replacement(either: Either, fake_dify: 
     assert (await either.chat.send("Hi?")).answer == "Let us talk of something else."
 
 
-async def test_an_error_on_the_way_has_the_text_so_far(either: Either, fake_dify: FakeDify) -> None:
+async def test_an_error_during_the_answer_has_the_text_so_far(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["half ", "of"], error=(400, "completion_request_error", "no credit"))
     with pytest.raises(errors.CompletionRequestFailed, match="no credit") as caught:
         await either.chat.send("Hi?")
@@ -105,7 +105,7 @@ async def test_an_error_on_the_way_has_the_text_so_far(either: Either, fake_dify
     assert caught.value.may_have_started
 
 
-async def test_a_message_that_is_cut_off_is_not_an_answer(either: Either, fake_dify: FakeDify) -> None:
+async def test_an_interrupted_message_is_not_an_answer(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["half ", "of ", "it"])
     fake_dify.faults.append(Cut(after_events=2))
     with pytest.raises(errors.StreamInterrupted) as caught:
@@ -115,7 +115,7 @@ async def test_a_message_that_is_cut_off_is_not_an_answer(either: Either, fake_d
     assert fake_dify.runs_started == 1
 
 
-async def test_a_message_that_is_cut_off_before_it_began_may_have_been_sent(
+async def test_a_message_interrupted_before_its_first_event_raises_outcomeunknown(
     either: Either, fake_dify: FakeDify
 ) -> None:
     fake_dify.app = Chat()
@@ -125,7 +125,7 @@ async def test_a_message_that_is_cut_off_before_it_began_may_have_been_sent(
     assert fake_dify.runs_started == 1
 
 
-async def test_a_chatflow_that_is_cut_off_is_found_again(either: Either, fake_dify: FakeDify) -> None:
+async def test_an_interrupted_chatflow_is_recovered(either: Either, fake_dify: FakeDify) -> None:
     nodes = [Node("LLM", text=["a", "b"]), Node("Slow", seconds=0.2, text=["c"])]
     fake_dify.app = Workflow(mode="advanced-chat", nodes=nodes)
     fake_dify.faults.append(Cut(after_events=4))
@@ -135,7 +135,7 @@ async def test_a_chatflow_that_is_cut_off_is_found_again(either: Either, fake_di
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 0)
 
 
-async def test_leaving_an_answer_stops_it(either: Either, fake_dify: FakeDify) -> None:
+async def test_an_early_exit_stops_the_answer(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["a", "b"], seconds=60)
     task = asyncio.create_task(either.chat.send("Hi?"))
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
@@ -148,7 +148,7 @@ async def test_leaving_an_answer_stops_it(either: Either, fake_dify: FakeDify) -
     assert fake_dify.runs_stopped >= 1, "an answer whose task id is known"
 
 
-async def test_a_conversation_of_the_service_api_goes_on(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_conversation_of_the_service_api_is_continued(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     first = await client.chat.send("one")
     second = await client.chat.send("two", conversation_id=first.conversation_id)
@@ -165,7 +165,7 @@ async def web(fake_dify: FakeDify) -> AsyncIterator[WebAppClient]:
         yield web
 
 
-async def test_a_conversation_object_names_the_message_that_each_one_follows(
+async def test_a_conversation_sends_the_parent_of_each_message(
     web: WebAppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.app = Chat()
@@ -185,9 +185,7 @@ async def test_a_conversation_object_names_the_message_that_each_one_follows(
     assert list(fake_dify.messages.values())[-1].parent_message_id == third.message_id
 
 
-async def test_a_conversation_goes_on_after_an_answer_that_was_left(
-    web: WebAppClient, fake_dify: FakeDify
-) -> None:
+async def test_a_conversation_continues_after_an_early_exit(web: WebAppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["a", "b"], seconds=0.2)
     talk = web.chat.conversation()
     async with talk.stream("one") as run:
@@ -198,7 +196,7 @@ async def test_a_conversation_goes_on_after_an_answer_that_was_left(
     assert list(fake_dify.messages.values())[-1].parent_message_id == left
 
 
-async def test_another_answer_like_one(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_more_like_this_returns_another_answer(web: WebAppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Completion()
     first = await web.completions.create({})
     another = await web.messages.more_like_this(first.message_id)
@@ -209,7 +207,7 @@ async def test_another_answer_like_one(web: WebAppClient, fake_dify: FakeDify) -
         await web.messages.more_like_this(first.message_id)
 
 
-async def test_what_was_said_can_be_read_again(either: Either, fake_dify: FakeDify) -> None:
+async def test_messages_can_be_listed(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(suggested=["And then?"])
     sent: list[str] = []
     conversation = None
@@ -236,7 +234,7 @@ async def test_what_was_said_can_be_read_again(either: Either, fake_dify: FakeDi
     assert await either.conversations.list().all() == []
 
 
-async def test_questions_are_suggested_once(either: Either, fake_dify: FakeDify) -> None:
+async def test_suggested_questions_are_returned(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(suggested=["And then?"])
     message = (await either.chat.send("Hi?")).message_id
     fake_dify.faults.append(Refuse(status=503, on="/suggested", times=3))
@@ -245,7 +243,7 @@ async def test_questions_are_suggested_once(either: Either, fake_dify: FakeDify)
     assert sum("/suggested" in request.path for request in fake_dify.requests) == 1
 
 
-async def test_conversations_are_pinned_and_answers_saved(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_conversations_can_be_pinned_and_answers_saved(web: WebAppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     first, _ = [await web.chat.send("Hi?"), await web.chat.send("Hi?")]
     await web.conversations.pin(first.conversation_id)
@@ -263,7 +261,7 @@ async def test_conversations_are_pinned_and_answers_saved(web: WebAppClient, fak
     assert await web.saved_messages.list().all() == []
 
 
-async def test_speech_is_understood_and_spoken(either: Either, fake_dify: FakeDify) -> None:
+async def test_audio_is_transcribed_and_spoken(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     for name in ("a.mp3", "a.m4a", "a.wav", "a.amr", "a.mpga"):
         assert await either.audio.transcribe(b"sound", name=name) == "good evening"
@@ -283,13 +281,13 @@ async def test_speech_is_understood_and_spoken(either: Either, fake_dify: FakeDi
             await either.audio.speak(**arguments)
 
 
-async def test_nothing_to_speak_is_nothing(either: Either, fake_dify: FakeDify) -> None:
+async def test_no_text_to_speak_returns_no_bytes(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=[])
     message = (await either.chat.send("Hi?")).message_id
     assert await either.audio.speak(message_id=message) == b""
 
 
-async def test_files_go_with_a_question(either: Either, fake_dify: FakeDify) -> None:
+async def test_files_are_sent_with_a_message(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     picture = InputFile(b"\x89PNG", name="a.png")
     await either.chat.send("What is it?", files=[picture])
@@ -297,7 +295,7 @@ async def test_files_go_with_a_question(either: Either, fake_dify: FakeDify) -> 
     assert len(fake_dify.files) == 1
 
 
-async def test_the_wrong_kind_of_app_says_so(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_wrong_kind_of_app_is_an_error(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Completion()
     with pytest.raises(errors.WrongAppMode):
         await either.chat.send("Hi?")
@@ -309,7 +307,9 @@ async def test_the_wrong_kind_of_app_says_so(either: Either, fake_dify: FakeDify
             await either.chat.send(**wrong)  # type: ignore[arg-type]
 
 
-async def test_variables_of_a_conversation(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_variables_of_a_conversation_are_listed_and_updated(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     fake_dify.app = Workflow(
         mode="advanced-chat", nodes=[Node("LLM", text=["a"])], variables={"city": "Lyon"}
     )
@@ -320,7 +320,7 @@ async def test_variables_of_a_conversation(client: AppClient, fake_dify: FakeDif
     assert changed.value == "Paris"
 
 
-async def test_feedback_is_listed_for_the_owner(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_feedback_of_the_app_is_listed(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     message = (await client.chat.send("Hi?")).message_id
     await client.messages.feedback(message, "dislike", content="wrong day")
@@ -328,13 +328,13 @@ async def test_feedback_is_listed_for_the_owner(client: AppClient, fake_dify: Fa
     assert (feedback.message_id, feedback.rating, feedback.content) == (message, "dislike", "wrong day")
 
 
-async def test_an_old_server_takes_the_passport_from_the_other_header(fake_dify: FakeDify) -> None:
+async def test_an_old_server_reads_the_passport_from_another_header(fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.version = Chat(), "1.8.1"
     async with web_client(fake_dify) as web:
         assert (await web.chat.send("Hi?")).answer == "Hello, world"
 
 
-async def test_revoked_passports_are_renewed_in_the_middle_of_a_conversation(
+async def test_a_revoked_passport_is_renewed_during_a_conversation(
     web: WebAppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.app = Chat()
@@ -346,7 +346,7 @@ async def test_revoked_passports_are_renewed_in_the_middle_of_a_conversation(
     assert len(fake_dify.conversations) == 1
 
 
-async def test_a_private_app_is_used_after_a_login(fake_dify: FakeDify) -> None:
+async def test_a_private_app_works_after_a_login(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     fake_dify.webapp_auth, fake_dify.access_mode = True, "private"
     fake_dify.accounts["ada@example.org"] = "summer2026"
@@ -370,7 +370,7 @@ async def test_a_private_app_is_used_after_a_login(fake_dify: FakeDify) -> None:
         assert (await web.chat.send("Hi?")).answer == "Hello, world"
 
 
-async def test_files_are_uploaded_anew_for_another_visitor(fake_dify: FakeDify) -> None:
+async def test_files_are_uploaded_again_for_another_end_user(fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(form=[Field("doc", "file")])
     file = InputFile(b"x", name="a.txt")
     async with WebAppClient(fake_dify.app_code, base_url=fake_dify.web_url) as nobody:
@@ -389,14 +389,14 @@ async def test_files_are_uploaded_anew_for_another_visitor(fake_dify: FakeDify) 
     assert [stored.user for stored in fake_dify.files.values()][2:] == list(fake_dify.accounts)
 
 
-async def test_a_code_that_came_too_late_says_what_to_do(fake_dify: FakeDify) -> None:
+async def test_an_expired_code_is_an_error_with_a_hint(fake_dify: FakeDify) -> None:
     fake_dify.webapp_auth = True
     async with WebAppClient(fake_dify.app_code, base_url=fake_dify.web_url) as web:
         with pytest.raises(errors.ServerError, match="send_login_code"):
             await web.auth.login_with_code("ada@example.org", "401837", "stale")
 
 
-async def test_a_forgotten_password_is_set_anew(fake_dify: FakeDify) -> None:
+async def test_a_forgotten_password_is_reset(fake_dify: FakeDify) -> None:
     fake_dify.webapp_auth = True
     fake_dify.accounts["ada@example.org"] = "summer2026"
     async with WebAppClient(fake_dify.app_code, base_url=fake_dify.web_url) as web:

@@ -24,7 +24,7 @@ def server_with_a_file(address: str = "/files/f/file-preview?sign=s%2Bg") -> Raw
     return RawServer(handler)
 
 
-async def test_the_file_of_a_document_is_fetched_without_the_key(tmp_path: Path) -> None:
+async def test_the_file_of_a_document_is_downloaded_without_the_key(tmp_path: Path) -> None:
     with server_with_a_file() as server:
         async with knowledge_client(server.base_url, headers={"X-Proxy": "p"}) as client:
             assert await client.documents.download("d", "o") == b"text"
@@ -38,7 +38,7 @@ async def test_the_file_of_a_document_is_fetched_without_the_key(tmp_path: Path)
     assert b"X-Proxy" not in fetched.head
 
 
-def test_the_blocking_client_too(tmp_path: Path) -> None:
+def test_the_file_of_a_document_is_downloaded_without_the_key_by_the_blocking_client(tmp_path: Path) -> None:
     with (
         server_with_a_file() as server,
         sync.KnowledgeClient("dataset-x", base_url=server.base_url) as client,
@@ -47,7 +47,7 @@ def test_the_blocking_client_too(tmp_path: Path) -> None:
         assert client.documents.download_zip("d", ["o"], tmp_path / "a.zip").read_bytes() == b"text"
 
 
-async def test_the_archive_of_documents_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+async def test_the_archive_of_documents_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     async def handler(call: Call) -> None:
         await call.send(answer(b"PK" * 100, headers="Content-Type: application/zip\r\n")[:-50])
 
@@ -61,7 +61,7 @@ async def test_the_archive_of_documents_is_written_whole_or_not_at_all(tmp_path:
     assert [*tmp_path.iterdir()] == [target]
 
 
-async def test_a_document_that_is_not_a_file_has_no_address() -> None:
+async def test_a_document_that_is_not_a_file_has_no_url() -> None:
     body = {"code": "not_found", "message": "Document does not have an uploaded file.", "status": 404}
     with RawServer(lambda call: call.send(answer(body, "404 NOT FOUND"))) as server:
         async with knowledge_client(server.base_url) as client:
@@ -82,7 +82,7 @@ async def test_creating_a_document_is_not_repeated() -> None:
         assert len(server.calls) == 1
 
 
-async def test_a_document_that_is_deleted_already_was_deleted_by_the_attempt_before() -> None:
+async def test_a_retried_delete_of_a_deleted_document_succeeds() -> None:
     async def handler(call: Call) -> None:
         if len(server.calls) == 1:
             await call.send(answer(b"", "503 Service Unavailable", "Content-Type: text/html\r\n"))
@@ -95,7 +95,7 @@ async def test_a_document_that_is_deleted_already_was_deleted_by_the_attempt_bef
         assert len(server.calls) == 2
 
 
-async def test_settings_beside_a_file_are_one_field_of_the_form() -> None:
+async def test_settings_of_an_upload_are_one_form_field() -> None:
     with RawServer(lambda call: call.send(answer({"batch": "b"}))) as server:
         async with knowledge_client(server.base_url) as client:
             await client.documents.create_by_file(

@@ -54,7 +54,7 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_every_source_arrives_whole(
+async def test_every_source_is_uploaded_completely(
     client: AppClient, fake_dify: FakeDify, tmp_path: Path, source: str
 ) -> None:
     given = SOURCES[source](tmp_path)
@@ -69,13 +69,13 @@ async def test_every_source_arrives_whole(
         given.close()
 
 
-async def test_the_name_of_a_file_is_its_own(client: AppClient, tmp_path: Path) -> None:
+async def test_an_upload_has_the_name_of_the_file(client: AppClient, tmp_path: Path) -> None:
     with _opened_file(tmp_path) as file:
         assert (await client.files.upload(file)).name == "data.csv"
     assert (await client.files.upload(tmp_path / "data.csv")).name == "data.csv"
 
 
-async def test_what_is_declared_can_be_chosen(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_name_and_mime_type_can_be_set(client: AppClient, fake_dify: FakeDify) -> None:
     uploaded = await client.files.upload(b"x", name="notes", mime_type="text/x-notes")
     assert fake_dify.files[uploaded.id].mime_type == "text/x-notes"
     uploaded = await client.files.upload(InputFile(b"x", name="a.bin", mime_type="image/x-raw"))
@@ -91,7 +91,7 @@ NAMES = ["图 片.png", "😀👩‍👩‍👧.pdf", 'quoted "name".txt', "50%.
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_names_are_stored_as_they_are(werkzeug_server: tuple[str, list[object]], name: str) -> None:
+async def test_names_are_stored_unchanged(werkzeug_server: tuple[str, list[object]], name: str) -> None:
     address, seen = werkzeug_server
     async with AppClient("app-x", user="Ünï 用户", base_url=address) as client:
         await client.files.upload(CONTENT, name=name)
@@ -100,18 +100,20 @@ async def test_names_are_stored_as_they_are(werkzeug_server: tuple[str, list[obj
 
 
 @pytest.mark.parametrize("name", ["a\r\nX: y.txt", "a\0.txt", "\x7f", "a\ud800.txt", ""])
-async def test_names_that_no_header_can_carry_are_rejected_here(client: AppClient, name: str) -> None:
+async def test_names_that_no_header_can_carry_are_rejected(client: AppClient, name: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="name of a file"):
         await client.files.upload(b"x", name=name)
 
 
-async def test_a_name_on_disk_that_is_not_a_str_is_sent_as_one(client: AppClient, tmp_path: Path) -> None:
+async def test_a_name_on_disk_that_is_not_valid_unicode_is_sent_as_str(
+    client: AppClient, tmp_path: Path
+) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     Path(os.fsdecode(path)).write_bytes(b"x")
     assert (await client.files.upload(os.fsdecode(path))).name == "caf\ufffd.txt"
 
 
-async def test_a_file_that_cannot_be_read_says_so(client: AppClient, tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_read_is_an_error(client: AppClient, tmp_path: Path) -> None:
     with pytest.raises(errors.ConfigurationError, match="No such file"):
         await client.files.upload(tmp_path / "missing.pdf")
     with pytest.raises(errors.ConfigurationError, match="directory"):
@@ -128,14 +130,12 @@ async def test_a_file_that_cannot_be_read_says_so(client: AppClient, tmp_path: P
         (None, "got NoneType"),
     ],
 )
-async def test_what_is_not_a_file_says_so(client: AppClient, source: Any, sentence: str) -> None:
+async def test_a_value_that_is_not_a_file_is_an_error(client: AppClient, source: Any, sentence: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=sentence):
         await client.files.upload(source)
 
 
-async def test_what_goes_wrong_in_the_callers_source_is_raised_as_it_is(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_exceptions_of_a_custom_source_propagate(client: AppClient, fake_dify: FakeDify) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x" * 100_000
         raise RuntimeError("the disk is on fire")
@@ -150,7 +150,7 @@ async def test_what_goes_wrong_in_the_callers_source_is_raised_as_it_is(
     assert fake_dify.files == {}
 
 
-async def test_limits_are_the_servers(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_limits_of_the_server_are_reported(client: AppClient, fake_dify: FakeDify) -> None:
     with pytest.raises(errors.FileTooLarge) as caught:
         await client.files.upload(bytes(11 * 2**20), name="big.png")
     assert (caught.value.status, caught.value.code) == (413, "file_too_large")
@@ -162,7 +162,7 @@ async def test_limits_are_the_servers(client: AppClient, fake_dify: FakeDify) ->
 
 
 @pytest.mark.parametrize("size", [100, 50_000_000])
-async def test_an_upload_that_is_rejected_at_once_ends_at_once(tmp_path: Path, size: int) -> None:
+async def test_an_upload_ends_when_the_server_rejects_it(tmp_path: Path, size: int) -> None:
     page = b"<html><title>413 Request Entity Too Large</title></html>"
 
     async def reject(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -223,9 +223,7 @@ asyncio.run(main())
 # Retries
 
 
-async def test_an_upload_is_sent_again_only_where_it_did_not_arrive(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_an_upload_is_retried_only_if_it_did_not_arrive(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Drop(on="POST"))
     with pytest.raises(errors.ConnectionFailed):
         await client.files.upload(b"x", name="a.txt")
@@ -239,7 +237,7 @@ async def test_an_upload_is_sent_again_only_where_it_did_not_arrive(
     assert [file.content for file in fake_dify.files.values()] == [CONTENT], "complete, although sent again"
 
 
-async def test_a_file_that_cannot_go_back_is_read_once(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_source_that_cannot_seek_is_read_once(client: AppClient, fake_dify: FakeDify) -> None:
     class Answer(io.BytesIO):
         def seekable(self) -> bool:
             return False
@@ -255,7 +253,9 @@ async def test_a_file_that_cannot_go_back_is_read_once(client: AppClient, fake_d
     assert [stored.content for stored in fake_dify.files.values()] == [CONTENT]
 
 
-async def test_what_cannot_be_read_twice_is_not_sent_half(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_source_that_cannot_seek_is_not_sent_partially(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", on="POST"))
     with pytest.raises(errors.ConfigurationError, match="cannot be read again"):
         await client.files.upload(_parts(CONTENT), name="a.txt")
@@ -265,7 +265,9 @@ async def test_what_cannot_be_read_twice_is_not_sent_half(client: AppClient, fak
 # Files as inputs
 
 
-async def test_a_file_becomes_an_object_and_a_list_an_array(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_file_becomes_an_object_and_a_list_of_files_an_array(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     report = InputFile(b"%PDF", name="q3.pdf")
     uploaded = await client.files.upload(b"x", name="b.png")
     result = await client.workflows.run(
@@ -326,7 +328,7 @@ async def test_a_file_is_uploaded_once_for_each_end_user(client: AppClient, fake
     assert all(run.status == "succeeded" for run in fake_dify.runs.values())
 
 
-async def test_one_object_for_each_file_even_of_the_same_path(
+async def test_each_inputfile_is_uploaded_even_for_the_same_path(
     client: AppClient, fake_dify: FakeDify, tmp_path: Path
 ) -> None:
     path = _path(tmp_path)
@@ -334,7 +336,7 @@ async def test_one_object_for_each_file_even_of_the_same_path(
     assert len(fake_dify.files) == 2
 
 
-async def test_a_failed_upload_starts_no_run_and_is_tried_by_the_next(
+async def test_a_failed_upload_starts_no_run_and_is_retried_by_the_next_call(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     file = InputFile(b"x", name="a.txt")
@@ -349,7 +351,7 @@ async def test_a_failed_upload_starts_no_run_and_is_tried_by_the_next(
     assert (await client.workflows.run({"doc": file})).outputs["doc"]["filename"] == "a.txt"
 
 
-async def test_an_upload_that_is_cancelled_is_continued_by_who_waits_for_it(
+async def test_a_cancelled_upload_is_continued_by_a_waiting_call(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     file = InputFile(b"x", name="a.txt")
@@ -365,7 +367,9 @@ async def test_an_upload_that_is_cancelled_is_continued_by_who_waits_for_it(
     assert fake_dify.runs_started == 1
 
 
-async def test_the_clock_of_the_run_counts_its_uploads(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_the_total_timeout_of_a_run_includes_its_uploads(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     file = InputFile(b"x", name="a.txt")
     for timeout in (0.2, Timeouts(total=0.2)):
         for mode in ("streaming", "blocking"):
@@ -375,7 +379,9 @@ async def test_the_clock_of_the_run_counts_its_uploads(client: AppClient, fake_d
     assert fake_dify.runs_started == 0
 
 
-async def test_what_is_not_json_says_how_a_file_goes_in(client: AppClient, tmp_path: Path) -> None:
+async def test_a_value_that_is_not_json_is_an_error_that_explains_files(
+    client: AppClient, tmp_path: Path
+) -> None:
     for value in (tmp_path, b"x", io.BytesIO()):
         with pytest.raises(errors.ConfigurationError, match=r"pass a file as InputFile\(\.\.\.\)"):
             await client.workflows.run({"doc": value})
@@ -383,7 +389,7 @@ async def test_what_is_not_json_says_how_a_file_goes_in(client: AppClient, tmp_p
         await client.workflows.run({"doc": object()})
 
 
-async def test_headers_for_a_call_go_with_its_uploads(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_extra_headers_are_sent_with_uploads(client: AppClient, fake_dify: FakeDify) -> None:
     await client.workflows.run({"doc": InputFile(b"x", name="a.txt")}, extra_headers={"X-Gate": "open"})
     assert [seen.headers.get("X-Gate") for seen in fake_dify.requests] == ["open", "open"]
 
@@ -400,7 +406,7 @@ def stored(fake_dify: FakeDify) -> StoredFile:
     return file
 
 
-async def test_a_file_of_a_message_is_read_again(
+async def test_a_file_of_a_message_can_be_previewed(
     client: AppClient, fake_dify: FakeDify, stored: StoredFile, tmp_path: Path
 ) -> None:
     assert await client.files.preview(stored.id) == CONTENT
@@ -411,7 +417,7 @@ async def test_a_file_of_a_message_is_read_again(
     assert fake_dify.requests[0].path == f"/v1/files/{stored.id}/preview?user=ada"
 
 
-async def test_a_file_over_the_limit_is_saved_all_the_same(
+async def test_a_file_over_the_limit_can_be_saved_to_disk(
     fake_dify: FakeDify, stored: StoredFile, tmp_path: Path
 ) -> None:
     async with app_client(fake_dify, max_event_bytes=1000) as client:
@@ -421,7 +427,7 @@ async def test_a_file_over_the_limit_is_saved_all_the_same(
     assert (tmp_path / "a.png").read_bytes() == CONTENT
 
 
-async def test_a_rejected_or_broken_download_leaves_what_was_there(
+async def test_a_failed_download_keeps_the_existing_file(
     client: AppClient, fake_dify: FakeDify, stored: StoredFile, tmp_path: Path
 ) -> None:
     target = tmp_path / "kept.png"
@@ -438,7 +444,7 @@ async def test_a_rejected_or_broken_download_leaves_what_was_there(
     assert target.read_bytes() == b"old"
 
 
-async def test_a_download_that_is_interrupted_starts_again(tmp_path: Path) -> None:
+async def test_an_interrupted_download_is_retried(tmp_path: Path) -> None:
     tries: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:

@@ -47,7 +47,7 @@ async def paused(client: Either) -> tuple[RunHandle, str]:
     return caught.value.handle, str(form.form_token)
 
 
-async def test_a_form_is_filled_in_and_the_run_goes_on(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_submitted_form_continues_the_run(either: Either, fake_dify: FakeDify) -> None:
     handle, token = await paused(either)
     form = await either.forms.get(token)
     assert [action.id for action in form.user_actions] == ["approve", "reject"]
@@ -69,7 +69,7 @@ async def test_a_form_is_filled_in_and_the_run_goes_on(either: Either, fake_dify
     assert fake_dify.runs_stopped == 0
 
 
-async def test_the_token_of_a_form_is_shown_in_no_repr(either: Either) -> None:
+async def test_the_token_of_a_form_is_masked_in_reprs(either: Either) -> None:
     seen: list[object] = []
     with pytest.raises(errors.RunPaused) as caught:
         async with either.workflows.stream({}) as run:
@@ -91,7 +91,7 @@ async def test_the_stream_is_open_before_the_form_is_submitted(either: Either, f
     assert kinds == ["events", "form"]
 
 
-async def test_a_pause_survives_the_process(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_paused_run_can_be_resumed_in_another_process(either: Either, fake_dify: FakeDify) -> None:
     handle, token = await paused(either)
     stored = handle.to_json()
     another: Either = AppClient(fake_dify.api_key, user="somebody", base_url=fake_dify.base_url)
@@ -122,7 +122,7 @@ async def test_a_run_may_pause_again(either: Either, fake_dify: FakeDify) -> Non
         assert (await run.result()).status == "succeeded"
 
 
-async def test_a_snapshot_that_still_tells_of_the_pause_is_waited_out(
+async def test_a_snapshot_that_still_has_the_pause_is_attached_again(
     either: Either, fake_dify: FakeDify
 ) -> None:
     handle, token = await paused(either)
@@ -138,7 +138,7 @@ async def test_a_snapshot_that_still_tells_of_the_pause_is_waited_out(
     assert len(snapshots) > 1, "otherwise no snapshot contained the pause"
 
 
-async def test_a_node_that_a_snapshot_tells_to_wait_is_reported_to_end_later(
+async def test_a_node_that_waits_in_a_snapshot_is_reported_when_it_ends(
     either: Either, fake_dify: FakeDify
 ) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?"), Node("Slow", seconds=4)])
@@ -155,7 +155,7 @@ async def test_a_node_that_a_snapshot_tells_to_wait_is_reported_to_end_later(
     assert ends == [("Ask", "succeeded")]
 
 
-async def test_waiting_goes_through_a_pause_that_somebody_else_ends(
+async def test_wait_continues_through_a_pause_that_another_person_ends(
     either: Either, fake_dify: FakeDify
 ) -> None:
     handle, token = await paused(either)
@@ -170,7 +170,7 @@ async def test_waiting_goes_through_a_pause_that_somebody_else_ends(
     assert (result.status, result.outputs) == ("succeeded", {"x": 1})
 
 
-async def test_waiting_through_a_pause_goes_through_broken_streams_too(
+async def test_wait_continues_through_interrupted_streams_during_a_pause(
     either: Either, fake_dify: FakeDify
 ) -> None:
     handle, token = await paused(either)
@@ -183,7 +183,7 @@ async def test_waiting_through_a_pause_goes_through_broken_streams_too(
     assert (await waiting).outputs == {"x": 1}
 
 
-async def test_a_pause_is_reported_once_while_it_is_waited_out(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_pause_is_reported_once_while_waiting(either: Either, fake_dify: FakeDify) -> None:
     handle, token = await paused(either)
     names: list[str] = []
 
@@ -205,7 +205,7 @@ async def test_a_pause_is_reported_once_while_it_is_waited_out(either: Either, f
     assert names[-1] == "workflow_finished"
 
 
-async def test_what_is_wrong_with_a_form_is_reported_and_the_run_waits_on(
+async def test_an_invalid_submission_is_reported_and_the_run_stays_paused(
     either: Either, fake_dify: FakeDify
 ) -> None:
     handle, token = await paused(either)
@@ -244,7 +244,7 @@ async def test_a_form_is_submitted_once(either: Either, fake_dify: FakeDify) -> 
     assert sum("/form/" in request.path for request in fake_dify.requests) == 2, "seconds do not help"
 
 
-async def test_a_file_goes_into_a_form(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_file_is_submitted_with_a_form(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(
         nodes=[Node("Ask", form="Sure?", form_fields=[Field("scan", "file")]), Node("Last")]
     )
@@ -256,7 +256,9 @@ async def test_a_file_goes_into_a_form(either: Either, fake_dify: FakeDify) -> N
     assert (stored.content, stored.user) == (b"%PDF", "ada")
 
 
-async def test_files_of_another_person_go_by_the_upload_token(fake_dify: FakeDify, tmp_path: Path) -> None:
+async def test_files_of_another_person_are_uploaded_with_the_upload_token(
+    fake_dify: FakeDify, tmp_path: Path
+) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?", form_fields=[Field("scan", "file")])])
     fake_dify.remote_files["https://example.org/a.pdf"] = ("application/pdf", b"%PDF-1")
     async with web_client(fake_dify) as web:
@@ -274,7 +276,7 @@ async def test_files_of_another_person_go_by_the_upload_token(fake_dify: FakeDif
             await other.forms.upload(InputFile(b"%PDF", name="scan.pdf"), "hitl_upload_x")
 
 
-async def test_a_chatflow_pauses_and_goes_on(either: Either, fake_dify: FakeDify) -> None:
+async def test_a_chatflow_pauses_and_continues(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(
         mode="advanced-chat",
         nodes=[Node("LLM", text=["before "]), Node("Ask", form="Sure?"), Node("LLM 2", text=["after"])],
@@ -296,7 +298,7 @@ async def test_a_chatflow_pauses_and_goes_on(either: Either, fake_dify: FakeDify
         assert "after" in "".join(event.answer for event in seen if isinstance(event, events.Message))
 
 
-async def test_leaving_a_resumed_run_leaves_it_alone(either: Either, fake_dify: FakeDify) -> None:
+async def test_leaving_a_resumed_run_does_not_stop_it(either: Either, fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?"), Node("Slow", seconds=60)])
     handle, token = await paused(either)
     async with either.workflows.resume(handle, token, {"comment": "x"}, "approve") as run:

@@ -84,7 +84,7 @@ async def test_a_data_source_that_fails(read: Read) -> None:
 
 @each_client
 @pytest.mark.parametrize("parts", [(WORKING,), (FIRST,)], ids=["working", "some data"])
-async def test_an_interrupted_stream_is_not_taken_for_a_whole_one(
+async def test_an_interrupted_stream_of_a_data_source_is_an_error(
     read: Read, parts: tuple[bytes, ...]
 ) -> None:
     with (
@@ -98,19 +98,19 @@ async def test_an_interrupted_stream_is_not_taken_for_a_whole_one(
 
 
 @each_client
-async def test_a_stream_without_events_may_have_started(read: Read) -> None:
+async def test_a_stream_without_events_raises_outcomeunknown(read: Read) -> None:
     with server_that_sends(CHUNKED, END) as server, pytest.raises(errors.OutcomeUnknown):
         await read(server)
 
 
 @each_client
-async def test_a_body_that_is_closed_is_complete(read: Read) -> None:
+async def test_a_closed_body_is_complete(read: Read) -> None:
     with server_that_sends(SSE, FIRST) as server:
         _, result = await read(server)
     assert result.data == [[{"page_id": "1"}]]
 
 
-async def test_leaving_a_data_source_stops_nothing() -> None:
+async def test_leaving_a_data_source_sends_no_stop() -> None:
     async def handler(call: Call) -> None:
         await call.send(CHUNKED + chunk(WORKING))
         await call.until_closed()
@@ -134,7 +134,7 @@ async def test_a_draft_streams_the_events_of_a_workflow() -> None:
     assert result.outputs == {"a": "b"}
 
 
-async def test_a_draft_that_is_interrupted_is_not_looked_for() -> None:
+async def test_an_interrupted_draft_is_not_recovered() -> None:
     with server_that_sends(CHUNKED, chunk(started())) as server:
         async with KnowledgeClient(KEY, base_url=server.base_url) as client:
             with pytest.raises(errors.StreamInterrupted):
@@ -154,7 +154,7 @@ async def test_a_published_pipeline_that_cannot_run() -> None:
 
 
 @each_client
-async def test_an_error_without_a_code_is_not_taken_for_a_rejected_run(read: Read) -> None:
+async def test_an_error_without_a_code_is_not_runrejected(read: Read) -> None:
     broken = said("error", message="no such node", status=400)
     with (
         server_that_sends(CHUNKED, chunk(WORKING), chunk(broken), END) as server,

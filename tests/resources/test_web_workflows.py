@@ -24,7 +24,7 @@ async def web(fake_dify: FakeDify) -> AsyncIterator[WebAppClient]:
         yield web
 
 
-async def test_a_run_is_folded_to_its_result(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_run_returns_the_result(web: WebAppClient, fake_dify: FakeDify) -> None:
     result = await web.workflows.run({"doc": InputFile(b"%PDF", name="a.pdf")})
     (played,) = fake_dify.runs.values()
     assert (result.status, result.outputs, result.gap) == ("succeeded", {"answer": "abcd"}, False)
@@ -32,14 +32,14 @@ async def test_a_run_is_folded_to_its_result(web: WebAppClient, fake_dify: FakeD
     assert [file.name for file in fake_dify.files.values()] == ["a.pdf"]
 
 
-async def test_its_events_tell_no_details_of_nodes(web: WebAppClient) -> None:
+async def test_events_of_web_apps_have_no_details_of_nodes(web: WebAppClient) -> None:
     async with web.workflows.stream({}) as run:
         ended = [event.data async for event in run if isinstance(event, events.NodeFinished)]
     assert [data.title for data in ended] == ["One", "Two", "Three"]
     assert all(data.execution_metadata is None for data in ended)
 
 
-async def test_a_run_is_continued_again_by_its_handle(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_a_run_is_attached_by_its_handle(web: WebAppClient, fake_dify: FakeDify) -> None:
     handle = RunHandle.from_json((await web.workflows.submit({})).to_json())
     assert (await web.workflows.wait(handle)).outputs == {"answer": "abcd"}
     async with web.workflows.attach(handle) as run:
@@ -49,7 +49,7 @@ async def test_a_run_is_continued_again_by_its_handle(web: WebAppClient, fake_di
     assert fake_dify.runs_started == 1
 
 
-async def test_a_cut_stream_goes_on(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_an_interrupted_stream_is_recovered(web: WebAppClient, fake_dify: FakeDify) -> None:
     nodes = [Node("One", text=["a"]), Node("Two", seconds=1.5), Node("Three")]
     fake_dify.app = Workflow(nodes=nodes, outputs={"answer": "abcd"})
     fake_dify.faults += [
@@ -66,7 +66,7 @@ async def test_a_cut_stream_goes_on(web: WebAppClient, fake_dify: FakeDify) -> N
     assert not any("/workflows/run/" in request.path for request in fake_dify.requests), "there is no record"
 
 
-async def test_a_passport_that_ran_out_meanwhile_is_renewed(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_an_expired_passport_is_renewed_during_recovery(web: WebAppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Cut(after_events=3))
     async with web.workflows.stream({}) as run:
         await anext(run)
@@ -74,9 +74,7 @@ async def test_a_passport_that_ran_out_meanwhile_is_renewed(web: WebAppClient, f
         assert (await run.result()).outputs == {"answer": "abcd"}
 
 
-async def test_a_run_that_the_server_does_not_know_is_given_up_at_once(
-    web: WebAppClient, fake_dify: FakeDify
-) -> None:
+async def test_an_unknown_run_fails_at_once(web: WebAppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=3), Refuse(status=404, code="not_found", on="/events", times=9)]
     with pytest.raises(errors.StreamInterrupted, match="does not return the run") as caught:
         await web.workflows.run({})
@@ -85,7 +83,7 @@ async def test_a_run_that_the_server_does_not_know_is_given_up_at_once(
     assert fake_dify.runs_stopped == 0
 
 
-async def test_an_id_that_is_none_is_not_waited_for(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_an_invalid_id_fails_at_once(web: WebAppClient, fake_dify: FakeDify) -> None:
     for find in (web.workflows.wait("task-7"), web.workflows.wait("task-7", continue_on_pause=True)):
         async with asyncio.timeout(HANGS_AFTER):
             with pytest.raises(errors.ServerError, match=r"RunHandle\.run_id"):
@@ -93,7 +91,9 @@ async def test_an_id_that_is_none_is_not_waited_for(web: WebAppClient, fake_dify
     assert sum("/events" in request.path for request in fake_dify.requests) == 2
 
 
-async def test_a_server_in_trouble_is_waited_for(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_a_server_with_errors_is_retried_during_recovery(
+    web: WebAppClient, fake_dify: FakeDify
+) -> None:
     handle = await web.workflows.submit({})
     fake_dify.faults.append(Refuse(status=500, code="unknown", on="/events", times=2))
     assert (await web.workflows.wait(handle)).outputs == {"answer": "abcd"}
@@ -110,7 +110,7 @@ async def test_a_killed_worker_ends_in_time(
             await web.workflows.run({})
 
 
-async def test_leaving_stops_the_run(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_an_early_exit_stops_the_run(web: WebAppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = SLOW
     task = asyncio.create_task(web.workflows.run({}))
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
@@ -128,7 +128,7 @@ async def test_a_bad_input_is_reported(web: WebAppClient, fake_dify: FakeDify) -
         await web.workflows.submit({})
 
 
-async def test_what_an_app_tells(web: WebAppClient, fake_dify: FakeDify) -> None:
+async def test_info_about_an_app(web: WebAppClient, fake_dify: FakeDify) -> None:
     assert list((await web.app.parameters()).form) == ["doc"]
     site = await web.app.site()
     assert (site.app_id, site.site.title) == (fake_dify.app_id, fake_dify.name)

@@ -27,7 +27,7 @@ TALKING = Workflow(
 )
 
 
-async def test_run_gives_the_result(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_run_returns_the_result(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = TALKING
     result = await client.workflows.run({"name": "Ann"})
     assert result.outputs == {"answer": "Hello, Ann"}
@@ -61,7 +61,7 @@ async def test_a_rejected_run_returns_while_the_server_is_silent(
 
 
 @pytest.mark.parametrize("mode", ["streaming", "blocking"])
-async def test_both_modes_give_the_same_result(client: AppClient, fake_dify: FakeDify, mode: str) -> None:
+async def test_both_modes_return_the_same_result(client: AppClient, fake_dify: FakeDify, mode: str) -> None:
     fake_dify.workflow = TALKING
     result = await client.workflows.run({"name": "Ann"}, response_mode=mode)  # type: ignore[arg-type]
     assert (result.outputs, result.status, result.total_tokens) == ({"answer": "Hello, Ann"}, "succeeded", 12)
@@ -72,9 +72,7 @@ async def test_both_modes_give_the_same_result(client: AppClient, fake_dify: Fak
 
 
 @pytest.mark.parametrize("mode", ["streaming", "blocking"])
-async def test_a_failed_run_raises_with_everything_known(
-    client: AppClient, fake_dify: FakeDify, mode: str
-) -> None:
+async def test_a_failed_run_raises_with_its_result(client: AppClient, fake_dify: FakeDify, mode: str) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Start"), Node("Boom", error="division by zero")])
     with pytest.raises(errors.RunFailed, match="division by zero") as caught:
         await client.workflows.run({}, response_mode=mode)  # type: ignore[arg-type]
@@ -87,7 +85,7 @@ async def test_a_failed_run_raises_with_everything_known(
     assert error.node_id == ("boom" if mode == "streaming" else None)
 
 
-async def test_a_run_that_succeeds_in_part_returns(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_partially_succeeded_run_returns(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Boom", error="oh", caught=True, retries=2)], outputs={"x": 1})
     result = await client.workflows.run({})
     assert result.is_partial
@@ -132,14 +130,14 @@ async def test_stream_delivers_every_event_in_order(client: AppClient, fake_dify
     assert result.outputs == {"answer": "Hello, world"}
 
 
-async def test_stream_gives_only_the_text(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_stream_has_the_text(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = TALKING
     async with client.workflows.stream({}) as run:
         pieces = [piece async for piece in run.text]
     assert pieces == ["Hello", ", ", "world"]
 
 
-async def test_events_match_as_the_readme_says(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_events_can_be_matched_as_in_the_readme(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = TALKING
     seen: list[str] = []
     async with client.workflows.stream({}) as run:
@@ -154,7 +152,7 @@ async def test_events_match_as_the_readme_says(client: AppClient, fake_dify: Fak
     assert seen == ["Start", "LLM", "Hello", ", ", "world", "End"]
 
 
-async def test_pings_are_not_delivered_but_told(fake_dify: FakeDify) -> None:
+async def test_pings_are_not_delivered_but_reported_to_on_ping(fake_dify: FakeDify) -> None:
     fake_dify.ping_every = 0.05
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.4)])
     pings: list[int] = []
@@ -165,7 +163,7 @@ async def test_pings_are_not_delivered_but_told(fake_dify: FakeDify) -> None:
     assert len(pings) >= 3
 
 
-async def test_submit_returns_at_the_start_and_leaves_the_run_alone(
+async def test_submit_returns_at_the_start_and_does_not_stop_the_run(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.5)], outputs={"done": True})
@@ -186,9 +184,7 @@ async def test_submit_raises_for_a_rejected_input(client: AppClient, fake_dify: 
         await client.workflows.submit({})
 
 
-async def test_get_gives_the_record_and_never_raises_for_its_status(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_get_returns_the_record_of_a_failed_run(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Boom", error="oh no")])
     with pytest.raises(errors.RunFailed) as caught:
         await client.workflows.run({"q": "x"})
@@ -205,7 +201,7 @@ async def test_get_of_an_unknown_run_is_not_found(client: AppClient) -> None:
         await client.workflows.get(str(uuid.uuid4()))
 
 
-async def test_waiting_for_an_id_that_is_not_a_uuid_is_an_error_at_once(
+async def test_waiting_for_an_id_that_is_not_a_uuid_fails_at_once(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     with pytest.raises(errors.ServerError, match=r"pass RunHandle\.run_id, not a task id"):
@@ -229,7 +225,7 @@ async def test_a_version_is_run_by_its_id(client: AppClient, fake_dify: FakeDify
         await client.workflows.run({}, workflow_id="not-a-uuid")
 
 
-async def test_what_goes_with_a_run_is_sent(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_options_of_a_run_are_sent(client: AppClient, fake_dify: FakeDify) -> None:
     picture = {"type": "image", "transfer_method": "remote_url", "url": "https://x.test/a.png"}
     await client.workflows.run(
         {},
@@ -267,7 +263,9 @@ async def test_logs_are_paged_newest_first(client: AppClient, fake_dify: FakeDif
     assert first.raw["limit"] == 2
 
 
-async def test_logs_give_each_entry_once_while_new_ones_come(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_logs_yield_each_entry_once_while_runs_are_added(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     for number in range(6):
         await client.workflows.run({"n": number})
     before = list(reversed(fake_dify.runs))
@@ -296,12 +294,14 @@ async def test_logs_filters_are_sent(client: AppClient, fake_dify: FakeDify) -> 
 
 
 @pytest.mark.parametrize("limit", [0, 101, -1])
-async def test_logs_reject_a_page_size_that_the_server_would(client: AppClient, limit: int) -> None:
+async def test_logs_reject_an_invalid_page_size(client: AppClient, limit: int) -> None:
     with pytest.raises(errors.ConfigurationError, match="`limit` must be an int from 1 to 100"):
         client.workflows.logs(limit=limit)
 
 
-async def test_too_many_at_once_is_tried_again_and_runs_once(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_rejection_for_concurrency_is_retried_and_runs_once(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     busy = "Too many requests. Please try again later."
     fake_dify.faults.append(Refuse(status=400, code="invalid_param", message=busy))
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", headers={"Retry-After": "0"}))
@@ -312,7 +312,7 @@ async def test_too_many_at_once_is_tried_again_and_runs_once(client: AppClient, 
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 524])
-async def test_a_run_is_not_sent_again_where_it_may_have_started(
+async def test_a_run_that_may_have_started_is_not_retried(
     client: AppClient, fake_dify: FakeDify, status: int
 ) -> None:
     fake_dify.faults.append(Refuse(status=status, body=b"<html><title>Bad</title></html>"))
@@ -323,14 +323,14 @@ async def test_a_run_is_not_sent_again_where_it_may_have_started(
     assert isinstance(caught.value, errors.GatewayError) == (status != 500)
 
 
-async def test_a_quota_error_is_not_tried_again(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_quota_error_is_not_retried(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=429, code="rate_limit_error", message="Quota exceeded"))
     with pytest.raises(errors.QuotaExceeded):
         await client.workflows.run({})
     assert len(fake_dify.requests) == 1
 
 
-async def test_reading_is_tried_again(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_reads_are_retried(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(on="/info", status=502, body=b"<html></html>"))
     fake_dify.faults.append(Refuse(on="/info", status=503, code="service_unavailable"))
     info = await client.app.info()
@@ -339,7 +339,9 @@ async def test_reading_is_tried_again(client: AppClient, fake_dify: FakeDify) ->
 
 
 @pytest.mark.parametrize("how", ["abort", "reset", "end"])
-async def test_a_cut_stream_is_never_a_success(client: AppClient, fake_dify: FakeDify, how: str) -> None:
+async def test_an_interrupted_stream_is_not_a_success(
+    client: AppClient, fake_dify: FakeDify, how: str
+) -> None:
     fake_dify.workflow = TALKING
     fake_dify.faults += [Cut(after_events=4, how=how), GONE]
     with pytest.raises(errors.StreamInterrupted) as caught:
@@ -352,7 +354,7 @@ async def test_a_cut_stream_is_never_a_success(client: AppClient, fake_dify: Fak
 
 
 @pytest.mark.parametrize("how", ["abort", "reset", "end"])
-async def test_a_stream_cut_before_the_run_told_its_id_is_of_unknown_outcome(
+async def test_a_stream_interrupted_before_the_run_id_raises_outcomeunknown(
     client: AppClient, fake_dify: FakeDify, how: str
 ) -> None:
     fake_dify.faults.append(Cut(after_events=0, how=how))
@@ -362,7 +364,7 @@ async def test_a_stream_cut_before_the_run_told_its_id_is_of_unknown_outcome(
     assert fake_dify.runs_started == 1
 
 
-async def test_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dify: FakeDify) -> None:
+async def test_a_stream_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dify: FakeDify) -> None:
     fake_dify.tail = 0
     fake_dify.workflow = Workflow(nodes=[Node("One", text=["你好\u2028"])], outputs={"a": "😀"})
     async with app_client(fake_dify) as client:
@@ -403,7 +405,7 @@ async def test_streams_ask_not_to_be_compressed(client: AppClient, fake_dify: Fa
 
 @pytest.mark.parametrize("mode", ["streaming", "blocking"])
 @pytest.mark.parametrize("after_start", [True, False])
-async def test_a_connection_dropped_without_an_answer_is_of_unknown_outcome(
+async def test_a_connection_dropped_without_a_response_raises_outcomeunknown(
     client: AppClient, fake_dify: FakeDify, mode: str, after_start: bool
 ) -> None:
     fake_dify.faults.append(Drop(after_start=after_start))
@@ -414,7 +416,7 @@ async def test_a_connection_dropped_without_an_answer_is_of_unknown_outcome(
     assert fake_dify.runs_started == after_start
 
 
-async def test_a_connection_that_was_never_made_is_tried_again(unused_tcp_port: int) -> None:
+async def test_a_refused_connection_is_retried(unused_tcp_port: int) -> None:
     settings = Retry(attempts=3, base=0.05)
     base_url = f"http://127.0.0.1:{unused_tcp_port}"
     async with AppClient("app-x", user="ada", base_url=base_url, retry=settings) as client:
@@ -423,7 +425,7 @@ async def test_a_connection_that_was_never_made_is_tried_again(unused_tcp_port: 
     assert not caught.value.may_have_started
 
 
-async def test_faults_of_runs_are_not_met_by_their_records(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_faults_of_runs_do_not_affect_their_records(client: AppClient, fake_dify: FakeDify) -> None:
     handle = await client.workflows.submit({})
     fake_dify.faults.append(Refuse(status=500))
     assert (await client.workflows.get(handle.run_id)).id == handle.run_id
@@ -455,7 +457,7 @@ async def test_a_run_is_followed_from_its_handle(client: AppClient, fake_dify: F
     assert fake_dify.runs_started == 1
 
 
-async def test_leaving_a_followed_run_leaves_it_alone(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_leaving_an_attached_run_does_not_stop_it(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("A"), Node("B", seconds=0.5)])
     handle = await client.workflows.submit({})
     async with client.workflows.attach(handle) as run:
@@ -466,9 +468,7 @@ async def test_leaving_a_followed_run_leaves_it_alone(client: AppClient, fake_di
     assert (started.status, started.stop_calls) == ("succeeded", 0)
 
 
-async def test_a_followed_run_that_is_cut_off_is_found_again_by_its_handle(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_an_interrupted_attached_run_is_attached_again(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("A"), Node("B", seconds=0.5), Node("C", seconds=0.5)])
     handle = await client.workflows.submit({})
     fake_dify.faults.append(Refuse(status=503, on="/events"))
@@ -481,7 +481,9 @@ async def test_a_followed_run_that_is_cut_off_is_found_again_by_its_handle(
     assert len(fake_dify.requests) == 3, "following is idempotent, so the request was retried after the 503"
 
 
-async def test_a_pause_ends_following_or_does_not(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_pause_ends_attach_unless_continue_on_pause_is_set(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Ask", form="Sure?")])
     handle = await client.workflows.submit({})
     with pytest.raises(errors.RunPaused):

@@ -38,7 +38,7 @@ async def talk_async(dify: FakeDify, make: Callable[..., Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("make", [app_client, web_client])
-async def test_messages_follow_each_other(dify: FakeDify, make: Callable[..., Any]) -> None:
+async def test_each_message_follows_the_previous_one(dify: FakeDify, make: Callable[..., Any]) -> None:
     results = await talk_async(dify, make)
     assert len({result.conversation_id for result in results}) == 1
     first, second, third = sent(dify)
@@ -74,12 +74,12 @@ async def test_a_conversation_belongs_to_an_end_user(client: AppClient, fake_dif
 
 
 @pytest.mark.parametrize("wrong", ["", 5])
-def test_an_end_user_that_is_invalid(client: AppClient, wrong: Any) -> None:
+def test_an_invalid_end_user_is_rejected(client: AppClient, wrong: Any) -> None:
     with pytest.raises(errors.ConfigurationError, match="`user` must be a non-empty str"):
         client.chat.conversation(user=wrong)
 
 
-async def test_inputs_and_options_go_with_a_message(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_inputs_and_options_are_sent_with_a_message(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer="Hi")
     conversation = client.chat.conversation()
     await conversation.send("hi", inputs={"tone": "kind"}, extra_body={"more": 1})

@@ -60,14 +60,14 @@ FILES: list[Any] = [
 
 
 @pytest.mark.parametrize("file", FILES, ids=["result", "stored", "event", "output"])
-def test_a_relative_address_belongs_to_the_server(api: str, download: Download, file: Any) -> None:
+def test_a_relative_url_is_resolved_against_the_server(api: str, download: Download, file: Any) -> None:
     with RawServer(serve) as server:
         assert download(api, server.base_url, file) == CONTENT
     (call,) = server.calls
     assert (call.method, call.path) == ("GET", SIGNED)
 
 
-def test_the_key_goes_to_no_server(api: str, download: Download, tmp_path: Path) -> None:
+def test_the_key_is_not_sent_to_other_servers(api: str, download: Download, tmp_path: Path) -> None:
     headers = {"X-Gate": "secret-gate"}
     with RawServer(serve) as dify, RawServer(serve) as store:
         file = RunFile(url=store.base_url.removesuffix("/v1") + SIGNED)
@@ -81,7 +81,7 @@ def test_the_key_goes_to_no_server(api: str, download: Download, tmp_path: Path)
             assert secret not in call.head
 
 
-def test_a_large_file_goes_to_disk_only(download: Download, tmp_path: Path) -> None:
+def test_a_large_file_is_not_held_in_memory(download: Download, tmp_path: Path) -> None:
     file = RunFile(url=SIGNED)
     with RawServer(serve) as server:
         with pytest.raises(errors.TooLarge):
@@ -93,7 +93,7 @@ def test_a_large_file_goes_to_disk_only(download: Download, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "status", ["404 NOT FOUND", "403 FORBIDDEN", "500 INTERNAL SERVER ERROR", "302 FOUND"]
 )
-def test_an_error_leaves_no_file_and_shows_no_signature(
+def test_a_failed_download_leaves_no_file_and_shows_no_signature(
     download: Download, tmp_path: Path, status: str
 ) -> None:
     async def reject(call: Call) -> bool:
@@ -108,18 +108,18 @@ def test_an_error_leaves_no_file_and_shows_no_signature(
 
 
 @pytest.mark.parametrize("url", ["ftp://x.example/a", "file:///etc/passwd", "http://[bad", "javascript:1"])
-def test_an_address_that_is_not_of_the_web(download: Download, url: str) -> None:
+def test_a_url_with_another_scheme_is_rejected(download: Download, url: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="the URL of the file"):
         download("app", "http://127.0.0.1:9", RunFile(url=url))
 
 
 @pytest.mark.parametrize("file", [RunFile(), RunFile(url=""), {"id": "x"}, {"url": 5}, "a.png", None])
-def test_what_has_no_address(download: Download, file: Any) -> None:
+def test_a_file_without_a_url_is_rejected(download: Download, file: Any) -> None:
     with pytest.raises(errors.ConfigurationError, match=r"`file` must be a file of a run or message"):
         download("app", "http://127.0.0.1:9", file)
 
 
-def test_an_interrupted_download_leaves_what_was_there(download: Download, tmp_path: Path) -> None:
+def test_an_interrupted_download_keeps_the_existing_file(download: Download, tmp_path: Path) -> None:
     async def cut(call: Call) -> None:
         await call.send(answer(CONTENT)[:-2])
 

@@ -53,7 +53,7 @@ async def test_an_error_has_the_trace_id_that_was_sent(fake_dify: FakeDify, trou
     assert caught.value.to_dict()["trace_id"] == "trace-1"
 
 
-async def test_an_interrupted_chat_has_it(fake_dify: FakeDify) -> None:
+async def test_an_interrupted_chat_has_the_trace_id(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["a", "b"])
     fake_dify.faults.append(Cut(after_events=1))
     async with app_client(fake_dify, headers={"x-trace-ID": "of-the-client"}) as client:
@@ -62,7 +62,7 @@ async def test_an_interrupted_chat_has_it(fake_dify: FakeDify) -> None:
     assert caught.value.trace_id == "of-the-client"
 
 
-async def test_a_timeout_has_it(fake_dify: FakeDify) -> None:
+async def test_a_timeout_has_the_trace_id(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Silence(after_events=0))
     async with app_client(fake_dify, retry=NO_RETRY, on_abandon="detach") as client:
         with pytest.raises(errors.TotalTimeout) as caught:
@@ -70,7 +70,7 @@ async def test_a_timeout_has_it(fake_dify: FakeDify) -> None:
     assert caught.value.trace_id == "trace-1"
 
 
-def test_blocking_clients_tell_it_too(fake_dify: FakeDify) -> None:
+def test_errors_of_blocking_clients_have_the_trace_id(fake_dify: FakeDify) -> None:
     fake_dify.app = FAILING
     with sync.AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
         with pytest.raises(errors.RunFailed) as caught:
@@ -78,7 +78,7 @@ def test_blocking_clients_tell_it_too(fake_dify: FakeDify) -> None:
     assert caught.value.trace_id == "trace-1"
 
 
-async def test_an_error_without_one(fake_dify: FakeDify) -> None:
+async def test_an_error_without_a_trace_id(fake_dify: FakeDify) -> None:
     fake_dify.app = FAILING
     async with app_client(fake_dify) as client:
         with pytest.raises(errors.RunFailed) as caught:
@@ -86,7 +86,7 @@ async def test_an_error_without_one(fake_dify: FakeDify) -> None:
     assert caught.value.trace_id is None
 
 
-async def test_a_response_can_be_looked_at(fake_dify: FakeDify) -> None:
+async def test_a_response_has_a_useful_repr(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(
         Refuse(status=429, code="too_many_requests", message="slow", headers={"Retry-After": "7"}, on="/info")
     )
@@ -104,7 +104,7 @@ async def test_a_response_can_be_looked_at(fake_dify: FakeDify) -> None:
 # Reprs that show how to use the object
 
 
-def test_a_pager_says_how_to_read_it() -> None:
+def test_the_repr_of_a_pager_says_how_to_read_it() -> None:
     pager = AppClient("app-x", user="ada").workflows.logs()
     assert repr(pager) == "<Pager of GET /workflows/logs: use `async for`, or `await pager.all(limit=...)`>"
     blocking = sync.AppClient("app-x", user="ada").workflows.logs()

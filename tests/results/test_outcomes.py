@@ -47,7 +47,7 @@ def test_outcomes_pickle() -> None:
     assert str(pickle.loads(pickle.dumps(failure)).error) == str(ERROR)
 
 
-def test_a_row_of_a_table_is_flat() -> None:
+def test_to_row_is_flat() -> None:
     outcome = Success(
         index=1, key="k", row={"city": "Lisbon", "n": np.int64(3)}, result=RESULT, elapsed=1.23456
     )
@@ -68,7 +68,7 @@ def test_a_row_of_a_table_is_flat() -> None:
     }
 
 
-def test_columns_of_the_row_are_not_hidden() -> None:
+def test_columns_of_the_row_take_precedence() -> None:
     outcome = Success(index=1, key="k", row={"status": "new", "outputs.label": 1}, result=RESULT)
     row = outcome.to_row()
     assert (row["status"], row["result.status"]) == ("new", "succeeded")
@@ -119,7 +119,7 @@ async def test_the_records_of_a_data_frame_are_rows(
     assert table["total_tokens"].sum() == 6
 
 
-async def test_what_is_missing_in_pandas_is_omitted(labels: AppClient) -> None:
+async def test_missing_values_of_pandas_are_omitted(labels: AppClient) -> None:
     frame = pd.DataFrame(
         {
             "text": ["a", "b"],
@@ -135,7 +135,7 @@ async def test_what_is_missing_in_pandas_is_omitted(labels: AppClient) -> None:
     ]
 
 
-async def test_questions_of_a_data_frame(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_data_frame_of_messages(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer="Hi")
     async with client.chat.send_many(pd.DataFrame({"query": ["a", "b"]})) as batch:
         assert [outcome.unwrap().answer for outcome in await batch.all()] == ["Hi", "Hi"]
@@ -149,6 +149,6 @@ async def test_an_empty_data_frame_has_no_rows(labels: AppClient) -> None:
 
 
 @pytest.mark.parametrize("wrong", [5, "text", None])
-async def test_what_is_not_rows(client: AppClient, wrong: Any) -> None:
+async def test_values_that_are_not_rows_are_rejected(client: AppClient, wrong: Any) -> None:
     with pytest.raises(errors.ConfigurationError, match="`rows` must be an iterable of rows or a DataFrame"):
         client.workflows.run_many(wrong)

@@ -86,7 +86,7 @@ def test_outputs_become_a_dataclass() -> None:
 
 
 @pytest.mark.parametrize("kind", [ForecastOfAttrs, ForecastDict, ForecastModel])
-def test_outputs_become_other_kinds(kind: Any) -> None:
+def test_outputs_become_other_types(kind: Any) -> None:
     assert result(city="Lisbon", days=3).outputs_as(kind) == kind(city="Lisbon", days=3)
 
 
@@ -118,7 +118,7 @@ def test_booleans_may_be_text(text: Any) -> None:
         ({"city": "Lisbon", "days": -1}, ForecastModel, "days: .*greater than or equal to 0"),
     ],
 )
-def test_outputs_that_do_not_fit(outputs: dict[str, Any], kind: Any, says: str) -> None:
+def test_outputs_that_do_not_match_the_class(outputs: dict[str, Any], kind: Any, says: str) -> None:
     with pytest.raises(errors.DecodeError, match=rf"the outputs do not fit {kind.__name__}: .*{says}"):
         result(**outputs).outputs_as(kind)
 
@@ -129,7 +129,7 @@ def test_values_are_not_part_of_the_error() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_what_is_not_a_class_is_misuse() -> None:
+def test_an_argument_that_is_not_a_class_is_a_typeerror() -> None:
     wrong: Any = "Forecast"
     with pytest.raises(TypeError, match="`kind` must be a class"):
         result().outputs_as(wrong)
@@ -191,7 +191,9 @@ def trimmed(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("inputs", "sent"), INPUTS, ids=lambda value: type(value).__name__)
-async def test_objects_are_inputs(client: AppClient, echo: FakeDify, inputs: Any, sent: Any) -> None:
+async def test_objects_are_accepted_as_inputs(
+    client: AppClient, echo: FakeDify, inputs: Any, sent: Any
+) -> None:
     await client.workflows.run(inputs)
     body = json.loads(echo.requests[-1].body)
     assert trimmed(body["inputs"]) == trimmed(sent)
@@ -200,7 +202,7 @@ async def test_objects_are_inputs(client: AppClient, echo: FakeDify, inputs: Any
     assert json.loads(echo.requests[-1].body)["inputs"] == body["inputs"]
 
 
-async def test_objects_are_rows(client: AppClient, echo: FakeDify, tmp_path: Any) -> None:
+async def test_objects_are_accepted_as_rows(client: AppClient, echo: FakeDify, tmp_path: Any) -> None:
     echo.workflow = Workflow(
         form=[FormField("city", required=True)], outputs=lambda inputs: {"city": inputs["city"]}
     )
@@ -214,19 +216,19 @@ async def test_objects_are_rows(client: AppClient, echo: FakeDify, tmp_path: Any
         assert echo.runs_started == started
 
 
-def test_the_form_is_checked_with_objects() -> None:
+def test_objects_are_validated_against_the_form() -> None:
     form = AppParameters(user_input_form=[InputField(variable="city", required=True, kind="text-input")])
     assert form.check(Place("Lisbon")) == []
     assert len(form.check(Options.model_construct())) == 1
 
 
 @pytest.mark.parametrize("wrong", [5, "text", [("a", 1)], None, Place])
-async def test_what_has_no_fields_is_rejected(client: AppClient, wrong: Any) -> None:
+async def test_objects_without_fields_are_rejected(client: AppClient, wrong: Any) -> None:
     with pytest.raises(errors.ConfigurationError, match="`inputs` must be a mapping"):
         await client.workflows.run(wrong)
 
 
-async def test_nan_in_an_object_is_rejected_with_its_place(client: AppClient) -> None:
+async def test_nan_in_an_object_is_rejected_with_its_path(client: AppClient) -> None:
     make: Callable[..., Any] = Wind
     with pytest.raises(errors.ConfigurationError, match=r"inputs\.speed must be a finite number"):
         await client.workflows.run(make(float("nan")))

@@ -43,7 +43,7 @@ RESULT = WorkflowResult(
 )
 
 
-def test_a_dict_has_json_values_and_nothing_private() -> None:
+def test_to_dict_has_json_values_and_nothing_private() -> None:
     told = RESULT.to_dict()
     assert told["status"] == "succeeded"
     assert type(told["status"]) is str
@@ -56,21 +56,21 @@ def test_a_dict_has_json_values_and_nothing_private() -> None:
     assert not any(name.startswith("_") for name in told)
 
 
-def test_json_has_what_the_dict_has() -> None:
+def test_to_json_has_the_values_of_to_dict() -> None:
     assert json.loads(RESULT.to_json()) == RESULT.to_dict()
     short = WorkflowResult(outputs={"city": "里斯本"})
     assert "里斯本" in short.to_json()
     assert json.loads(short.to_json()) == short.to_dict()
 
 
-def test_a_dict_does_not_share_what_it_holds() -> None:
+def test_to_dict_does_not_share_values_with_the_object() -> None:
     result = WorkflowResult(outputs={"a": [1]})
     result.to_dict()["outputs"]["a"].append(2)
     assert result.outputs == {"a": [1]}
 
 
 @pytest.mark.parametrize("event", recorded_events(), ids=lambda event: event.event)
-def test_every_event_is_data_and_pickles(event: Event) -> None:
+def test_every_event_has_to_dict_and_pickles(event: Event) -> None:
     told = event.to_dict()
     assert told["event"] == event.event
     assert json.loads(json.dumps(told)) == told
@@ -80,7 +80,7 @@ def test_every_event_is_data_and_pickles(event: Event) -> None:
 
 
 @pytest.mark.parametrize("recording", streams(), ids=lambda recording: recording.name)
-def test_every_recorded_result_is_data_and_pickles(recording: Any) -> None:
+def test_every_recorded_result_has_to_dict_and_pickles(recording: Any) -> None:
     accumulator: Any = WorkflowAccumulator() if "/workflows/" in recording.path else ChatAccumulator()
     for payload in EventParser(2**26).feed(recording.body):
         event = decode_event(payload)
@@ -115,7 +115,7 @@ def test_celery_serializes_results_and_errors() -> None:
     }
 
 
-def test_the_id_of_a_run_has_one_name() -> None:
+def test_every_run_id_is_called_run_id() -> None:
     assert RESULT.run_id == "r"
     assert ChatResult(run=RESULT).run_id == "r"
     assert ChatResult().run_id is None
@@ -124,7 +124,7 @@ def test_the_id_of_a_run_has_one_name() -> None:
 # Text for people
 
 
-def test_a_repr_begins_with_what_matters_and_is_short() -> None:
+def test_a_repr_starts_with_the_important_fields_and_is_short() -> None:
     large = WorkflowResult(status=RunStatus.FAILED, outputs={str(n): "x" * 1000 for n in range(1000)})
     assert repr(large).startswith("WorkflowResult(status='failed', outputs={")
     success = Success(index=3, key="k", row={"text": "y" * 5000}, result=large)

@@ -61,7 +61,7 @@ def test_an_instance_is_kept() -> None:
     assert report.model_dump()["result"] is RESULT
 
 
-def test_json_is_the_dict_and_a_dict_is_structured() -> None:
+def test_json_is_to_dict_and_a_dict_is_structured() -> None:
     report = Report(result=RESULT, answers=[ChatResult(answer="a", run=RESULT)])
     told = json.loads(report.model_dump_json())
     assert told["result"] == RESULT.to_dict()
@@ -71,7 +71,7 @@ def test_json_is_the_dict_and_a_dict_is_structured() -> None:
     assert again.answers[0].run == RESULT
 
 
-def test_a_wrong_value_is_reported_with_its_place() -> None:
+def test_a_wrong_value_is_reported_with_its_path() -> None:
     with pytest.raises(ValidationError) as caught:
         Report.model_validate({"result": {"files": [{"size": "big"}]}})
     (problem,) = caught.value.errors()
@@ -93,7 +93,7 @@ def test_events_are_structured_by_their_names(event: Any) -> None:
     assert type(again) is type(event)
 
 
-def test_an_enum_stays_open() -> None:
+def test_an_enum_accepts_unknown_values() -> None:
     report = Report.model_validate({"result": {"status": "on-fire"}})
     assert report.result.status == "on-fire"
     assert not report.result.status.known
@@ -120,7 +120,7 @@ def test_a_page_has_the_type_of_its_entries() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_outcomes_are_structured_too(error: errors.DifyError) -> None:
+def test_outcomes_are_structured(error: errors.DifyError) -> None:
     adapter: TypeAdapter[Outcome[WorkflowResult]] = TypeAdapter(Outcome[WorkflowResult])
     success = Success(index=0, key="0", row={"a": 1}, result=RESULT)
     assert adapter.validate_json(adapter.dump_json(success)) == success
@@ -137,7 +137,7 @@ def test_an_unknown_error_is_rejected() -> None:
         TypeAdapter(errors.DifyError).validate_python({"type": "SystemExit", "text": ""})
 
 
-def test_totals_are_data() -> None:
+def test_totals_are_structured() -> None:
     adapter = TypeAdapter(Totals)
     totals = Totals(rows=2, price=Decimal("0.5"))
     assert adapter.validate_json(adapter.dump_json(totals)) == totals
@@ -181,7 +181,7 @@ async def web(client: AppClient, fake_dify: FakeDify) -> Any:
         yield web
 
 
-async def test_a_result_is_a_response(web: httpx.AsyncClient) -> None:
+async def test_a_result_is_a_fastapi_response(web: httpx.AsyncClient) -> None:
     answer = (await web.post("/forecast", params={"city": "Lisbon"})).json()
     assert answer["outputs"] == {"forecast": "sun in Lisbon"}
     assert answer["status"] == "succeeded"
@@ -217,7 +217,7 @@ async def test_openapi_describes_the_response(web: httpx.AsyncClient) -> None:
     assert body == {"$ref": "#/components/schemas/RunHandle"}
 
 
-def test_error_events_are_data() -> None:
+def test_error_events_are_structured() -> None:
     adapter = TypeAdapter(ErrorEvent)
     event = ErrorEvent(status=400, code="invalid_param", message="m")
     assert adapter.validate_python(event.to_dict()) == event

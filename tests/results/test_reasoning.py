@@ -62,7 +62,7 @@ def joined(parts: Sequence[TextPart | ReasoningPart], result: Any = None) -> See
     ],
 )
 @pytest.mark.parametrize("blocking_mode", [False, True], ids=["streamed", "blocking mode"])
-async def test_of_a_chat(
+async def test_reasoning_of_a_chat(
     client: AppClient, fake_dify: FakeDify, answer: str, reasoning: str, clean: str, blocking_mode: bool
 ) -> None:
     fake_dify.app = Chat(answer=list(answer))
@@ -124,7 +124,7 @@ APPS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
 @pytest.mark.parametrize("version", ["1.14", "1.16"])
 @pytest.mark.parametrize("read", [read_async, read_blocking])
 @pytest.mark.parametrize("app", APPS)
-def test_parts_are_apart(app: str, read: Callable[..., Seen], version: str) -> None:
+def test_text_and_reasoning_are_separate_parts(app: str, read: Callable[..., Seen], version: str) -> None:
     script, stream = APPS[app]
     with FakeDify(script, version=version, tail=0.0) as dify:
         seen = read(dify, stream)
@@ -136,7 +136,7 @@ def test_parts_are_apart(app: str, read: Callable[..., Seen], version: str) -> N
         assert seen.result.reasoning == REASONING
 
 
-async def test_parts_name_their_nodes(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_parts_have_their_node_ids(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(nodes=[Node("Write", reasoning=["hm"], text=["Hello"])])
     async with client.workflows.stream({}) as run:
         parts = [part async for part in run.parts]
@@ -156,7 +156,7 @@ def test_nodes_that_alternate_are_distinguished() -> None:
     assert joined([part for part in parts if part.node_id == "b"]) == Seen("BC<", "", None)
 
 
-def test_a_stream_that_breaks_shows_what_was_held_back() -> None:
+def test_an_interrupted_stream_delivers_the_text_that_was_held_back() -> None:
     with FakeDify(Chat(answer=["Hello", " <thi"]), tail=0.0) as dify:
         dify.faults.append(Cut(after_events=2))
         dify.faults.append(Cut(after_events=2))
@@ -198,20 +198,20 @@ def read(name: str, accumulator: Any) -> Seen:
     return joined([*parts, *splitter.close()], accumulator.result())
 
 
-def test_a_recorded_run_that_sends_it_separately() -> None:
+def test_a_recorded_run_with_reasoning_events() -> None:
     seen = read("116_wf_reasoning_streaming", WorkflowAccumulator())
     assert seen.reasoning == seen.result.reasoning == REASONING
     assert seen.text.startswith("Hello, world!")
     assert REASONING not in seen.text
 
 
-def test_a_recorded_run_that_sends_it_as_text() -> None:
+def test_a_recorded_run_with_reasoning_in_its_text() -> None:
     seen = read("wf_llm_think_streaming", WorkflowAccumulator())
     assert seen.reasoning == seen.result.reasoning == REASONING
     assert seen.text.startswith("Hello, world!")
 
 
-def test_metadata_has_it_too() -> None:
+def test_reasoning_in_the_metadata() -> None:
     accumulator = ChatAccumulator()
     accumulator.add(event_of({"event": "message", "answer": "Hi", "message_id": "m"}))
     metadata = {"reasoning": {"a": "first", "b": "second", "c": None}}
@@ -219,7 +219,7 @@ def test_metadata_has_it_too() -> None:
     assert accumulator.result().reasoning == "first\n\nsecond"
 
 
-def test_a_replaced_answer_is_split_as_it_is_now() -> None:
+def test_a_replaced_answer_is_split_again() -> None:
     accumulator = CompletionAccumulator()
     accumulator.add(event_of({"event": "message", "answer": "<think>a</think>b", "message_id": "m"}))
     accumulator.add(event_of({"event": "message_replace", "answer": "no"}))
@@ -227,7 +227,7 @@ def test_a_replaced_answer_is_split_as_it_is_now() -> None:
     assert (result.answer, result.reasoning, result.clean_answer) == ("no", "", "no")
 
 
-def test_outputs_with_the_same_text_have_it_once() -> None:
+def test_reasoning_of_equal_outputs_is_returned_once() -> None:
     accumulator = WorkflowAccumulator()
     outputs = {"a": "<think>x</think>1", "b": "<think>x</think>2", "c": 5}
     data = {"id": "r", "status": "succeeded", "outputs": outputs}

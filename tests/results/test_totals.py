@@ -19,7 +19,7 @@ from tests.support.clock import frozen_time
 from tests.support.recordings import load
 
 
-async def test_by_status_and_end_user(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_totals_by_status_and_end_user(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["a", "b"])
     rows: list[Any] = ["x", {"query": "y", "user": "bob"}, {"query": "z", "user": "bob"}, {"wrong": 1}]
     async with client.chat.send_many(rows) as batch:
@@ -32,7 +32,7 @@ async def test_by_status_and_end_user(client: AppClient, fake_dify: FakeDify) ->
     assert "by_user" in totals.to_dict()
 
 
-def test_blocking_batches_have_them_too(fake_dify: FakeDify) -> None:
+def test_blocking_batches_have_totals(fake_dify: FakeDify) -> None:
     with sync.AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
         with client.workflows.run_many([{}, {}]) as batch:
             assert [outcome.user for outcome in batch] == ["ada", "ada"]
@@ -48,7 +48,7 @@ def result_of(name: str) -> Any:
     return accumulator.result()
 
 
-def test_a_recorded_run_tells_its_models() -> None:
+def test_a_recorded_run_has_its_models() -> None:
     result = result_of("116_wf_reasoning_streaming")
     (usage,) = result.usage_by_model.values()
     assert list(result.usage_by_model) == ["fake-llm-think"]
@@ -56,7 +56,7 @@ def test_a_recorded_run_tells_its_models() -> None:
     assert usage.total_price == result.total_price
 
 
-async def test_by_model(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_totals_by_model(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.replay(load("116_wf_reasoning_streaming").body)
     async with client.workflows.run_many([{}], check_inputs=False) as batch:
         await batch.all()
@@ -100,7 +100,9 @@ async def test_a_batch_keeps_its_pace(client: AppClient, fake_dify: FakeDify) ->
     assert batch.totals.ok == 3
 
 
-async def test_recorded_rows_do_not_wait(client: AppClient, fake_dify: FakeDify, tmp_path: Any) -> None:
+async def test_rows_from_the_journal_do_not_wait(
+    client: AppClient, fake_dify: FakeDify, tmp_path: Any
+) -> None:
     fake_dify.app = Workflow(outputs={"a": 1})
     rows = [{"n": number} for number in range(20)]
     async with client.workflows.run_many(rows, journal=tmp_path / "j") as batch:
@@ -112,7 +114,7 @@ async def test_recorded_rows_do_not_wait(client: AppClient, fake_dify: FakeDify,
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), "5", True])
-def test_a_pace_that_is_invalid(client: AppClient, wrong: Any) -> None:
+def test_an_invalid_pace_is_rejected(client: AppClient, wrong: Any) -> None:
     for start in (client.workflows.run_many, client.completions.create_many, client.chat.send_many):
         with pytest.raises(errors.ConfigurationError, match="`per_minute` must be a number above 0"):
             start([], per_minute=wrong)

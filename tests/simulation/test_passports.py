@@ -10,5 +10,5 @@ from tests.simulation.strategies import passports
 
 @settings(max_examples=3 * settings().max_examples)
 @given(plan=passports)
-def test_one_passport_serves_all(plan: PassportPlan) -> None:
+def test_concurrent_calls_share_one_passport(plan: PassportPlan) -> None:
     assert passport_violations(simulate_passports(plan)) == []

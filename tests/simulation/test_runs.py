@@ -50,7 +50,7 @@ RUNS: Final = {
 
 @pytest.mark.parametrize("how", get_args(Interruption))
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
-def test_the_promises_hold_when_it_is_interrupted_at_any_step(run: RunPlan, how: Interruption) -> None:
+def test_the_promises_hold_if_a_run_is_interrupted_at_any_step(run: RunPlan, how: Interruption) -> None:
     found: dict[int, list[str]] = {}
     for step in range(45):
         interrupted = CallPlan(

@@ -48,7 +48,7 @@ async def follow(
 
 @pytest.mark.parametrize("kind", ["workflow", "chatflow"])
 @pytest.mark.parametrize("head_comes_first", [False, True])
-async def test_events_that_arrive_at_once_after_a_silence(
+async def test_events_that_arrive_together_after_a_silence_cause_a_warning(
     kind: str, head_comes_first: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     events = BEGIN[kind] + end(kind, 20)
@@ -64,7 +64,7 @@ async def test_events_that_arrive_at_once_after_a_silence(
 @pytest.mark.parametrize(
     ("pauses", "seconds"), [((0, 20), 20), ((60, 20), 20), ((3, 0), 3), ((0, 0), 20)], ids=str
 )
-async def test_streams_that_are_not_buffered(
+async def test_streams_that_are_not_buffered_cause_no_warning(
     kind: str, pauses: tuple[float, float], seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     # As they come; after a queue; short; and with a server whose clock is wrong.
@@ -75,7 +75,7 @@ async def test_streams_that_are_not_buffered(
     assert WARNING not in caplog.text
 
 
-async def test_a_caller_that_reads_late(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_slow_caller_causes_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     with Paced() as server, frozen_time() as clock:
         async with app_client(server.base_url) as client:
             server.give(SSE + BEGIN["workflow"] + end("workflow", 20))

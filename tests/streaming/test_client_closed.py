@@ -121,7 +121,7 @@ def test_a_run_that_cannot_be_stopped_at_the_end_of_the_loop_is_logged(
 
 
 @pytest.mark.parametrize("at", ["reading", "recovering"])
-async def test_a_session_that_its_owner_closes_ends_streams(
+async def test_a_custom_session_that_is_closed_ends_its_streams(
     at: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handler(call: Call) -> None:
@@ -148,7 +148,7 @@ async def test_a_session_that_its_owner_closes_ends_streams(
 
 
 @pytest.mark.parametrize("when", ["before the client is made", "before the first call", "after a call"])
-async def test_a_session_that_is_closed_is_reported(when: str) -> None:
+async def test_a_closed_custom_session_is_reported(when: str) -> None:
     async def handler(call: Call) -> bool:
         await call.send(answer({"name": "n"}))
         return True

@@ -109,7 +109,7 @@ async def test_a_reader_ends_when_its_stream_is_closed_during_recovery(at: str) 
 @pytest.mark.parametrize(
     "while_waiting", ["for a slot", "for the response", "for the next attempt", "for an upload"]
 )
-async def test_a_stream_that_is_closed_while_it_opens_starts_no_run(while_waiting: str) -> None:
+async def test_a_stream_closed_while_it_opens_starts_no_run(while_waiting: str) -> None:
     async def handler(call: Call) -> bool:
         if while_waiting == "for the next attempt":
             headers = "Retry-After: 3000\r\n"

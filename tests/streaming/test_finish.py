@@ -76,7 +76,9 @@ async def ended(run: EventStream[Any, Any]) -> None:
         ("completion", "chat_tts_autoplay_streaming"),
     ],
 )
-async def test_the_result_is_there_at_the_last_event(replayer: Replayer, kind: str, name: str) -> None:
+async def test_the_result_is_available_at_the_terminal_event(
+    replayer: Replayer, kind: str, name: str
+) -> None:
     replayer.body = recordings.load(name).body
     with frozen_time() as clock:
         async with app_client(replayer.base_url) as client:
@@ -89,7 +91,7 @@ async def test_the_result_is_there_at_the_last_event(replayer: Replayer, kind: s
     ("kind", "name"),
     [("chat", "chat_streaming"), ("chat", "agent_streaming"), ("completion", "completion_streaming")],
 )
-async def test_a_message_is_over_with_its_body_or_a_second_of_silence(
+async def test_a_message_ends_with_the_body_or_after_a_second_of_silence(
     replayer: Replayer, kind: str, name: str
 ) -> None:
     replayer.body, replayer.ends = recordings.load(name).body, True

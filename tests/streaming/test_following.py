@@ -32,7 +32,7 @@ OTHER = "33333333-3333-4333-8333-333333333333"
 MORE = {"message_id": "m", "conversation_id": "c"}
 
 
-async def test_attached_streams_that_bring_one_event_each_are_not_opened_without_a_pause() -> None:
+async def test_attached_streams_of_one_event_each_are_reopened_with_a_delay() -> None:
     sent = 0
 
     async def handler(call: Call) -> bool:
@@ -57,7 +57,7 @@ async def test_attached_streams_that_bring_one_event_each_are_not_opened_without
 
 @pytest.mark.parametrize("kind", ["workflow", "chatflow"])
 @pytest.mark.parametrize("family", families.FAMILIES)
-def test_content_that_was_delivered_is_not_delivered_again(family: str, kind: str) -> None:
+def test_delivered_content_is_not_delivered_again(family: str, kind: str) -> None:
     attached = 0
     said = event("text_chunk", {"text": "b"}) if kind == "workflow" else event("message", answer="b", **MORE)
     end = finished(outputs={"answer": "b"})
@@ -93,7 +93,7 @@ def test_content_that_was_delivered_is_not_delivered_again(family: str, kind: st
 
 @pytest.mark.parametrize("app", families.APPS, ids="-".join)
 @pytest.mark.parametrize("family", families.FAMILIES)
-def test_the_events_of_another_run_are_never_this_runs_result(family: str, app: families.App) -> None:
+def test_the_events_of_another_run_are_not_the_result(family: str, app: families.App) -> None:
     async def handler(call: Call) -> None:
         if call.method == "POST":
             await call.send(SSE + started(**MORE) + finished(OTHER, outputs={"answer": "wrong"}))
@@ -110,7 +110,7 @@ def test_the_events_of_another_run_are_never_this_runs_result(family: str, app: 
 
 
 @pytest.mark.parametrize("how", ["get", "wait", "recovery"])
-async def test_the_record_of_another_run_is_never_this_runs_result(how: str) -> None:
+async def test_the_record_of_another_run_is_not_the_result(how: str) -> None:
     async def handler(call: Call) -> bool:
         if call.method == "POST":
             await call.send(SSE + started())
@@ -160,7 +160,7 @@ def test_an_unknown_run_on_servers_of_early_2025(family: str) -> None:
 
 @pytest.mark.parametrize("run_id", ["", " ", ".", "..", 5, None, "\ud800"], ids=repr)
 @pytest.mark.parametrize("api", ["app", "web"])
-async def test_ids_that_are_none_end_as_interrupted_runs(api: str, run_id: Any) -> None:
+async def test_a_run_with_an_invalid_id_ends_as_interrupted(api: str, run_id: Any) -> None:
     async def handler(call: Call) -> None:
         await call.send(SSE + started(run_id) + node())
 
@@ -200,7 +200,7 @@ async def advance_at_each_poll(clock: Clock, task: asyncio.Task[Any], polls: Cal
             clock.advance(0.1)
 
 
-async def test_a_wait_goes_on_while_the_record_says_that_a_person_takes_hours() -> None:
+async def test_polling_continues_while_a_person_takes_hours() -> None:
     polls = 0
 
     async def handler(call: Call) -> bool:
@@ -221,7 +221,7 @@ async def test_a_wait_goes_on_while_the_record_says_that_a_person_takes_hours() 
                 assert clock.elapsed > 1260
 
 
-async def test_a_wait_goes_on_while_pings_arrive_and_a_person_takes_hours() -> None:
+async def test_waiting_continues_while_pings_arrive_and_a_person_takes_hours() -> None:
     reasons = [{"TYPE": "human_input_required", "form_id": "f", "form_token": "t", "node_id": "n"}]
     paused = event("workflow_paused", {"workflow_run_id": RUN, "reasons": reasons, "status": "paused"})
 
@@ -249,7 +249,7 @@ async def test_a_wait_goes_on_while_pings_arrive_and_a_person_takes_hours() -> N
 
 
 @pytest.mark.parametrize("kind", ["workflow", "chatflow"])
-async def test_a_run_that_is_polled_more_than_a_thousand_times(kind: str) -> None:
+async def test_a_run_is_polled_more_than_a_thousand_times(kind: str) -> None:
     polls = 0
 
     async def handler(call: Call) -> bool:

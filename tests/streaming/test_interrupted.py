@@ -33,7 +33,9 @@ def ending(kind: str) -> bytes:
 @pytest.mark.parametrize("how", ["events", "text", "result"])
 @pytest.mark.parametrize("app", families.APPS, ids="-".join)
 @pytest.mark.parametrize("family", families.FAMILIES)
-def test_a_run_is_followed_anew_and_never_stopped(family: str, app: families.App, how: str) -> None:
+def test_an_interrupted_run_is_attached_again_and_not_stopped(
+    family: str, app: families.App, how: str
+) -> None:
     async def handler(call: Call) -> None:
         if call.method == "POST":
             await call.send(SSE + beginning(app[1]))
@@ -58,7 +60,7 @@ def test_a_run_is_followed_anew_and_never_stopped(family: str, app: families.App
 @pytest.mark.parametrize("how", ["events", "text", "result"])
 @pytest.mark.parametrize("kind", ["workflow", "chatflow"])
 @pytest.mark.parametrize("family", families.FAMILIES)
-def test_a_run_that_cannot_be_followed_is_read_from_its_record(family: str, kind: str, how: str) -> None:
+def test_a_run_that_cannot_be_attached_is_polled(family: str, kind: str, how: str) -> None:
     async def handler(call: Call) -> bool:
         if call.method == "POST":
             await call.send(SSE + beginning(kind))

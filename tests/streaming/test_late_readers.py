@@ -34,7 +34,7 @@ def server_of(body: bytes) -> RawServer:
 
 @pytest.mark.parametrize("timeout", ["idle", "total"])
 @pytest.mark.parametrize("end", ENDS)
-async def test_the_end_that_has_arrived_is_delivered(end: str, timeout: str) -> None:
+async def test_a_buffered_terminal_event_is_delivered_after_the_timeout(end: str, timeout: str) -> None:
     timeouts = Timeouts(**{timeout: 30})
     with server_of(ENDS[end]) as server:
         async with app_client(server.base_url, timeouts=timeouts, retry=NO_RETRY) as client:
@@ -55,7 +55,7 @@ async def test_the_end_that_has_arrived_is_delivered(end: str, timeout: str) -> 
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_blocking_client_delivers_it_too(end: str) -> None:
+def test_the_blocking_client_delivers_a_buffered_terminal_event(end: str) -> None:
     settings = settings_for("app", "", timeouts=Timeouts(idle=0.05), retry=NO_RETRY)
     with server_of(ENDS[end]) as server:
         with (

@@ -19,7 +19,7 @@ from tests.support.clock import frozen_time
 SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
 
 
-async def test_leaving_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_early_exit_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     async with client.workflows.stream({}) as run:
         await anext(run)
@@ -30,9 +30,7 @@ async def test_leaving_stops_the_run(client: AppClient, fake_dify: FakeDify) -> 
         await run.result()
 
 
-async def test_leaving_by_an_exception_stops_the_run_and_keeps_the_exception(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_an_exception_stops_the_run_and_propagates(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     with pytest.raises(ZeroDivisionError):
         async with client.workflows.stream({}) as run:
@@ -42,7 +40,7 @@ async def test_leaving_by_an_exception_stops_the_run_and_keeps_the_exception(
 
 
 @pytest.mark.parametrize("how", ["policy", "call"])
-async def test_a_detached_run_is_left_alone(fake_dify: FakeDify, how: str) -> None:
+async def test_a_detached_run_is_not_stopped(fake_dify: FakeDify, how: str) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=0.3)])
     async with app_client(fake_dify, on_abandon="detach" if how == "policy" else "stop") as client:
         async with client.workflows.stream({}) as run:
@@ -54,7 +52,7 @@ async def test_a_detached_run_is_left_alone(fake_dify: FakeDify, how: str) -> No
     assert (played.status, played.stop_calls) == ("succeeded", 0)
 
 
-async def test_a_run_that_has_ended_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_finished_run_is_not_stopped(client: AppClient, fake_dify: FakeDify) -> None:
     async with client.workflows.stream({}) as run:
         async for event in run:
             if isinstance(event, events.WorkflowFinished):
@@ -73,7 +71,7 @@ async def test_cancelling_a_run_stops_it(client: AppClient, fake_dify: FakeDify)
     assert fake_dify.runs_stopped == 1
 
 
-async def test_a_time_out_around_a_run_stops_it(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_timeout_around_a_run_stops_it(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
@@ -81,7 +79,7 @@ async def test_a_time_out_around_a_run_stops_it(client: AppClient, fake_dify: Fa
     assert fake_dify.runs_stopped == 1
 
 
-async def test_cancelling_while_the_stream_opens_waits_for_the_task_id_and_stops(
+async def test_cancelling_while_the_stream_opens_waits_for_the_task_id_and_stops_the_run(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.workflow = SLOW
@@ -94,7 +92,7 @@ async def test_cancelling_while_the_stream_opens_waits_for_the_task_id_and_stops
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 1)
 
 
-async def test_a_second_cancellation_gets_through_and_the_run_is_stopped_all_the_same(
+async def test_a_second_cancellation_propagates_and_the_run_is_still_stopped(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.workflow = SLOW
@@ -111,7 +109,7 @@ async def test_a_second_cancellation_gets_through_and_the_run_is_stopped_all_the
         await asyncio.wait(others, timeout=2)
 
 
-async def test_leaving_takes_two_seconds_at_most(
+async def test_an_early_exit_takes_at_most_two_seconds(
     client: AppClient, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake_dify.workflow = SLOW
@@ -130,7 +128,7 @@ async def test_leaving_takes_two_seconds_at_most(
     assert "the run was not stopped: no response within 2 s" in caplog.text
 
 
-async def test_leaving_without_a_task_id_stops_nothing_and_says_so(
+async def test_an_early_exit_without_a_task_id_stops_nothing_and_logs_a_warning(
     client: AppClient, fake_dify: FakeDify, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake_dify.faults.append(Silence(after_events=0))
@@ -237,7 +235,7 @@ WAYS = [
 
 @pytest.mark.parametrize("policy", ["stop", "detach"])
 @pytest.mark.parametrize("leave", WAYS)
-async def test_a_run_that_is_left_at_any_moment_is_stopped_once_or_left_alone(
+async def test_an_early_exit_at_any_step_sends_at_most_one_stop(
     fake_dify: FakeDify, leave: Callable[[AppClient, float], Awaitable[None]], policy: str
 ) -> None:
     # Time passes by the pings of one more run: on a busy machine, as slowly as the server works.

@@ -45,7 +45,7 @@ OVERFLOW = event(
     [(PING + PING, 10_000), (OVERFLOW + OVERFLOW, 10_000), (b"data: {" + b" " * 20_000, 10_000)],
     ids=["a callback", "a price", "an event that is too large"],
 )
-async def test_what_raises_while_a_stream_is_left(rest: bytes, limit: int) -> None:
+async def test_exceptions_during_an_early_exit(rest: bytes, limit: int) -> None:
     with server_of(started() + node() + rest) as server:
         async with app_client(server.base_url, max_concurrent=1, max_event_bytes=limit) as client:
             with pytest.raises(KeyError):
@@ -58,7 +58,7 @@ async def test_what_raises_while_a_stream_is_left(rest: bytes, limit: int) -> No
         assert await asyncio.to_thread(server.wait_for, lambda: server.open == 0)
 
 
-async def test_a_callback_that_raises_while_the_stream_is_read() -> None:
+async def test_a_callback_that_raises_during_reading() -> None:
     with server_of(started() + PING + PING) as server:
         async with app_client(server.base_url, max_concurrent=1) as client:
             with pytest.raises(ZeroDivisionError):
@@ -78,7 +78,7 @@ def test_a_callback_of_the_blocking_client_that_raises() -> None:
         assert server.wait_for(lambda: server.open == 0)
 
 
-async def test_a_limiter_that_raises_at_its_end() -> None:
+async def test_a_limiter_that_raises_on_exit() -> None:
     @asynccontextmanager
     async def limiter() -> AsyncIterator[None]:
         yield
@@ -95,7 +95,7 @@ async def test_a_limiter_that_raises_at_its_end() -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "end of the loop"])
-def test_a_limiter_that_raises_at_its_end_hinders_no_other_stream(how: str) -> None:
+def test_a_limiter_that_raises_on_exit_does_not_affect_other_streams(how: str) -> None:
     opened = 0
 
     @asynccontextmanager

@@ -83,7 +83,9 @@ async def test_a_thousand_streams_at_once() -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux tells them")
 # The server does not close idle connections: on a busy machine, it would close some just as they are used again.
 @pytest.mark.fake_dify(keep_alive=300.0)
-async def test_two_thousand_short_runs_leave_nothing(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_two_thousand_short_runs_leave_no_resources_open(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     fake_dify.tail = 0.0
     files = open_files()
     objects: list[int] = []
@@ -122,7 +124,7 @@ async def talker() -> AsyncIterator[str]:
 
 
 @pytest.mark.usefixtures("traced")
-async def test_fifty_thousand_events_take_the_memory_of_a_few(talker: str) -> None:
+async def test_memory_does_not_grow_with_the_number_of_events(talker: str) -> None:
     async with AppClient("app-x", user="ada", base_url=talker) as client:
         async with client.workflows.stream({}) as run:
             held: list[int] = []
@@ -138,7 +140,7 @@ async def test_fifty_thousand_events_take_the_memory_of_a_few(talker: str) -> No
 
 
 @pytest.mark.usefixtures("traced")
-async def test_a_slow_reader_holds_the_server_back_and_not_its_own_memory(talker: str) -> None:
+async def test_a_slow_reader_applies_back_pressure(talker: str) -> None:
     async with AppClient("app-x", user="ada", base_url=talker) as client:
         async with client.workflows.stream({}) as run:
             await anext(run)

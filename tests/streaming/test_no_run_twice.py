@@ -121,7 +121,7 @@ async def clients(fake_dify: FakeDify, front: Front) -> AsyncIterator[Clients]:
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", STARTS)
-async def test_a_run_is_started_once_at_most(
+async def test_a_run_is_started_at_most_once(
     clients: Clients, front: Front, fake_dify: FakeDify, name: str, stage: Stage, reset: bool
 ) -> None:
     # Bytes up to the middle of the second event, so that the run's id is known.
@@ -143,7 +143,7 @@ async def test_a_run_is_started_once_at_most(
 
 
 @pytest.mark.parametrize("at_byte", range(0, 4000, 150))
-async def test_a_stream_that_is_cut_at_any_byte_ends_in_its_result_or_an_unknown_outcome(
+async def test_a_stream_cut_at_any_byte_ends_in_a_result_or_outcomeunknown(
     clients: Clients, front: Front, fake_dify: FakeDify, at_byte: int
 ) -> None:
     front.breaks.append(Break("answered", bytes=at_byte))
@@ -164,7 +164,7 @@ async def test_a_stream_that_is_cut_at_any_byte_ends_in_its_result_or_an_unknown
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", ONCE)
-async def test_what_creates_or_costs_is_sent_once(
+async def test_operations_that_create_or_cost_something_are_sent_once(
     clients: Clients, front: Front, fake_dify: FakeDify, name: str, stage: Stage
 ) -> None:
     front.breaks += [Break(stage, bytes=30)] * 2
@@ -177,7 +177,7 @@ async def test_what_creates_or_costs_is_sent_once(
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", IDEMPOTENT)
-async def test_what_is_idempotent_is_sent_again_until_it_gets_through(
+async def test_idempotent_operations_are_retried_until_they_succeed(
     clients: Clients, front: Front, name: str, stage: Stage
 ) -> None:
     front.breaks += [Break(stage, bytes=30)] * 2
@@ -186,7 +186,7 @@ async def test_what_is_idempotent_is_sent_again_until_it_gets_through(
     assert len(front.heads) == (1 if stage == "accepted" else 3)
 
 
-async def test_a_repeated_delete_that_finds_nothing_has_succeeded(
+async def test_a_retried_delete_that_gets_404_has_succeeded(
     clients: Clients, front: Front, fake_dify: FakeDify
 ) -> None:
     front.breaks.append(Break("begun"))
@@ -194,7 +194,7 @@ async def test_a_repeated_delete_that_finds_nothing_has_succeeded(
 
 
 @pytest.mark.parametrize("name", ALL)
-async def test_a_server_that_is_not_there_is_tried_again_for_everything(
+async def test_a_refused_connection_is_retried_for_all_operations(
     fake_dify: FakeDify, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "dify_async")
@@ -224,7 +224,7 @@ REJECTIONS = {
 
 @pytest.mark.parametrize("rejection", REJECTIONS)
 @pytest.mark.parametrize("name", ALL)
-async def test_a_rejection_for_the_moment_is_waited_out_for_everything(
+async def test_a_rejection_for_concurrency_is_retried_for_all_operations(
     clients: Clients, fake_dify: FakeDify, name: str, rejection: str
 ) -> None:
     fake_dify.faults.append(REJECTIONS[rejection])
@@ -235,7 +235,7 @@ async def test_a_rejection_for_the_moment_is_waited_out_for_everything(
 
 @pytest.mark.parametrize("status", [502, 503, 504, 524])
 @pytest.mark.parametrize("name", ALL)
-async def test_a_gateway_that_answers_for_the_server_is_asked_again_only_where_that_is_idempotent(
+async def test_gateway_errors_are_retried_only_for_idempotent_operations(
     clients: Clients, front: Front, fake_dify: FakeDify, name: str, status: int
 ) -> None:
     front.breaks += [Break("page", status=status)] * 3
@@ -248,7 +248,7 @@ async def test_a_gateway_that_answers_for_the_server_is_asked_again_only_where_t
     assert caught.value.may_have_started == (costs and name != "run with a file")
 
 
-async def test_there_is_one_layer_of_retries_within_one_budget(clients: Clients, fake_dify: FakeDify) -> None:
+async def test_retries_have_one_layer_and_one_budget(clients: Clients, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=503, on="/info", times=99))
     with pytest.raises(errors.ServerError):
         await clients.app.app.info()
@@ -263,7 +263,7 @@ async def test_there_is_one_layer_of_retries_within_one_budget(clients: Clients,
     assert len(fake_dify.requests) == 4
 
 
-async def test_many_that_were_rejected_together_come_back_spread(fake_dify: FakeDify) -> None:
+async def test_calls_rejected_together_are_retried_at_different_times(fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=100))
     sent: list[float] = []
     rejected: list[int] = []

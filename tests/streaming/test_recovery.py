@@ -44,7 +44,9 @@ def told(event: events.Event) -> tuple[str, str]:
 
 @pytest.mark.parametrize("how", ["abort", "reset", "end"])
 @pytest.mark.parametrize("after", [1, 3, 5])
-async def test_a_cut_stream_goes_on(client: AppClient, fake_dify: FakeDify, how: str, after: int) -> None:
+async def test_an_interrupted_stream_is_recovered(
+    client: AppClient, fake_dify: FakeDify, how: str, after: int
+) -> None:
     fake_dify.faults.append(Cut(after_events=after, how=how))
     async with client.workflows.stream({}) as run:
         delivered = [told(event) async for event in run]
@@ -60,7 +62,9 @@ async def test_a_cut_stream_goes_on(client: AppClient, fake_dify: FakeDify, how:
     assert (fake_dify.runs_started, fake_dify.runs_stopped) == (1, 0)
 
 
-async def test_a_run_that_ended_meanwhile_tells_its_end(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_run_that_ended_during_the_interruption_is_complete(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     fake_dify.faults.append(Cut(after_events=9))
     async with client.workflows.stream({}) as run:
         names = [event.event async for event in run]
@@ -68,7 +72,7 @@ async def test_a_run_that_ended_meanwhile_tells_its_end(client: AppClient, fake_
     assert (len(names), names[-1]) == (10, "workflow_finished")
 
 
-async def test_a_whole_stream_has_no_gap(client: AppClient) -> None:
+async def test_a_complete_stream_has_no_gap(client: AppClient) -> None:
     assert not (await client.workflows.run({})).gap
 
 
@@ -85,9 +89,7 @@ async def test_a_server_that_restarts(client: AppClient, fake_dify: FakeDify) ->
     assert fake_dify.runs_started == 1
 
 
-async def test_a_run_that_cannot_be_followed_is_read_from_its_record(
-    client: AppClient, fake_dify: FakeDify
-) -> None:
+async def test_a_run_that_cannot_be_attached_is_polled(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=3), Refuse(status=404, code="not_found", on="/events", times=9)]
     async with client.workflows.stream({}) as run:
         *_, last = [event async for event in run]
@@ -99,7 +101,7 @@ async def test_a_run_that_cannot_be_followed_is_read_from_its_record(
     assert sum("/events" in seen.path for seen in fake_dify.requests) == 1, "a 404 is not retried"
 
 
-async def test_a_bad_end_is_one_however_it_was_learnt(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_failed_run_raises_also_if_its_end_was_polled(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[*NODES, Node("Boom", error="it broke")])
     for way_back in ([], [Refuse(status=404, code="not_found", on="/events", times=9)]):
         fake_dify.faults[:] = [Cut(after_events=3), *way_back]
@@ -109,7 +111,7 @@ async def test_a_bad_end_is_one_however_it_was_learnt(client: AppClient, fake_di
         assert caught.value.result.gap
 
 
-async def test_a_pause_is_found_with_its_form(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_pause_found_by_polling_has_its_form(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[*NODES, Node("Ask", form="Sure?")])
     fake_dify.faults.append(Cut(after_events=3))
     with pytest.raises(errors.RunPaused) as caught:
@@ -133,7 +135,7 @@ async def test_a_killed_worker_ends_in_time(client: AppClient, fake_dify: FakeDi
     assert (played.status, played.stop_calls) == ("running", 0), "after an interruption nothing is stopped"
 
 
-async def test_the_clock_of_the_call_ends_a_search(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_the_total_timeout_ends_the_recovery(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults += [Cut(after_events=3), Refuse(status=503, on="GET", times=99)]
     with frozen_time() as clock:
         async with client.workflows.stream({}, timeout=0.5) as run:
@@ -148,7 +150,7 @@ async def test_the_clock_of_the_call_ends_a_search(client: AppClient, fake_dify:
     assert caught.value.handle is not None
 
 
-async def test_leaving_a_search_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_early_exit_during_recovery_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One"), Node("Slow", seconds=60)])
     fake_dify.faults += [Cut(after_events=3), Refuse(status=503, on="GET", times=99)]
     task = asyncio.create_task(client.workflows.run({}))
@@ -159,14 +161,14 @@ async def test_leaving_a_search_stops_the_run(client: AppClient, fake_dify: Fake
     assert fake_dify.runs_stopped == 1
 
 
-async def test_a_server_that_falls_silent_is_the_idle_clocks(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_silent_server_raises_idletimeout(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Silence(after_events=2))
     with pytest.raises(errors.IdleTimeout) as caught:
         await client.workflows.run({}, timeout=Timeouts(idle=0.3))
     assert caught.value.handle is not None
 
 
-async def test_a_server_that_is_gone_for_a_while_and_comes_back(fake_dify: FakeDify) -> None:
+async def test_a_server_that_is_unreachable_for_a_while(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(
         nodes=[Node("One", text=["a", "b"]), Node("Two", seconds=1.0), Node("Three")], outputs={"x": 1}
     )
@@ -216,7 +218,7 @@ async def test_a_handle_is_continued_by_another_process(client: AppClient, fake_
 # Waiting for runs that were started elsewhere
 
 
-async def test_a_run_is_waited_for(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_wait_returns_the_result(client: AppClient, fake_dify: FakeDify) -> None:
     handle = RunHandle.from_json((await client.workflows.submit({})).to_json())
     result = await client.for_user("bob").workflows.wait(handle)
     assert (result.outputs, result.gap, result.handle) == ({"answer": "abcd"}, False, handle)
@@ -226,7 +228,7 @@ async def test_a_run_is_waited_for(client: AppClient, fake_dify: FakeDify) -> No
     assert fake_dify.runs_started == 1
 
 
-async def test_waiting_goes_through_faults(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_wait_continues_after_faults(client: AppClient, fake_dify: FakeDify) -> None:
     handle = await client.workflows.submit({})
     fake_dify.faults += [
         Cut(after_events=1, on="/events"),
@@ -236,7 +238,7 @@ async def test_waiting_goes_through_faults(client: AppClient, fake_dify: FakeDif
     assert (await client.workflows.wait(handle)).outputs == {"answer": "abcd"}
 
 
-async def test_waiting_for_what_is_not_there_says_so(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_waiting_for_an_unknown_run_is_an_error(client: AppClient, fake_dify: FakeDify) -> None:
     with pytest.raises(errors.NotFound):
         await client.workflows.wait("00000000-0000-0000-0000-000000000000")
     fake_dify.faults.append(GONE)
@@ -245,7 +247,7 @@ async def test_waiting_for_what_is_not_there_says_so(client: AppClient, fake_dif
         await client.workflows.wait(handle)
 
 
-async def test_leaving_a_wait_leaves_the_run_alone(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_cancelling_a_wait_does_not_stop_the_run(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One"), Node("Slow", seconds=60)])
     handle = await client.workflows.submit({})
     with pytest.raises(errors.TotalTimeout):

@@ -16,7 +16,7 @@ from tests.support.faults import GONE
 SLOW = Workflow(nodes=[Node("Start"), Node("Slow", seconds=60)])
 
 
-async def test_a_stream_without_a_block_says_what_to_write(client: AppClient) -> None:
+async def test_a_stream_outside_its_block_is_an_error_with_a_hint(client: AppClient) -> None:
     stream = client.workflows.stream({})
     for use in (stream.__anext__, stream.result):
         with pytest.raises(TypeError, match="async with"):
@@ -39,7 +39,7 @@ async def test_a_stream_is_entered_once(client: AppClient) -> None:
         await stream.__aenter__()
 
 
-async def test_reading_goes_on_after_a_break(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_iteration_can_continue_after_a_break(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("One"), Node("Two", text=["a", "b"])])
     names: list[str] = []
     async with client.workflows.stream({}) as run:
@@ -51,7 +51,7 @@ async def test_reading_goes_on_after_a_break(client: AppClient, fake_dify: FakeD
     assert names == [event["event"] for event in played.events]
 
 
-async def test_the_result_is_there_without_reading(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_result_reads_the_stream(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(outputs={"x": 1})
     async with client.workflows.stream({}) as run:
         first = await run.result()
@@ -105,7 +105,7 @@ async def test_a_rejected_run_is_not_stopped(client: AppClient, fake_dify: FakeD
     assert len(fake_dify.requests) == 1
 
 
-async def test_max_concurrent_bounds_runs_and_nothing_else(fake_dify: FakeDify) -> None:
+async def test_max_concurrent_limits_runs_only(fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     async with app_client(fake_dify, max_concurrent=1) as client:
         async with client.workflows.stream({}) as run:
@@ -125,7 +125,7 @@ async def test_a_slot_is_free_as_soon_as_the_run_has_ended(fake_dify: FakeDify) 
     assert second.status == "succeeded"
 
 
-async def test_a_limiter_holds_every_run(fake_dify: FakeDify) -> None:
+async def test_a_limiter_is_entered_for_every_run(fake_dify: FakeDify) -> None:
     held: list[str] = []
 
     class Limit:
@@ -151,14 +151,14 @@ async def test_an_event_over_the_limit_is_reported(fake_dify: FakeDify) -> None:
     assert caught.value.operation == "POST /workflows/run"
 
 
-async def test_two_megabytes_in_one_event_arrive(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_an_event_of_two_megabytes_arrives(client: AppClient, fake_dify: FakeDify) -> None:
     text = "你好 " * 300_000
     fake_dify.workflow = Workflow(nodes=[Node("Big", text=[text])], outputs={"text": text})
     result = await client.workflows.run({})
     assert result.outputs == {"text": text}
 
 
-async def test_a_stream_answered_with_something_else_is_a_decode_error(
+async def test_a_response_that_is_not_a_stream_is_a_decodeerror(
     client: AppClient, fake_dify: FakeDify
 ) -> None:
     fake_dify.faults.append(Refuse(status=200, body=b"<html><title>Dify</title></html>"))
@@ -167,7 +167,7 @@ async def test_a_stream_answered_with_something_else_is_a_decode_error(
     assert b"<html>" in caught.value.raw
 
 
-async def test_many_streams_at_once_leave_nothing(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_concurrent_streams_leave_no_resources_open(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("A", text=["x"] * 5, seconds=0.1)], outputs={"ok": 1})
     results = await asyncio.gather(*(client.workflows.run({"n": n}) for n in range(50)))
     assert [result.outputs for result in results] == [{"ok": 1}] * 50

@@ -42,7 +42,7 @@ def test_outcomes_are_read_in_a_loop(client: AppClient) -> None:
     assert readers == {"dify-async-rows"}, "not in the thread of the event loop"
 
 
-def test_leaving_stops_what_is_on_its_way(client: AppClient, fake_dify: FakeDify) -> None:
+def test_an_early_exit_stops_the_runs_in_flight(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     with client.workflows.run_many([{}] * 9, concurrency=3):
         assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3)
@@ -51,7 +51,7 @@ def test_leaving_stops_what_is_on_its_way(client: AppClient, fake_dify: FakeDify
         iter(client.workflows.run_many([]))
 
 
-def test_many_questions_and_completions(client: AppClient, fake_dify: FakeDify) -> None:
+def test_batches_of_chats_and_completions(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=lambda query, _: [query.upper()])
     rows: list[Any] = [
         "a",
@@ -76,7 +76,7 @@ def test_many_questions_and_completions(client: AppClient, fake_dify: FakeDify) 
     assert completions.totals.statuses == {"succeeded": 2}
 
 
-def test_rows_are_all_read_in_one_thread(client: AppClient) -> None:
+def test_the_rows_of_a_batch_are_read_in_one_thread(client: AppClient) -> None:
     def rows(readers: set[threading.Thread]) -> Iterator[dict[str, Any]]:
         with closing(sqlite3.connect(":memory:")) as db:  # Refuses other threads.
             for (number,) in db.execute("select 0 union select 1 union select 2"):
@@ -91,7 +91,7 @@ def test_rows_are_all_read_in_one_thread(client: AppClient) -> None:
     assert threading.main_thread() not in first | second
 
 
-def test_rows_that_exit_are_an_error_and_not_the_end_of_all_calls(client: AppClient) -> None:
+def test_rows_that_raise_systemexit_end_only_their_batch(client: AppClient) -> None:
     def rows() -> Iterator[dict[str, Any]]:
         yield {}
         sys.exit(3)
@@ -118,7 +118,7 @@ with AppClient() as client, client.workflows.run_many(rows()) as batch:
 
 
 @pytest.mark.usefixtures("client")
-def test_rows_that_never_come_do_not_hold_ctrl_c_up(fake_dify: FakeDify) -> None:
+def test_rows_that_never_arrive_do_not_delay_ctrl_c(fake_dify: FakeDify) -> None:
     settings = {"DIFY_API_KEY": fake_dify.api_key, "DIFY_BASE_URL": fake_dify.base_url, "DIFY_USER": "ada"}
     with running([sys.executable, "-c", WAITING], settings) as process:
         assert process.stdout is not None

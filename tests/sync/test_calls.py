@@ -30,7 +30,7 @@ def client(fake_dify: FakeDify) -> Iterator[AppClient]:
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0), "connections left behind"
 
 
-def test_calls_give_what_the_async_ones_give(client: AppClient, fake_dify: FakeDify) -> None:
+def test_calls_return_the_results_of_the_async_client(client: AppClient, fake_dify: FakeDify) -> None:
     result = client.workflows.run({"city": "Lisbon"})
     assert (result.outputs, result.total_tokens) == ({"city": "Lisbon"}, 7)
     assert client.workflows.run({"a": 1}, response_mode="blocking").outputs == {"a": 1}
@@ -68,7 +68,7 @@ def test_errors_are_the_same_and_their_tracebacks_short(client: AppClient, fake_
     assert fake_dify.runs_stopped == 1
 
 
-def test_arguments_that_do_not_fit_are_rejected(client: AppClient) -> None:
+def test_wrong_arguments_are_rejected(client: AppClient) -> None:
     with pytest.raises(TypeError):
         client.workflows.run()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
@@ -80,7 +80,7 @@ def test_arguments_that_do_not_fit_are_rejected(client: AppClient) -> None:
 # Streams
 
 
-def test_a_stream_gives_events_text_and_result(client: AppClient) -> None:
+def test_a_stream_has_events_text_and_a_result(client: AppClient) -> None:
     with client.workflows.stream({"a": 1}) as run:
         names = [event.event for event in run]
         assert run.result().outputs == {"a": 1}
@@ -94,7 +94,7 @@ def test_a_stream_gives_events_text_and_result(client: AppClient) -> None:
         assert [event.event for event in again] == ["workflow_finished"]
 
 
-def test_iterating_goes_on_where_it_stopped(client: AppClient) -> None:
+def test_iteration_continues_after_a_break(client: AppClient) -> None:
     with client.workflows.stream({}) as run:
         first = next(run)
         for event in run:
@@ -105,7 +105,7 @@ def test_iterating_goes_on_where_it_stopped(client: AppClient) -> None:
         assert run.result().status == "succeeded"
 
 
-def test_leaving_a_stream_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
+def test_an_early_exit_stops_the_run(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", text=["a", "b"], seconds=60)])
     with client.workflows.stream({}) as run:
         for _ in run:
@@ -125,7 +125,7 @@ def test_leaving_a_stream_stops_the_run(client: AppClient, fake_dify: FakeDify) 
     assert fake_dify.runs_stopped == 3
 
 
-def test_a_stream_that_is_dropped_stops_its_run(client: AppClient, fake_dify: FakeDify) -> None:
+def test_a_dropped_stream_stops_its_run(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     run = client.workflows.stream({}).__enter__()
     next(run)
@@ -136,7 +136,7 @@ def test_a_stream_that_is_dropped_stops_its_run(client: AppClient, fake_dify: Fa
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
 
-def test_a_stream_outside_its_block_says_so(client: AppClient, fake_dify: FakeDify) -> None:
+def test_a_stream_outside_its_block_is_an_error(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     stream = client.workflows.stream({})
     for use in (lambda: list(stream), lambda: next(stream), lambda: stream.text, stream.result):
@@ -149,14 +149,16 @@ def test_a_stream_outside_its_block_says_so(client: AppClient, fake_dify: FakeDi
         stream.result()
 
 
-def test_a_cut_stream_is_the_same_error(client: AppClient, fake_dify: FakeDify) -> None:
+def test_an_interrupted_stream_raises_the_error_of_the_async_client(
+    client: AppClient, fake_dify: FakeDify
+) -> None:
     fake_dify.faults += [Cut(after_events=2), GONE]
     with pytest.raises(errors.StreamInterrupted) as caught, client.workflows.stream({}) as run:
         assert len([event.event for event in run]) == 2
     assert caught.value.handle == run.handle
 
 
-def test_events_come_when_they_are_sent(client: AppClient, fake_dify: FakeDify) -> None:
+def test_events_are_delivered_as_they_arrive(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Say", text=["x"]), Node("Slow", seconds=60)])
     with client.workflows.stream({}) as run:
         assert next(iter(run.text)) == "x", "not held back until a batch is full"
@@ -176,7 +178,7 @@ def test_pings_are_reported(client: AppClient, fake_dify: FakeDify) -> None:
 # Lists and files
 
 
-def test_lists(client: AppClient, fake_dify: FakeDify) -> None:
+def test_pagers(client: AppClient, fake_dify: FakeDify) -> None:
     for _ in range(5):
         client.workflows.run({})
     logs = client.workflows.logs(limit=2)
@@ -191,7 +193,7 @@ def test_lists(client: AppClient, fake_dify: FakeDify) -> None:
         break
 
 
-def test_files(client: AppClient, fake_dify: FakeDify, tmp_path: Path) -> None:
+def test_uploads_and_downloads(client: AppClient, fake_dify: FakeDify, tmp_path: Path) -> None:
     fake_dify.workflow = Workflow(form=[Field("doc", "file")])
     path = tmp_path / "a.txt"
     path.write_bytes(b"x" * 100_000)
@@ -211,7 +213,7 @@ def test_files(client: AppClient, fake_dify: FakeDify, tmp_path: Path) -> None:
 # Clients
 
 
-def test_a_client_is_closed_opened_again_and_viewed(fake_dify: FakeDify) -> None:
+def test_a_client_can_be_closed_reopened_and_viewed(fake_dify: FakeDify) -> None:
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, retry=Retry(attempts=1))
     client.close()
     client.close()
@@ -241,7 +243,7 @@ def test_a_client_that_is_dropped_closes_its_connections(fake_dify: FakeDify) ->
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
 
-def test_32_threads_share_a_client(client: AppClient, fake_dify: FakeDify) -> None:
+def test_thirty_two_threads_share_a_client(client: AppClient, fake_dify: FakeDify) -> None:
     def work(number: int) -> list[Any]:
         found = [client.workflows.run({"n": number}).outputs["n"] for _ in range(5)]
         with client.workflows.stream({"n": number}) as run:
@@ -257,7 +259,7 @@ def test_32_threads_share_a_client(client: AppClient, fake_dify: FakeDify) -> No
 # Loops
 
 
-async def test_it_works_inside_a_running_loop(fake_dify: FakeDify) -> None:
+async def test_a_blocking_client_works_inside_a_running_loop(fake_dify: FakeDify) -> None:
     with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
         assert client.workflows.run({"a": 1}).outputs == {"a": 1}
         with client.workflows.stream({}) as run:
@@ -265,7 +267,7 @@ async def test_it_works_inside_a_running_loop(fake_dify: FakeDify) -> None:
         assert (await asyncio.to_thread(client.app.info)).name == "FakeDify"
 
 
-def test_on_its_own_loop_it_says_so_instead_of_waiting_for_itself(fake_dify: FakeDify) -> None:
+def test_a_call_on_the_loop_of_the_client_is_an_error_and_not_a_deadlock(fake_dify: FakeDify) -> None:
     client = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url)
 
     async def on_the_loop() -> None:
@@ -276,7 +278,7 @@ def test_on_its_own_loop_it_says_so_instead_of_waiting_for_itself(fake_dify: Fak
     client.close()
 
 
-def test_context_variables_are_seen(fake_dify: FakeDify) -> None:
+def test_context_variables_are_passed_on(fake_dify: FakeDify) -> None:
     variable = contextvars.ContextVar("variable", default="unset")
     seen: list[str] = []
 
@@ -293,7 +295,7 @@ def test_context_variables_are_seen(fake_dify: FakeDify) -> None:
     assert seen == ["one", "two"]
 
 
-def test_a_limiter_is_used_on_the_loop(fake_dify: FakeDify) -> None:
+def test_a_limiter_is_entered_on_the_loop_of_the_client(fake_dify: FakeDify) -> None:
     client = AppClient(
         fake_dify.api_key, user="ada", base_url=fake_dify.base_url, limiter=lambda: slots, max_concurrent=50
     )
@@ -306,13 +308,13 @@ def test_a_limiter_is_used_on_the_loop(fake_dify: FakeDify) -> None:
     assert results == ["succeeded"] * 10
 
 
-def test_the_types_are_those_that_it_exports(client: AppClient) -> None:
+def test_the_exported_types_are_those_that_calls_return(client: AppClient) -> None:
     assert isinstance(client.workflows.stream({}), EventStream)
     with pytest.raises(TypeError), client.workflows.logs() as _:  # type: ignore[attr-defined]
         pass
 
 
-def test_retries_and_rejections_are_the_async_ones(client: AppClient, fake_dify: FakeDify) -> None:
+def test_retries_and_rejections_are_those_of_the_async_client(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(status=503, on="/info"))
     fake_dify.faults.append(Delay(seconds=0.05, on="/info"))
     assert client.app.info().name == "FakeDify"

@@ -45,7 +45,7 @@ def cell(kernel: Any, code: str) -> str:
     return "".join(printed)
 
 
-def test_it_works_in_a_notebook(kernel: Any, fake_dify: FakeDify) -> None:
+def test_blocking_clients_work_in_a_notebook(kernel: Any, fake_dify: FakeDify) -> None:
     head = f"""
 import asyncio
 from dify_async.sync import AppClient

@@ -91,7 +91,7 @@ print(client.app.info().name)
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
 
-def test_ctrl_c_that_nobody_catches(script: Script, fake_dify: FakeDify) -> None:
+def test_ctrl_c_that_is_not_caught(script: Script, fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     process = script("client.workflows.run({})")
     at_the_slow_node(fake_dify)
@@ -121,7 +121,7 @@ def test_the_process_ends_quietly(script: Script, fake_dify: FakeDify, program: 
     assert fake_dify.wait_for(lambda: fake_dify.open_sockets == 0)
 
 
-def test_the_process_ends_though_a_thread_waits(script: Script, fake_dify: FakeDify) -> None:
+def test_the_process_ends_while_a_thread_waits(script: Script, fake_dify: FakeDify) -> None:
     fake_dify.workflow = SLOW
     process = script("""
 threading.Thread(target=client.workflows.run, args=({},), daemon=True).start()
@@ -152,7 +152,7 @@ except errors.Unauthorized as error:
     assert ended(process) == "401\n"
 
 
-def test_a_call_at_the_end_of_the_process_says_so(script: Script) -> None:
+def test_a_call_at_the_end_of_the_process_is_an_error(script: Script) -> None:
     process = script("""
 import atexit
 def late():

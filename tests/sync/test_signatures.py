@@ -111,20 +111,20 @@ def test_help_shows_signature_and_docstring() -> None:
     assert "inputs: The values of the app's input form" in text
 
 
-def test_it_is_thin() -> None:
+def test_the_blocking_package_is_thin() -> None:
     lines = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
     blocking = sum(count for path, count in lines.items() if path.is_relative_to(PACKAGE / "sync"))
     assert blocking < 0.08 * sum(lines.values())
 
 
-def test_it_leaves_the_wire_alone() -> None:
+def test_the_blocking_package_does_not_import_the_wire_layer() -> None:
     for path in (PACKAGE / "sync").glob("*.py"):
         assert not re.search(
             r"^(?:from|import) (?:dify_async\._wire|aiohttp)", path.read_text(), re.MULTILINE
         ), path
 
 
-def test_it_is_loaded_by_those_who_ask_for_it() -> None:
+def test_the_blocking_package_is_imported_on_demand() -> None:
     for path in PACKAGE.rglob("*.py"):
         if not path.is_relative_to(PACKAGE / "sync"):
             assert "from dify_async.sync" not in re.sub(

@@ -12,7 +12,7 @@ from dify_async.sync import AppClient, WebAppClient
 from dify_async.testing import Chat, Completion, FakeDify, Field, Node, Workflow
 
 
-def test_a_conversation_remembers(fake_dify: FakeDify) -> None:
+def test_a_conversation_is_continued(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
         talk = web.chat.conversation()
@@ -35,7 +35,7 @@ def test_threads_share_a_passport(fake_dify: FakeDify) -> None:
     assert len(fake_dify.passports) == 1
 
 
-def test_a_form_is_filled_in(fake_dify: FakeDify) -> None:
+def test_a_form_is_submitted(fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?")], outputs={"x": 1})
     with AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url) as client:
         with pytest.raises(errors.RunPaused) as caught:
@@ -48,7 +48,7 @@ def test_a_form_is_filled_in(fake_dify: FakeDify) -> None:
             assert run.result().outputs == {"x": 1}
 
 
-def test_what_a_visitor_can_do(fake_dify: FakeDify) -> None:
+def test_all_operations_of_a_visitor(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(suggested=["And tomorrow?"])
     fake_dify.remote_files["https://example.org/a b.pdf?v=2"] = ("application/pdf", b"%PDF")
     with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
@@ -91,7 +91,7 @@ def test_what_a_visitor_can_do(fake_dify: FakeDify) -> None:
         assert web.passport is None
 
 
-def test_a_form_with_a_file_is_filled_in_by_somebody_else(fake_dify: FakeDify) -> None:
+def test_a_form_with_a_file_is_submitted_by_another_person(fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?", form_fields=[Field("scan", "file")])])
     with WebAppClient(fake_dify.app_code, user="ada", base_url=fake_dify.web_url) as web:
         with pytest.raises(errors.RunPaused) as caught:
@@ -106,7 +106,7 @@ def test_a_form_with_a_file_is_filled_in_by_somebody_else(fake_dify: FakeDify) -
             web.forms.get(token)
 
 
-def test_a_private_app_is_used_after_a_login(fake_dify: FakeDify) -> None:
+def test_a_private_app_works_after_a_login(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     fake_dify.webapp_auth, fake_dify.access_mode = True, "private"
     fake_dify.accounts["ada@example.org"] = "summer2026"

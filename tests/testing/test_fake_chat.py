@@ -122,7 +122,7 @@ def known_variable(dify: FakeDify, real: recordings.Recording) -> None:
         ("chatflow_midfail_blocking", Workflow(mode="advanced-chat", nodes=[Node("A", error="{message}")]), None),
     ],
 )  # fmt: skip
-async def test_it_rejects_as_the_real_one(
+async def test_chat_rejections_match_a_real_server(
     fake_dify: FakeDify, name: str, app: App, prepare: Callable[[FakeDify, recordings.Recording], None] | None
 ) -> None:
     fake_dify.app = app
@@ -144,7 +144,7 @@ async def test_it_rejects_as_the_real_one(
 
 
 @pytest.mark.parametrize("name", ["err_audio_no_file", "err_audio_too_large"])
-async def test_it_rejects_audio_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_rejections_of_audio_match_a_real_server(fake_dify: FakeDify, name: str) -> None:
     real = recordings.load(name)
     files = [
         (field, file, kind, bytes(size))
@@ -154,7 +154,7 @@ async def test_it_rejects_audio_as_the_real_one(fake_dify: FakeDify, name: str) 
     assert (status, json.loads(body)) == (real.status, json.loads(real.body))
 
 
-async def test_it_hears_and_speaks(fake_dify: FakeDify) -> None:
+async def test_audio_is_transcribed_and_spoken(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(speech=bytes(3000))
     status, _, body = await ask(
         fake_dify, "POST", "/v1/audio-to-text", **upload(("file", "a.mp3", "audio/mpeg", b"x"))
@@ -173,7 +173,7 @@ async def test_it_hears_and_speaks(fake_dify: FakeDify) -> None:
     assert status == 400
 
 
-async def test_it_rejects_too_many_at_once(fake_dify: FakeDify) -> None:
+async def test_too_many_concurrent_messages_are_rejected(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     fake_dify.max_active_requests = 0
     status, _, body = await ask(fake_dify, "POST", "/v1/chat-messages", **chat())
@@ -196,7 +196,7 @@ async def test_it_rejects_too_many_at_once(fake_dify: FakeDify) -> None:
         ("err_chatflow_missing_required_streaming", Workflow(mode="advanced-chat", form=[Field("need", required=True)])),
     ],
 )  # fmt: skip
-async def test_its_streams_are_as_the_real_ones(fake_dify: FakeDify, name: str, app: App) -> None:
+async def test_chat_streams_match_a_real_server(fake_dify: FakeDify, name: str, app: App) -> None:
     fake_dify.app, fake_dify.tail, fake_dify.silence = app, 0, 0
     real = recordings.load(name)
     status, content_type, body = await ask(fake_dify, real.method, real.path, json=real.request_body)
@@ -207,7 +207,7 @@ async def test_its_streams_are_as_the_real_ones(fake_dify: FakeDify, name: str, 
         assert order(body) == order(real.body)
 
 
-async def test_a_chatflow_ends_as_the_real_one(fake_dify: FakeDify) -> None:
+async def test_a_chatflow_ends_like_on_a_real_server(fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.tail = CHATFLOW, 0
     real = recordings.load("chatflow_streaming")
     _, _, body = await ask(fake_dify, "POST", "/v1/chat-messages", **chat())
@@ -219,7 +219,7 @@ async def test_a_chatflow_ends_as_the_real_one(fake_dify: FakeDify) -> None:
     assert (run.message, message.answer, message.status) == (message, "Hello, world", "normal")
 
 
-async def test_an_agent_thinks_as_the_real_one(fake_dify: FakeDify) -> None:
+async def test_an_agent_streams_like_on_a_real_server(fake_dify: FakeDify) -> None:
     thought = Thought("Let me look.", "current_time", "{}", "noon")
     fake_dify.app = Chat(mode="agent-chat", thoughts=[thought])
     real = recordings.load("agent_streaming")
@@ -261,7 +261,9 @@ async def test_a_moderator_replaces_the_answer(fake_dify: FakeDify) -> None:
         ("get_site_chat", Chat()),
     ],
 )
-async def test_its_answers_have_the_real_ones_keys(fake_dify: FakeDify, name: str, app: App) -> None:
+async def test_chat_responses_have_the_keys_of_a_real_server(
+    fake_dify: FakeDify, name: str, app: App
+) -> None:
     fake_dify.app = app
     real = recordings.load(name)
     given = {}
@@ -276,7 +278,7 @@ async def test_its_answers_have_the_real_ones_keys(fake_dify: FakeDify, name: st
         assert shape(ours["data"]["reasons"][0]) == shape(theirs["data"]["reasons"][0])
 
 
-async def test_the_form_of_a_chat_is_described_as_the_real_one_does(fake_dify: FakeDify) -> None:
+async def test_the_form_of_a_chat_matches_a_real_server(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(form=[Field("who", max_length=48), Field("tone", "select", options=["a"])])
     _, _, body = await ask(fake_dify, "GET", "/v1/parameters")
     ours, theirs = json.loads(body), json.loads(recordings.load("get_parameters_chat").body)
@@ -295,7 +297,7 @@ async def test_the_answer_may_depend_on_the_question(fake_dify: FakeDify) -> Non
 # Timing and connections
 
 
-async def test_the_head_comes_with_the_first_event(fake_dify: FakeDify) -> None:
+async def test_the_response_starts_with_the_first_event(fake_dify: FakeDify) -> None:
     headers = {"Authorization": f"Bearer {fake_dify.api_key}"}
     async with aiohttp.ClientSession(headers=headers) as session:
         fake_dify.app, fake_dify.ping_every = Chat(seconds=60, answer=["x"]), 60
@@ -323,7 +325,7 @@ async def test_some_proxies_keep_a_stream_open(fake_dify: FakeDify) -> None:
         assert not answer.content.at_eof()
 
 
-async def test_who_leaves_takes_the_answer_along(fake_dify: FakeDify) -> None:
+async def test_a_client_that_disconnects_stops_the_answer(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=["x"] * 100, seconds=10)
     headers = {"Authorization": f"Bearer {fake_dify.api_key}"}
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -335,7 +337,7 @@ async def test_who_leaves_takes_the_answer_along(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize(("user", "stops"), [("rec-user", True), ("somebody-else", False)])
-async def test_only_ones_own_messages_are_stopped(fake_dify: FakeDify, user: str, stops: bool) -> None:
+async def test_a_message_is_stopped_only_by_its_end_user(fake_dify: FakeDify, user: str, stops: bool) -> None:
     fake_dify.app = Chat(answer=["x"] * 10, seconds=1)
     answer = asyncio.create_task(ask(fake_dify, "POST", "/v1/chat-messages", **chat()))
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
@@ -347,7 +349,7 @@ async def test_only_ones_own_messages_are_stopped(fake_dify: FakeDify, user: str
     assert generation.status == ("stopped" if stops else "succeeded")
 
 
-async def test_anybody_stops_a_chatflow(fake_dify: FakeDify) -> None:
+async def test_a_chatflow_is_stopped_by_any_end_user(fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.tail = Workflow(mode="advanced-chat", nodes=[Node("Slow", seconds=10)]), 0
     answer = asyncio.create_task(ask(fake_dify, "POST", "/v1/chat-messages", **chat()))
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_started == 1)
@@ -362,7 +364,7 @@ async def test_anybody_stops_a_chatflow(fake_dify: FakeDify) -> None:
     [(Drop(), 0), (Drop(after_start=True), 1), (Refuse(status=503), 0), (Cut(after_events=1), 1), (Silence(after_events=1), 1)],
 )  # fmt: skip
 @pytest.mark.parametrize("app", [Chat(), Completion(), CHATFLOW])
-async def test_starts_meet_faults(fake_dify: FakeDify, app: App, fault: Fault, arrived: int) -> None:
+async def test_faults_apply_to_chats(fake_dify: FakeDify, app: App, fault: Fault, arrived: int) -> None:
     fake_dify.app = app
     fake_dify.faults.append(fault)
     path = "completion-messages" if isinstance(app, Completion) else "chat-messages"
@@ -384,7 +386,7 @@ async def talk(dify: FakeDify, **fields: Any) -> dict[str, Any]:
     return answer
 
 
-async def test_conversations_are_kept(fake_dify: FakeDify) -> None:
+async def test_conversations_are_stored(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(suggested=["And then?"])
     first = await talk(fake_dify)
     second = await talk(fake_dify, conversation_id=first["conversation_id"], query="and then?")
@@ -433,13 +435,13 @@ async def test_conversations_are_kept(fake_dify: FakeDify) -> None:
     assert (fake_dify.runs_started, fake_dify.model_calls) == (3, 2)
 
 
-async def test_a_chatflow_goes_on_without_the_conversation_that_was_asked_for(fake_dify: FakeDify) -> None:
+async def test_a_chatflow_ignores_an_unknown_conversation(fake_dify: FakeDify) -> None:
     fake_dify.app = CHATFLOW
     unknown = str(uuid.uuid4())
     assert (await talk(fake_dify, conversation_id=unknown))["conversation_id"] != unknown
 
 
-async def test_conversations_remember(fake_dify: FakeDify) -> None:
+async def test_conversations_are_continued(fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(mode="advanced-chat", variables={"turns": 2, "prefs": {"a": 1}, "tags": ["x"]})
     conversation_id = (await talk(fake_dify))["conversation_id"]
     path = f"/v1/conversations/{conversation_id}/variables"
@@ -457,7 +459,7 @@ async def test_conversations_remember(fake_dify: FakeDify) -> None:
         assert (await ask(fake_dify, "GET", f"{path}?user=rec-user&{query}"))[0] == status
 
 
-async def test_feedback_is_kept(fake_dify: FakeDify) -> None:
+async def test_feedback_is_stored(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     answer = await talk(fake_dify)
     path = f"/v1/messages/{answer['message_id']}/feedbacks"
@@ -473,14 +475,14 @@ async def test_feedback_is_kept(fake_dify: FakeDify) -> None:
     assert fake_dify.feedbacks == {}
 
 
-async def test_questions_are_suggested_only_where_that_is_switched_on(fake_dify: FakeDify) -> None:
+async def test_suggested_questions_need_to_be_enabled(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     message_id = (await talk(fake_dify))["message_id"]
     status, _, body = await ask(fake_dify, "GET", f"/v1/messages/{message_id}/suggested?user=rec-user")
     assert (status, json.loads(body)["code"], fake_dify.model_calls) == (400, "bad_request", 0)
 
 
-async def test_files_of_a_message_can_be_read_again(fake_dify: FakeDify) -> None:
+async def test_files_of_a_message_can_be_previewed(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     _, _, body = await ask(
         fake_dify, "POST", "/v1/files/upload", **upload(("file", "p.png", "image/png", b"x"))
@@ -497,7 +499,7 @@ async def test_files_of_a_message_can_be_read_again(fake_dify: FakeDify) -> None
 # Annotations, end users
 
 
-async def test_annotations_are_kept(fake_dify: FakeDify) -> None:
+async def test_annotations_are_stored(fake_dify: FakeDify) -> None:
     status, _, body = await ask(
         fake_dify, "POST", "/v1/apps/annotations", json={"question": "Q", "answer": "A"}
     )
@@ -514,7 +516,7 @@ async def test_annotations_are_kept(fake_dify: FakeDify) -> None:
     assert fake_dify.annotations == {}
 
 
-async def test_annotations_are_switched_by_a_job(fake_dify: FakeDify) -> None:
+async def test_annotation_replies_are_switched_by_a_job(fake_dify: FakeDify) -> None:
     switch = {"score_threshold": 0.9, "embedding_provider_name": "p", "embedding_model_name": "m"}
     _, _, body = await ask(fake_dify, "POST", "/v1/apps/annotation-reply/disable", json=switch)
     job = json.loads(body)
@@ -526,7 +528,7 @@ async def test_annotations_are_switched_by_a_job(fake_dify: FakeDify) -> None:
     assert (await ask(fake_dify, "POST", "/v1/apps/annotation-reply/enable", json=switch))[0] == 400
 
 
-async def test_end_users_are_known(fake_dify: FakeDify) -> None:
+async def test_end_users_are_returned(fake_dify: FakeDify) -> None:
     fake_dify.app = CHATFLOW
     await talk(fake_dify)
     (run,) = fake_dify.runs.values()
@@ -557,7 +559,7 @@ async def paused(dify: FakeDify, app: Workflow = ASKING) -> str:
         "err_human_form_submit_no_user",
     ],
 )
-async def test_it_rejects_forms_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_rejections_of_forms_match_a_real_server(fake_dify: FakeDify, name: str) -> None:
     fields = [Field("comment", "paragraph"), Field("choice", "select", options=["a", "b"])]
     await paused(fake_dify, Workflow(nodes=[Node("Ask", form="?", form_fields=fields)]))
     (form,) = fake_dify.forms.values()
@@ -604,7 +606,9 @@ async def test_a_form_expires(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize(("name", "app"), [("human_events_before_submit", ASKING), (None, ASKING_CHATFLOW)])
-async def test_a_run_goes_on_as_the_real_one(fake_dify: FakeDify, name: str | None, app: Workflow) -> None:
+async def test_a_resumed_run_matches_a_real_server(
+    fake_dify: FakeDify, name: str | None, app: Workflow
+) -> None:
     run_id = await paused(fake_dify, app)
     (token,) = fake_dify.forms
     fake_dify.resume_delay = 0.2
@@ -632,7 +636,7 @@ async def test_a_run_goes_on_as_the_real_one(fake_dify: FakeDify, name: str | No
     ("name", "app"),
     [("human_events_snapshot_before_submit", ASKING), ("chatflow_human_events", ASKING_CHATFLOW)],
 )
-async def test_a_paused_run_is_reported_again_as_the_real_one_does(
+async def test_a_snapshot_of_a_paused_run_matches_a_real_server(
     fake_dify: FakeDify, name: str, app: Workflow
 ) -> None:
     run_id = await paused(fake_dify, app)
@@ -654,7 +658,7 @@ async def test_a_paused_run_is_reported_again_as_the_real_one_does(
     assert ours[-2]["data"]["form_token"] == token, "no worker has started the answer yet"
 
 
-async def test_a_run_that_goes_on_is_reported_without_its_pause(fake_dify: FakeDify) -> None:
+async def test_a_snapshot_of_a_resumed_run_has_no_pause(fake_dify: FakeDify) -> None:
     run_id = await paused(fake_dify, Workflow(nodes=[*ASKING.nodes, Node("Slow", seconds=0.5)]))
     (token,) = fake_dify.forms
     await ask(fake_dify, "POST", f"/v1/form/human_input/{token}", **filled())
@@ -682,7 +686,7 @@ async def test_a_paused_message_shows_its_form(fake_dify: FakeDify) -> None:
     assert shown["extra_contents"][0]["form_submission_data"]["action_id"] == "approve"
 
 
-async def test_a_run_that_was_stopped_while_it_paused_never_ends(fake_dify: FakeDify) -> None:
+async def test_a_run_stopped_during_a_pause_never_ends(fake_dify: FakeDify) -> None:
     run_id = await paused(fake_dify)
     run = fake_dify.runs[run_id]
     (token,) = fake_dify.forms

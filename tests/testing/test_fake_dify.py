@@ -76,7 +76,7 @@ def first_line(text: str) -> str:
         ("err_human_events_by_task_id", {"method": "GET", "path": "/v1/workflow/x/events?user=u"}, {}),
     ],
 )  # fmt: skip
-async def test_it_rejects_as_the_real_one(
+async def test_rejections_match_a_real_server(
     fake_dify: FakeDify, name: str, request_: dict[str, Any], state: dict[str, Any]
 ) -> None:
     fake_dify.workflow = Workflow(form=FORM)
@@ -99,7 +99,7 @@ async def test_it_rejects_as_the_real_one(
         assert body == real.body
 
 
-async def test_it_rejects_too_many_at_once(fake_dify: FakeDify) -> None:
+async def test_too_many_concurrent_runs_are_rejected(fake_dify: FakeDify) -> None:
     fake_dify.max_active_requests = 0
     status, _, body = await ask(fake_dify, "POST", "/v1/workflows/run", **run_body())
     real = json.loads(recordings.load("err_rate_limited_streaming").body)
@@ -121,7 +121,7 @@ def keys_by_event(body: bytes) -> dict[str, Any]:
     return found
 
 
-async def test_its_events_have_the_real_ones_keys(fake_dify: FakeDify) -> None:
+async def test_events_have_the_keys_of_a_real_server(fake_dify: FakeDify) -> None:
     fake_dify.tail = 0
     fake_dify.workflow = Workflow(
         nodes=[Node("A", text=["x"]), Node("B", error="no", caught=True, retries=1), Node("C")]
@@ -136,7 +136,7 @@ async def test_its_events_have_the_real_ones_keys(fake_dify: FakeDify) -> None:
     assert ours == real
 
 
-async def test_its_pause_has_the_real_ones_keys(fake_dify: FakeDify) -> None:
+async def test_a_pause_has_the_keys_of_a_real_server(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("Ask", form="Sure?")])
     _, _, body = await ask(fake_dify, "POST", "/v1/workflows/run", **run_body(response_mode="streaming"))
     real = keys_by_event(recordings.load("human_start_streaming").body)
@@ -155,7 +155,7 @@ async def test_its_pause_has_the_real_ones_keys(fake_dify: FakeDify) -> None:
         ("wf_basic_blocking", "POST", "/v1/workflows/run"),
     ],
 )
-async def test_its_answers_have_the_real_ones_keys(
+async def test_responses_have_the_keys_of_a_real_server(
     fake_dify: FakeDify, name: str, method: str, path: str
 ) -> None:
     await ask(fake_dify, "POST", "/v1/workflows/run", **run_body())
@@ -194,7 +194,7 @@ async def test_a_finished_run_replays_one_event(client: AppClient, fake_dify: Fa
     assert b'": "' in payload, "written with spaces, as the real one does"
 
 
-async def test_a_snapshot_replays_nodes_and_goes_on_live(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_snapshot_replays_nodes_and_continues_live(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(nodes=[Node("A"), Node("B", text=["x", "y"], seconds=0.6)])
     handle = await client.workflows.submit({})
     path = f"/v1/workflow/{handle.run_id}/events?user=ada&include_state_snapshot=true"
@@ -219,7 +219,7 @@ async def test_connections_are_served_a_few_at_a_time() -> None:
     assert (len(at_once), max(at_once)) == (6, 2)
 
 
-async def test_faults_are_met_as_often_as_said(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_faults_apply_the_given_number_of_times(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.faults.append(Refuse(on="/info", status=403, code="forbidden", times=2))
     seen: list[int] = []
     for _ in range(3):
@@ -235,7 +235,7 @@ async def test_a_cut_is_at_its_byte(fake_dify: FakeDify, at: int) -> None:
     assert len(body) == at
 
 
-async def test_it_ends_at_once_whatever_is_open() -> None:
+async def test_the_server_stops_at_once_with_open_streams() -> None:
     dify = FakeDify(Workflow(nodes=[Node("Slow", seconds=10 * HANGS_AFTER)])).start()
     dify.faults.append(Silence(after_events=1))
     client = AppClient(dify.api_key, user="ada", base_url=dify.base_url, on_abandon="detach")
@@ -245,7 +245,7 @@ async def test_it_ends_at_once_whatever_is_open() -> None:
         dify.close()
 
 
-async def test_what_it_saw_can_be_read(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_received_requests_can_be_read(client: AppClient, fake_dify: FakeDify) -> None:
     await client.workflows.run({"a": 1})
     seen = fake_dify.requests[0]
     assert (seen.method, seen.path) == ("POST", "/v1/workflows/run")
@@ -261,7 +261,7 @@ async def test_a_function_of_a_test_that_raises_fails_the_run(fake_dify: FakeDif
             await client.workflows.run({}, timeout=5)
 
 
-async def test_nothing_is_left_of_one_that_has_ended() -> None:
+async def test_a_stopped_server_leaves_no_garbage() -> None:
     ended: list[weakref.ref[FakeDify]] = []
     for _ in range(3):
         with FakeDify() as dify:
@@ -273,7 +273,7 @@ async def test_nothing_is_left_of_one_that_has_ended() -> None:
     assert [one() for one in ended] == [None] * 3
 
 
-async def test_it_ends_though_a_client_does_not_read(recwarn: pytest.WarningsRecorder) -> None:
+async def test_the_server_stops_although_a_client_does_not_read(recwarn: pytest.WarningsRecorder) -> None:
     body = json.dumps({"inputs": {}, "user": "ada", "response_mode": "streaming"}).encode()
 
     async def ask_and_not_read() -> None:

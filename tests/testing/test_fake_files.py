@@ -39,7 +39,7 @@ FORM = [
         "err_file_json_body",
     ],
 )
-async def test_it_takes_and_rejects_uploads_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_uploads_match_a_real_server(fake_dify: FakeDify, name: str) -> None:
     real = recordings.load(name)
     given: dict[str, Any] = {"json": real.request_body}
     if "multipart" in real.request_body:
@@ -78,9 +78,7 @@ def run(inputs: dict[str, Any], mode: str = "blocking", user: str = "rec-user") 
         ("wf_basic_with_files_other_user", {"type": "image"}),
     ],
 )
-async def test_it_rejects_files_of_inputs_as_the_real_one(
-    fake_dify: FakeDify, recording: str, doc: Any
-) -> None:
+async def test_rejections_of_files_match_a_real_server(fake_dify: FakeDify, recording: str, doc: Any) -> None:
     fake_dify.workflow = Workflow(form=FORM)
     if isinstance(doc, dict):
         file_id = await _uploaded(fake_dify, "图 片.png", "image/png")
@@ -91,7 +89,7 @@ async def test_it_rejects_files_of_inputs_as_the_real_one(
     assert (status, json.loads(body)) == (real.status, json.loads(real.body))
 
 
-async def test_it_rejects_an_unknown_file_inside_the_stream(fake_dify: FakeDify) -> None:
+async def test_an_unknown_file_is_rejected_in_the_stream(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(form=FORM)
     fake_dify.silence = 0
     real = recordings.load("err_wf_stream_file_bad_ref")
@@ -104,7 +102,7 @@ async def test_it_rejects_an_unknown_file_inside_the_stream(fake_dify: FakeDify)
     assert json.loads(body.partition(b"data: ")[2]) == json.loads(real.body.partition(b"data: ")[2])
 
 
-async def test_its_runs_hold_files_as_the_real_ones_do(fake_dify: FakeDify) -> None:
+async def test_files_of_runs_match_a_real_server(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(form=FORM, outputs=lambda inputs: {"doc": inputs["doc"]})
     fake_dify.tail = 0
     real = recordings.load("wf_basic_with_files_streaming")
@@ -132,7 +130,7 @@ def _started_inputs(body: bytes) -> Any:
 
 
 @pytest.mark.parametrize("name", ["err_file_preview_unknown", "err_file_preview_not_in_message", "err_file_preview_other_app"])  # fmt: skip
-async def test_it_rejects_previews_as_the_real_one(fake_dify: FakeDify, name: str) -> None:
+async def test_rejections_of_previews_match_a_real_server(fake_dify: FakeDify, name: str) -> None:
     file_id = str(uuid.uuid4())
     in_message, app_id = (
         name.endswith("other_app"),
@@ -146,7 +144,7 @@ async def test_it_rejects_previews_as_the_real_one(fake_dify: FakeDify, name: st
     assert (status, json.loads(body)) == (real.status, json.loads(real.body))
 
 
-async def test_it_serves_previews(fake_dify: FakeDify) -> None:
+async def test_previews_are_served(fake_dify: FakeDify) -> None:
     file_id = str(uuid.uuid4())
     fake_dify.files[file_id] = StoredFile(
         file_id, "ü p.png", "image/png", b"x", "u", fake_dify.app_id, in_message=True
@@ -164,7 +162,7 @@ async def test_it_serves_previews(fake_dify: FakeDify) -> None:
             assert (unknown.status, unknown.content_type) == (404, "text/html")
 
 
-async def test_its_form_tells_what_files_it_takes(fake_dify: FakeDify) -> None:
+async def test_the_form_describes_the_accepted_files(fake_dify: FakeDify) -> None:
     fake_dify.workflow = Workflow(form=FORM)
     _, _, body = await ask(fake_dify, "GET", "/v1/parameters")
     real = json.loads(recordings.load("get_parameters_wf_basic").body)

@@ -127,7 +127,7 @@ async def story(call: Caller) -> dict[str, tuple[int, Any]]:
 
 
 @pytest.mark.fake_dify(version="1.14")
-async def test_it_answers_as_1_14_does(call: Caller) -> None:
+async def test_responses_match_dify_1_14(call: Caller) -> None:
     got = await story(call)
     for name, ours in {
         "ds_create_economy": "create",
@@ -165,7 +165,7 @@ async def test_it_answers_as_1_14_does(call: Caller) -> None:
 
 
 @pytest.mark.fake_dify(version="1.16")
-async def test_it_answers_as_1_16_does(call: Caller) -> None:
+async def test_responses_match_dify_1_16(call: Caller) -> None:
     got = await story(call)
     for name, ours in {
         "116_ds_create": "create",
@@ -201,7 +201,7 @@ async def test_it_answers_as_1_16_does(call: Caller) -> None:
         ("err_ds_retrieve_long_query", "/{}/retrieve"),
     ],
 )
-async def test_it_rejects_what_the_real_one_rejects(call: Caller, kb: str, name: str, where: str) -> None:
+async def test_rejections_match_a_real_server(call: Caller, kb: str, name: str, where: str) -> None:
     real = recordings.load(name)
     path = "/datasets" + where.format(kb.rpartition("/")[2])
     status, ours = await call(real.method, path, real.request_body)
@@ -222,7 +222,7 @@ async def test_forms_without_a_file_are_rejected(call: Caller, kb: str) -> None:
     assert (status, ours) == (400, theirs)
 
 
-async def test_each_key_opens_its_own_operations(fake_dify: FakeDify) -> None:
+async def test_each_kind_of_key_is_limited_to_its_operations(fake_dify: FakeDify) -> None:
     wrong = {"code": "unauthorized", "message": "Access token is invalid", "status": 401}
     _, _, body = await ask(fake_dify, "GET", "/v1/datasets")
     assert json.loads(body) == wrong
@@ -241,7 +241,7 @@ async def test_a_first_document_needs_its_settings(call: Caller) -> None:
     await call.done("POST", add, TEXT)  # As the last one with settings.
 
 
-async def test_a_document_is_found_once_its_status_was_read_often_enough(
+async def test_a_document_is_indexed_after_its_status_was_read_several_times(
     fake_dify: FakeDify, call: Caller, kb: str
 ) -> None:
     fake_dify.knowledge.indexing = Indexing(polls=2)
@@ -254,7 +254,7 @@ async def test_a_document_is_found_once_its_status_was_read_often_enough(
     assert seen == [("indexing", 0), ("indexing", 1), ("completed", 1)]
 
 
-async def test_time_passes_when_the_test_says_so(fake_dify: FakeDify, call: Caller, kb: str) -> None:
+async def test_the_clock_is_controlled_by_the_test(fake_dify: FakeDify, call: Caller, kb: str) -> None:
     fake_dify.knowledge.indexing = Indexing(polls=0, seconds=1_000)
     fake_dify.knowledge.indexing_of = {"stuck": Indexing(polls=0, seconds=math.inf)}
     await call.new_document(kb[-36:])
@@ -280,7 +280,7 @@ async def test_documents_fail_or_are_empty(fake_dify: FakeDify, call: Caller, kb
     assert (answers["scan"]["indexing_status"], answers["scan"]["total_segments"]) == ("completed", 0)
 
 
-async def test_the_limit_per_minute_is_a_403(fake_dify: FakeDify, call: Caller, kb: str) -> None:
+async def test_the_rate_limit_is_a_403(fake_dify: FakeDify, call: Caller, kb: str) -> None:
     fake_dify.knowledge.requests_per_minute = 2
     for _ in range(2):
         await call.new_document(kb[-36:])
@@ -332,7 +332,7 @@ async def test_settings_of_retrieval_must_be_complete(call: Caller, kb: str, mis
     assert missing in answer["message"]
 
 
-async def test_files_come_back_as_they_were_sent(fake_dify: FakeDify, call: Caller, kb: str) -> None:
+async def test_files_are_returned_unchanged(fake_dify: FakeDify, call: Caller, kb: str) -> None:
     fake_dify.knowledge.datasets[0].rule = {"mode": "automatic"}
     file = ("file", "a.md", "text/markdown", b"# A")
     added = await call.done("POST", f"{kb}/document/create-by-file", **upload(file))
@@ -362,7 +362,7 @@ async def test_files_that_cannot_be_read_are_rejected(call: Caller, kb: str, nam
     assert (status, answer["code"]) == (400, "invalid_param")
 
 
-async def test_archived_documents_stay_and_bases_in_use_too(
+async def test_archived_documents_and_knowledge_bases_in_use_are_not_deleted(
     fake_dify: FakeDify, call: Caller, kb: str
 ) -> None:
     fake_dify.knowledge.indexing = Indexing(polls=0)
@@ -379,7 +379,7 @@ async def test_archived_documents_stay_and_bases_in_use_too(
     assert (status, answer["code"]) == (409, "dataset_in_use")
 
 
-async def test_lists_come_in_pages(fake_dify: FakeDify, call: Caller, kb: str) -> None:
+async def test_lists_have_pages(fake_dify: FakeDify, call: Caller, kb: str) -> None:
     for name in "abcde":
         await call.new_document(kb[-36:], name=name)
     first = await call.done("GET", f"{kb}/documents?limit=2")
@@ -429,7 +429,7 @@ async def test_a_pipeline_has_data_sources(fake_dify: FakeDify, call: Caller, kb
     assert (status, answer["name"], fake_dify.files[answer["id"]].content) == (201, "a.txt", b"x")
 
 
-async def test_faults_apply_and_reset_forgets(fake_dify: FakeDify, call: Caller, kb: str) -> None:
+async def test_faults_apply_and_reset_clears_the_state(fake_dify: FakeDify, call: Caller, kb: str) -> None:
     fake_dify.faults.append(Refuse(status=500, on="/datasets"))
     assert (await call("GET", "/datasets"))[0] == 500
     await call.done("GET", "/datasets")

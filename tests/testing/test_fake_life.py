@@ -19,7 +19,7 @@ def free_port() -> int:
         return port
 
 
-def test_it_listens_on_a_given_port() -> None:
+def test_the_server_listens_on_a_given_port() -> None:
     port = free_port()
     with FakeDify(port=port) as dify:
         assert dify.base_url == f"http://127.0.0.1:{port}/v1"
@@ -29,19 +29,19 @@ def test_it_listens_on_a_given_port() -> None:
         pass
 
 
-def test_it_keeps_its_port_over_a_restart() -> None:
+def test_the_server_keeps_its_port_over_a_restart() -> None:
     with FakeDify() as dify:
         url = dify.base_url
         dify.close()
         assert dify.start().base_url == url
 
 
-def test_keys_may_be_given() -> None:
+def test_keys_can_be_passed() -> None:
     dify = FakeDify(api_key="app-key", app_code="code")
     assert (dify.api_key, dify.app_code) == ("app-key", "code")
 
 
-def test_it_describes_itself() -> None:
+def test_the_repr_describes_the_server() -> None:
     dify = FakeDify(Chat(), version="1.16")
     assert repr(dify) == "<FakeDify 1.16.1 chat (not running): 0 runs>"
     with dify:
@@ -78,7 +78,7 @@ async def test_reset_ends_what_is_in_progress() -> None:
         assert dify.runs_started == 0
 
 
-def test_reset_before_the_start_is_fine() -> None:
+def test_reset_before_the_start_does_nothing() -> None:
     dify = FakeDify()
     dify.published = False
     dify.reset()

@@ -32,7 +32,7 @@ async def chat_client(fake_dify: FakeDify) -> AppClient:
 
 
 @pytest.mark.parametrize("answer", ["Hello", ["Hello"], lambda query, inputs: "Hello"])
-async def test_a_text_is_one_piece(chat_client: AppClient, fake_dify: FakeDify, answer: Any) -> None:
+async def test_a_string_is_one_chunk(chat_client: AppClient, fake_dify: FakeDify, answer: Any) -> None:
     fake_dify.app = Chat(answer=answer)
     async with chat_client as client:
         async with client.chat.stream("hi") as run:
@@ -40,7 +40,7 @@ async def test_a_text_is_one_piece(chat_client: AppClient, fake_dify: FakeDify, 
     assert pieces == ["Hello"]
 
 
-async def test_text_of_a_node_and_of_more_is_one_piece() -> None:
+async def test_a_string_as_text_of_a_node_is_one_chunk() -> None:
     assert Node("A", text="Hello").text == ("Hello",)
     assert Node("A", reasoning="Hm").reasoning == ("Hm",)
     assert Completion(more="Hello").more == ("Hello",)
@@ -63,7 +63,7 @@ async def test_outputs_that_are_not_json_are_reported(client: AppClient, fake_di
         await client.workflows.run({})
 
 
-async def test_pieces_that_are_not_texts_are_reported(chat_client: AppClient, fake_dify: FakeDify) -> None:
+async def test_chunks_that_are_not_str_are_reported(chat_client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(answer=lambda query, inputs: [1])  # type: ignore[list-item]
     async with chat_client as client:
         for mode in ("streaming", "blocking"):
@@ -165,7 +165,7 @@ def test_faults_are_a_list() -> None:
     assert not dify.faults
 
 
-def test_faults_that_no_request_has_met_are_known() -> None:
+def test_unused_faults_are_known() -> None:
     dify = FakeDify()
     often, never = Drop(times=2), PingsOnly()
     dify.faults += [often, never]
@@ -188,11 +188,11 @@ def test_faults_that_no_request_has_met_are_known() -> None:
         ),
     ],
 )
-def test_faults_show_what_differs_from_the_defaults(fault: Fault, text: str) -> None:
+def test_the_repr_of_a_fault_shows_changed_values(fault: Fault, text: str) -> None:
     assert repr(fault) == text
 
 
-async def test_records_read_well(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_the_repr_of_a_record_is_readable(client: AppClient, fake_dify: FakeDify) -> None:
     await client.workflows.run({"city": "Lisbon"})
     await client.workflows.run({"city": "Porto"})
     assert fake_dify.runs[0].inputs == {"city": "Lisbon"}

@@ -114,7 +114,7 @@ class TestVersion116:
         end = next(event for event in ours if event["event"] == "message_end")
         assert end["metadata"]["reasoning"] == {"llm": "let me think 思考"}
 
-    async def test_an_agent_ends_as_the_real_one(self, fake_dify: FakeDify) -> None:
+    async def test_an_agent_ends_like_on_a_real_server(self, fake_dify: FakeDify) -> None:
         thought = Thought("Let me look. ", "current_time", "{}", "now")
         fake_dify.app = Chat(mode="agent-chat", thoughts=[thought])
         real = events_of(recordings.load("116_agent_streaming").body)
@@ -174,7 +174,7 @@ class TestVersion116:
             ("116_web_system_features", "/api/system-features"),
         ],
     )
-    async def test_its_answers_have_the_real_ones_keys(
+    async def test_responses_have_the_keys_of_a_real_server(
         self, fake_dify: FakeDify, name: str, path: str
     ) -> None:
         real = recordings.load(name)
@@ -204,7 +204,7 @@ class TestVersion116:
         assert result.outputs == {"answer": "42"}
 
 
-async def test_reasoning_was_in_the_text_before(fake_dify: FakeDify) -> None:
+async def test_reasoning_was_in_the_text_before_1_15(fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(nodes=[THINKING])
     real = events_of(recordings.load("wf_llm_think_streaming").body)
     theirs = [event["data"]["text"] for event in real if event["event"] == "text_chunk"]
@@ -213,7 +213,7 @@ async def test_reasoning_was_in_the_text_before(fake_dify: FakeDify) -> None:
     assert texts == theirs[: len(texts)]
 
 
-async def test_the_rate_limit_of_the_model_was_a_bad_request_before(fake_dify: FakeDify) -> None:
+async def test_the_rate_limit_of_a_model_was_a_400_before_1_15(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(error=RateLimit("[fake] Rate Limit Error, slow down"))
     (real,) = events_of(recordings.load("chat_ratelimit_streaming").body)
     ours = (await events_of_start(fake_dify, "/chat-messages"))[-1]
@@ -226,7 +226,7 @@ async def test_the_rate_limit_of_the_model_was_a_bad_request_before(fake_dify: F
     assert (status, json.loads(answer)) == (recorded.status, json.loads(recorded.body))
 
 
-async def test_chat_files_name_their_upload(fake_dify: FakeDify) -> None:
+async def test_chat_files_have_their_upload_id(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     form = aiohttp.FormData({"user": "rec"})
     form.add_field("file", b"x", filename="a.png", content_type="image/png")
@@ -240,7 +240,7 @@ async def test_chat_files_name_their_upload(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.fake_dify(version="1.16", ping_every=0.01, silence=0.1)
-async def test_a_followed_run_may_bring_pings_only(fake_dify: FakeDify) -> None:
+async def test_an_attached_run_may_have_pings_only(fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(nodes=[Node("Ask", form="Sure?")])
     (*_, paused) = await events_of_start(fake_dify)
     fake_dify.faults.append(PingsOnly())

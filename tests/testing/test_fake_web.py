@@ -82,7 +82,7 @@ def said(**fields: Any) -> dict[str, Any]:
         ("err_web_saved_message_unknown", Completion(), {}, "ada"),
     ],
 )
-async def test_it_rejects_as_the_real_one(
+async def test_web_api_rejections_match_a_real_server(
     fake_dify: FakeDify, name: str, app: App, headers: dict[str, str], as_: str | None
 ) -> None:
     fake_dify.app = app
@@ -100,7 +100,7 @@ async def test_it_rejects_as_the_real_one(
     assert ours == theirs
 
 
-async def test_a_passport_says_who_one_is(fake_dify: FakeDify) -> None:
+async def test_a_passport_identifies_the_end_user(fake_dify: FakeDify) -> None:
     headers = {"X-App-Code": fake_dify.app_code}
     tokens: list[str] = []
     for query in ("", "", "?user_id=ada", "?user_id=ada"):
@@ -121,7 +121,7 @@ async def test_a_passport_says_who_one_is(fake_dify: FakeDify) -> None:
     assert abs(json.loads(base64.urlsafe_b64decode(payload + "=="))["exp"] - time.time() - 60) < 5
 
 
-async def test_a_passport_is_asked_for(fake_dify: FakeDify) -> None:
+async def test_a_passport_is_required(fake_dify: FakeDify) -> None:
     token = await passport(fake_dify, "ada")
 
     async def seen(**headers: str) -> tuple[int, str]:
@@ -137,7 +137,7 @@ async def test_a_passport_is_asked_for(fake_dify: FakeDify) -> None:
     assert (await seen(**{"X-App-Passport": token}))[0] == 401
 
 
-async def test_a_passport_ends(fake_dify: FakeDify) -> None:
+async def test_a_passport_expires(fake_dify: FakeDify) -> None:
     fake_dify.passport_seconds = 0.05
     token = await passport(fake_dify, "ada")
     await asyncio.sleep(0.1)
@@ -156,7 +156,7 @@ async def test_a_passport_ends(fake_dify: FakeDify) -> None:
 
 
 @pytest.mark.parametrize("attribute", ["site_enabled", "app_code"])
-async def test_a_site_is_switched_off_or_moved(fake_dify: FakeDify, attribute: str) -> None:
+async def test_a_site_can_be_disabled_or_moved(fake_dify: FakeDify, attribute: str) -> None:
     headers = {"X-App-Passport": await passport(fake_dify, "ada")}
     setattr(fake_dify, attribute, False if attribute == "site_enabled" else "another")
     answer = await web(fake_dify, "GET", "/api/meta", as_=None, headers=headers)
@@ -167,14 +167,14 @@ async def test_a_site_is_switched_off_or_moved(fake_dify: FakeDify, attribute: s
 
 
 @pytest.mark.parametrize("path", ["login", "email-code-login", "email-code-login/validity", "forgot-password", "forgot-password/validity", "forgot-password/resets"])  # fmt: skip
-async def test_a_community_server_knows_no_logins(fake_dify: FakeDify, path: str) -> None:
+async def test_a_community_server_has_no_logins(fake_dify: FakeDify, path: str) -> None:
     assert error_from_response(await web(fake_dify, "POST", f"/api/{path}", as_=None, json={})) == (
         404,
         "not_found",
     )
 
 
-async def test_a_community_server_tells_so(fake_dify: FakeDify) -> None:
+async def test_a_community_server_reports_its_features(fake_dify: FakeDify) -> None:
     _, _, body = await web(fake_dify, "GET", "/api/system-features", as_=None)
     features = json.loads(body)
     assert (len(features), features["webapp_auth"]["enabled"]) == (20, False)
@@ -212,7 +212,7 @@ async def enter(dify: FakeDify, login: str | None) -> tuple[int, str, bytes]:
     return await web(dify, "GET", "/api/passport", as_=None, headers=headers)
 
 
-async def test_a_private_app_asks_for_a_login(fake_dify: FakeDify) -> None:
+async def test_a_private_app_requires_a_login(fake_dify: FakeDify) -> None:
     public = await passport(fake_dify, "ada")
     private(fake_dify)
     for headers in ({}, {"X-App-Passport": "xx"}, {"X-App-Passport": public}):
@@ -272,7 +272,7 @@ async def test_a_code_by_mail_logs_in(fake_dify: FakeDify) -> None:
     assert json.loads((await web(fake_dify, "POST", "/api/logout", as_=None))[2]) == {"result": "success"}
 
 
-async def test_a_single_sign_on_is_another_login(fake_dify: FakeDify) -> None:
+async def test_single_sign_on_is_another_login(fake_dify: FakeDify) -> None:
     private(fake_dify, "sso_verified")
     assert error_from_response(await enter(fake_dify, token_in(await log_in(fake_dify)))) == (
         401,
@@ -317,7 +317,7 @@ async def test_a_password_is_reset(fake_dify: FakeDify) -> None:
     assert (await log_in(fake_dify, "winter2027"))[0] == 200
 
 
-async def test_a_code_is_not_to_be_guessed(fake_dify: FakeDify) -> None:
+async def test_a_wrong_code_is_rejected(fake_dify: FakeDify) -> None:
     private(fake_dify)
     _, _, body = await web(fake_dify, "POST", "/api/forgot-password", as_=None, json={"email": ACCOUNT})
     given = {"email": ACCOUNT, "code": "no", "token": json.loads(body)["data"]}
@@ -343,7 +343,7 @@ async def test_a_code_is_not_to_be_guessed(fake_dify: FakeDify) -> None:
         ("web_human_start_streaming", ASKING),
     ],
 )
-async def test_its_streams_are_as_the_real_ones(fake_dify: FakeDify, name: str, app: App) -> None:
+async def test_web_api_streams_match_a_real_server(fake_dify: FakeDify, name: str, app: App) -> None:
     fake_dify.app, fake_dify.tail = app, 0
     real = recordings.load(name)
     status, content_type, body = await web(fake_dify, real.method, real.path, json=real.request_body)
@@ -359,7 +359,7 @@ async def test_a_workflow_always_streams(fake_dify: FakeDify, mode: str | None) 
     assert (await web(fake_dify, "POST", "/api/workflows/run", **given))[1] == "text/event-stream"
 
 
-async def test_costs_are_nobodys_business(fake_dify: FakeDify) -> None:
+async def test_costs_are_hidden(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     _, _, body = await web(fake_dify, "POST", "/api/chat-messages", **said())
     answer = json.loads(body)
@@ -379,7 +379,7 @@ async def test_nodes_are_reported_without_their_contents(fake_dify: FakeDify) ->
     assert events_of(body)[-1]["data"]["outputs"]["answer"] == "Hello, world"
 
 
-async def test_a_chatflow_must_know_the_conversation(fake_dify: FakeDify) -> None:
+async def test_a_chatflow_needs_a_known_conversation(fake_dify: FakeDify) -> None:
     fake_dify.app, fake_dify.silence = CHATFLOW, 0
     unknown = said(conversation_id=str(uuid.uuid4()))
     assert error_from_response(await web(fake_dify, "POST", "/api/chat-messages", **unknown)) == (
@@ -391,7 +391,7 @@ async def test_a_chatflow_must_know_the_conversation(fake_dify: FakeDify) -> Non
     assert order(body) == ["error"]
 
 
-async def test_the_history_has_its_threads(fake_dify: FakeDify) -> None:
+async def test_messages_have_their_parents(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     first = json.loads((await web(fake_dify, "POST", "/api/chat-messages", **said()))[2])
     follow_up = said(conversation_id=first["conversation_id"], parent_message_id=first["id"])
@@ -415,7 +415,7 @@ async def test_a_message_is_stopped_without_a_body(fake_dify: FakeDify) -> None:
     assert fake_dify.runs_stopped == 1
 
 
-async def test_starts_meet_faults(fake_dify: FakeDify) -> None:
+async def test_faults_apply_to_web_apps(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     await passport(fake_dify, "ada")
     fake_dify.faults.append(Refuse(status=502, body=b"<html>"))
@@ -446,7 +446,7 @@ async def test_each_api_lists_its_own_conversations(fake_dify: FakeDify) -> None
     assert (status, content_type) == (404, "text/html")
 
 
-async def test_questions_are_suggested(fake_dify: FakeDify) -> None:
+async def test_suggested_questions_are_returned(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat(suggested=["And then?"])
     message_id = json.loads((await web(fake_dify, "POST", "/api/chat-messages", **said()))[2])["id"]
     path = f"/api/messages/{message_id}/suggested-questions"
@@ -457,7 +457,7 @@ async def test_questions_are_suggested(fake_dify: FakeDify) -> None:
     assert fake_dify.model_calls == 1
 
 
-async def test_more_of_the_same_is_answered(fake_dify: FakeDify) -> None:
+async def test_more_like_this_is_answered(fake_dify: FakeDify) -> None:
     fake_dify.app = Completion()
     answer = json.loads((await web(fake_dify, "POST", "/api/completion-messages", **said()))[2])
     path = f"/api/messages/{answer['id']}/more-like-this"
@@ -504,14 +504,14 @@ async def test_messages_are_saved(fake_dify: FakeDify) -> None:
 # Files
 
 
-async def test_files_are_of_whom_the_passport_names(fake_dify: FakeDify) -> None:
+async def test_files_belong_to_the_end_user_of_the_passport(fake_dify: FakeDify) -> None:
     status, _, body = await web(fake_dify, "POST", "/api/files/upload", **upload(("file", "a.png", "", b"x")))
     real = json.loads(recordings.load("file_upload_png").body)
     assert (status, json.loads(body).keys()) == (201, real.keys())
     assert [file.user for file in fake_dify.files.values()] == ["ada"]
 
 
-async def test_files_are_fetched(fake_dify: FakeDify) -> None:
+async def test_remote_files_are_fetched(fake_dify: FakeDify) -> None:
     url = "https://example.org/a b.pdf?v=2"
     fake_dify.remote_files[url] = ("application/pdf", b"12345")
     _, _, body = await web(fake_dify, "GET", f"/api/remote-files/{quote(url, safe='')}")
@@ -525,7 +525,7 @@ async def test_files_are_fetched(fake_dify: FakeDify) -> None:
     assert error_from_response(await web(fake_dify, "GET", "/api/remote-files/x")) == (500, "unknown")
 
 
-async def test_audio_is_heard_and_spoken(fake_dify: FakeDify) -> None:
+async def test_audio_is_transcribed_and_spoken(fake_dify: FakeDify) -> None:
     fake_dify.app = Chat()
     _, _, body = await web(
         fake_dify, "POST", "/api/audio-to-text", **upload(("file", "a.wav", "audio/wav", b"x"))
@@ -537,7 +537,7 @@ async def test_audio_is_heard_and_spoken(fake_dify: FakeDify) -> None:
     assert (await web(fake_dify, "POST", "/api/text-to-audio", json={"text": "x"}))[1] == "audio/mpeg"
 
 
-async def test_the_page_is_described(fake_dify: FakeDify) -> None:
+async def test_the_site_is_described(fake_dify: FakeDify) -> None:
     page = json.loads((await web(fake_dify, "GET", "/api/site"))[2])
     assert page["end_user_id"] in fake_dify.end_users
     flat = json.loads(recordings.load("get_site_chat").body)
@@ -557,7 +557,7 @@ async def paused(dify: FakeDify, app: Workflow = ASKING) -> str:
     return next(reversed(dify.runs))
 
 
-async def test_a_run_goes_on_as_the_real_one(fake_dify: FakeDify) -> None:
+async def test_a_resumed_run_matches_a_real_server(fake_dify: FakeDify) -> None:
     run_id = await paused(fake_dify)
     (token,) = fake_dify.forms
     fake_dify.resume_delay = 0.2
@@ -576,7 +576,7 @@ async def test_a_run_goes_on_as_the_real_one(fake_dify: FakeDify) -> None:
     assert (order(body), shapes(body)) == (order(real.body), shapes(real.body))
 
 
-async def test_events_are_those_of_your_own_runs(fake_dify: FakeDify) -> None:
+async def test_events_are_limited_to_the_runs_of_the_end_user(fake_dify: FakeDify) -> None:
     run_id = await paused(fake_dify, ASKING_CHATFLOW)
     path = f"/api/workflow/{run_id}/events"
     assert error_from_response(await web(fake_dify, "GET", path, as_="eve")) == (404, "not_found")
@@ -585,7 +585,7 @@ async def test_events_are_those_of_your_own_runs(fake_dify: FakeDify) -> None:
     assert error_from_response(await web(fake_dify, "GET", path)) == (400, "invalid_param")
 
 
-async def test_forms_are_given_files(fake_dify: FakeDify) -> None:
+async def test_forms_accept_files(fake_dify: FakeDify) -> None:
     await paused(fake_dify)
     (token,) = fake_dify.forms
     path = f"/api/form/human_input/{token}/upload-token"
@@ -614,7 +614,7 @@ async def test_forms_are_given_files(fake_dify: FakeDify) -> None:
     assert error_from_response(answer) == (412, "human_input_form_submitted")
 
 
-async def test_forms_are_filled_in_with_files(fake_dify: FakeDify) -> None:
+async def test_forms_are_submitted_with_files(fake_dify: FakeDify) -> None:
     fields = [Field("scan", "file"), Field("more", "file-list")]
     await paused(fake_dify, Workflow(nodes=[Node("Ask", form="?", form_fields=fields)]))
     (token,) = fake_dify.forms

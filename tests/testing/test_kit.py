@@ -195,7 +195,7 @@ def test_pytest_with_xdist(tmp_path: Path) -> None:
     assert "6 passed" in python(tmp_path, *command, "test_it.py")
 
 
-def test_unittest_and_no_runner_at_all(tmp_path: Path) -> None:
+def test_unittest_and_plain_scripts(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(UNITTEST)
     output = python(tmp_path, "test_it.py")
     assert output.startswith("1\n")

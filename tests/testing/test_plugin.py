@@ -18,16 +18,16 @@ import pytest
 from dify_async.testing import Cut, Refuse
 
 
-def test_unused(fake_dify):
+def test_an_unused_fault_fails_the_test(fake_dify):
     fake_dify.faults.append(Cut(after_events=3))
 
 
-def test_unused_after_a_failure(fake_dify):
+def test_an_unused_fault_after_a_failure_is_not_reported(fake_dify):
     fake_dify.faults.append(Cut(after_events=3))
     assert False, "its own failure"
 
 
-def test_used(fake_dify):
+def test_a_used_fault_passes(fake_dify):
     fake_dify.faults.append(Refuse(status=404, on="/info", times=5))
     with pytest.raises(OSError, match="404"):
         urllib.request.urlopen(fake_dify.base_url + "/info")
@@ -38,7 +38,7 @@ def fake_dify_version():
     return "1.15"
 
 
-def test_version(fake_dify):
+def test_the_version_option(fake_dify):
     assert fake_dify.version == "1.15.0"
 """
 
@@ -51,7 +51,7 @@ def test_the_marker_passes_settings(fake_dify: FakeDify) -> None:
     assert fake_dify.tail == 0
 
 
-def test_a_test_fails_that_leaves_unused_faults(tmp_path: Path) -> None:
+def test_a_test_with_unused_faults_fails(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["dify_async.testing"]\n')
     (tmp_path / "test_it.py").write_text(TESTS)
     command = [

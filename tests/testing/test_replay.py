@@ -15,7 +15,7 @@ from tests.support import recordings
 FILES = recordings.FOLDER
 
 
-async def test_a_recorded_response_is_sent_byte_for_byte(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_recorded_response_is_sent_unchanged(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.replay(FILES / "wf_llm_streaming.json")
     async with client.workflows.stream({"query": "hi"}) as run:
         events = [event.raw async for event in run]
@@ -25,7 +25,7 @@ async def test_a_recorded_response_is_sent_byte_for_byte(client: AppClient, fake
     assert result.outputs["answer"].startswith("Hello, world! 你好")
 
 
-async def test_its_run_is_recorded_and_can_be_found(client: AppClient, fake_dify: FakeDify) -> None:
+async def test_a_replayed_run_has_a_record(client: AppClient, fake_dify: FakeDify) -> None:
     fake_dify.replay(FILES / "wf_llm_streaming.json")
     result = await client.workflows.run({"query": "hi"}, user="bob")
     run = fake_dify.runs[0]
@@ -119,7 +119,9 @@ def test_a_recording_that_ends_early_is_the_record_of_a_failed_run(
         ([3], "got int among its events"),
     ],
 )
-def test_what_is_not_a_recording_is_reported(fake_dify: FakeDify, recording: Any, problem: str) -> None:
+def test_a_file_that_is_not_a_recording_is_reported(
+    fake_dify: FakeDify, recording: Any, problem: str
+) -> None:
     with pytest.raises(errors.ConfigurationError, match=problem):
         fake_dify.replay(recording)
 
@@ -130,6 +132,6 @@ def test_a_recorded_response_without_a_body_is_reported(fake_dify: FakeDify, tmp
         fake_dify.replay(tmp_path / "a.json")
 
 
-def test_replays_are_short_in_reports(fake_dify: FakeDify) -> None:
+def test_the_repr_of_a_replay_is_short(fake_dify: FakeDify) -> None:
     assert repr(Replay.of(FILES / "chat_streaming.json")) == "Replay(chat_streaming.json)"
     assert repr(Replay.of(b"data: {}\n\n")) == "Replay(10 bytes)"

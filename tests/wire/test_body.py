@@ -111,7 +111,7 @@ NOT_FINITE = [
         (lambda value: {"a": 2**70, "b": value}, "inputs.b"),
     ],
 )
-def test_nan_and_infinity_are_rejected_by_their_path(value: Any, nested: Any, path: str) -> None:
+def test_nan_and_infinity_are_rejected_with_their_path(value: Any, nested: Any, path: str) -> None:
     with pytest.raises(TypeError) as caught:
         sent(nested(value))
     assert str(caught.value).startswith(f"{path} must be a finite number, got ")
@@ -130,7 +130,7 @@ def test_nan_and_infinity_are_rejected_by_their_path(value: Any, nested: Any, pa
     ],
     ids=range(7),
 )
-def test_what_is_not_json_is_rejected_by_its_path(inputs: Any, text: str) -> None:
+def test_values_that_are_not_json_are_rejected_with_their_path(inputs: Any, text: str) -> None:
     with pytest.raises(TypeError) as caught:
         sent(inputs)
     assert str(caught.value) == text
@@ -143,7 +143,7 @@ def test_a_value_inside_itself_is_rejected() -> None:
         sent(inputs)
 
 
-def test_each_missing_file_is_named_once_whatever_stands_beside_it() -> None:
+def test_each_file_is_found_once() -> None:
     file, other = InputFile(b"", name="a.png"), InputFile(b"", name="b.png")
     body = {"inputs": {"n": 2**70, "file": file, "files": [other]}}
     _, missing = encode_body(body, {})
@@ -165,11 +165,11 @@ def checked(kind: str, value: Any, **limits: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("value", [Scalar(5), FloatScalar(0.5), Decimal("0.5"), 10**400, Scalar(True)])
-def test_numbers_of_all_kinds_are_numbers_for_the_check(value: Any) -> None:
+def test_the_check_accepts_all_kinds_of_numbers(value: Any) -> None:
     assert checked("number", value) == []
 
 
-def test_texts_and_booleans_of_numpy_are_such_for_the_check() -> None:
+def test_the_check_accepts_strings_and_booleans_of_numpy() -> None:
     assert checked("text-input", TextScalar("Oslo")) == []
     assert checked("select", TextScalar("Oslo"), options=["Oslo"]) == []
     assert checked("checkbox", Scalar(True)) == []
@@ -178,7 +178,7 @@ def test_texts_and_booleans_of_numpy_are_such_for_the_check() -> None:
 
 @pytest.mark.parametrize("value", NOT_FINITE, ids=str)
 @pytest.mark.parametrize("kind", ["number", "text-input", "json_object", "checkbox", "brand-new"])
-def test_the_check_finds_what_would_be_rejected(kind: str, value: Any) -> None:
+def test_the_check_finds_values_that_would_be_rejected(kind: str, value: Any) -> None:
     (problem,) = checked(kind, value)
     assert problem.startswith("f must be a finite number, got ")
     (problem,) = checked("json_object", {"rows": [value]})

@@ -179,7 +179,7 @@ def no_warning_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "_warned_about", set())
 
 
-def test_the_walk_finds_the_fields() -> None:
+def test_all_fields_are_found() -> None:
     found = {str(place) for kind in [*BY_NAME.values(), *MODELS] for place in places(kind)}
     assert {
         "WorkflowFinished.data.created_by.email",
@@ -322,7 +322,7 @@ def converted(kind: Any, value: Any) -> Any:
 
 
 @each_kind
-def test_a_field_has_a_value_of_its_type_whatever_primitive_comes(kind: type[Received]) -> None:
+def test_a_field_has_a_value_of_its_type_for_any_primitive(kind: type[Received]) -> None:
     for place in places(kind):
         for value in OTHERS if is_primitive(place.kind) else []:
             is_identifier = place.kind is str and place.name.endswith(("id", "token"))
@@ -387,7 +387,7 @@ def test_a_wrong_item_of_a_list_is_reported_by_its_path(kind: type[Received]) ->
 
 
 @each_kind
-def test_null_in_a_list_is_left_out(kind: type[Received]) -> None:
+def test_null_in_a_list_is_omitted(kind: type[Received]) -> None:
     for place in places(kind):
         if get_args(place.kind)[:1] not in {(), (Any,)} and get_origin(place.kind) is list:
             assert place.decoded([None]) == [], str(place)
@@ -412,13 +412,13 @@ def test_null_in_a_list_is_left_out(kind: type[Received]) -> None:
         ({"task_id": [], "data": {}}, "task_id must be a string, got an array"),
     ],
 )
-def test_what_does_not_fit_is_reported_in_words(value: dict[str, Any], problem: str) -> None:
+def test_a_wrong_structure_is_described(value: dict[str, Any], problem: str) -> None:
     event = event_of({"event": "text_chunk"} | value)
     assert isinstance(event, UnknownEvent)
     assert event.problem == problem
 
 
-def test_an_event_that_does_not_fit_keeps_its_ids() -> None:
+def test_a_malformed_event_keeps_its_ids() -> None:
     value = {
         "event": "text_chunk",
         "task_id": "t",
@@ -440,7 +440,7 @@ def test_an_event_that_does_not_fit_keeps_its_ids() -> None:
     assert event.raw == value
 
 
-def test_a_misfit_warns_once_for_each_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_malformed_event_causes_one_warning_per_name(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "dify_async"):
         for name in ("text_chunk", "node_started", "text_chunk", "text_chunk", "node_started"):
             event_of({"event": name, "data": ["secret"]})
@@ -454,7 +454,7 @@ def test_a_misfit_warns_once_for_each_name(caplog: pytest.LogCaptureFixture) -> 
     assert "secret" not in caplog.text
 
 
-def test_what_fits_or_is_new_does_not_warn(caplog: pytest.LogCaptureFixture) -> None:
+def test_valid_and_unknown_events_cause_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "dify_async"):
         event_of({"event": "text_chunk", "data": {"text": "a", "new": {}}})
         event_of({"event": "brand_new"})
@@ -462,7 +462,7 @@ def test_what_fits_or_is_new_does_not_warn(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.records == []
 
 
-def test_a_stream_lives_on_after_a_misfit() -> None:
+def test_a_stream_continues_after_a_malformed_event() -> None:
     good = {"event": "text_chunk", "data": {"text": "a"}}
     assert event_of(good) == event_of(good)
     assert isinstance(event_of(good | {"data": []}), UnknownEvent)
@@ -484,14 +484,14 @@ def test_an_unknown_event_is_delivered(name: str) -> None:
     assert event.raw == value
 
 
-def test_an_unknown_event_of_a_chat_has_the_ids_of_one() -> None:
+def test_an_unknown_event_of_a_chat_has_its_ids() -> None:
     event = event_of({"event": "new", "conversation_id": "c", "message_id": "m", "created_at": 1.0})
     assert isinstance(event, UnknownEvent)
     assert (event.conversation_id, event.message_id) == ("c", "m")
     assert event.created_at == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 
 
-def test_an_unknown_event_with_unfit_ids_is_delivered() -> None:
+def test_an_unknown_event_with_invalid_ids_is_delivered() -> None:
     event = event_of({"event": "new", "task_id": {"a": 1}})
     assert isinstance(event, UnknownEvent)
     assert (event.event, event.task_id, event.problem) == ("new", None, None)
@@ -500,7 +500,7 @@ def test_an_unknown_event_with_unfit_ids_is_delivered() -> None:
 @pytest.mark.parametrize(
     "data", [b"{", b"no json", b"\xff\xfe", b'{"event":"text_chunk","data":{"text":"\xff"}}', b" "]
 )
-def test_what_is_not_json_is_delivered(data: bytes) -> None:
+def test_an_event_that_is_not_json_is_delivered(data: bytes) -> None:
     event = decode_event(data)
     assert isinstance(event, UnknownEvent)
     assert (event.event, event.problem) == ("", "not valid JSON")
@@ -524,7 +524,7 @@ def test_what_is_not_json_is_delivered(data: bytes) -> None:
         {"event": {}},
     ],
 )
-def test_json_that_names_no_event_is_delivered(value: object) -> None:
+def test_json_without_an_event_name_is_delivered(value: object) -> None:
     event = event_of(value)
     assert isinstance(event, UnknownEvent)
     assert (event.event, event.problem) == ("", "the event has no name")
@@ -563,14 +563,14 @@ def test_nan_and_infinities_are_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["你好", "😀", "a\u2028b", "\u0000", '"\\/', "\x7f\x85"])
-def test_both_serialisers_of_the_server_say_the_same(text: str) -> None:
+def test_both_serializers_of_the_server_give_the_same_event(text: str) -> None:
     value = {"event": "text_chunk", "data": {"text": text}}
     compact = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     assert decode_event(compact) == decode_event(json.dumps(value).encode())
     assert event_of(value) == events.TextChunk(data=events.TextChunkData(text=text))
 
 
-def test_integers_beyond_64_bits_are_read_whole() -> None:
+def test_integers_beyond_64_bits_are_exact() -> None:
     found = decoded(WorkflowRun, {"outputs": {"n": 10**30 + 1}})
     assert found.outputs == {"n": 10**30 + 1}
 
@@ -614,12 +614,12 @@ def test_times_become_aware_datetimes(value: object, time: datetime) -> None:
         1e300,
     ],
 )
-def test_what_is_not_a_time_is_none(value: object) -> None:
+def test_a_value_that_is_not_a_time_is_none(value: object) -> None:
     assert decoded(WorkflowRun, {"created_at": value}).created_at is None
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity"])
-def test_a_number_that_is_not_a_number_is_not_a_time(value: bytes) -> None:
+def test_nan_is_not_a_time(value: bytes) -> None:
     found = decode_model(WorkflowRun, b'{"created_at":' + value + b"}")
     assert found.created_at is None
     assert str(found.raw["created_at"]) in {"nan", "inf", "-inf"}
@@ -643,7 +643,7 @@ def test_prices_become_exact_decimals(value: object, price: Decimal) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "free", "1,5", "sNaN", "NaN", "Infinity", "9e999999", "1e-101", True])
-def test_what_is_not_a_price_is_none(value: object) -> None:
+def test_a_value_that_is_not_a_price_is_none(value: object) -> None:
     event = event_of({"event": "message_end", "metadata": {"usage": {"total_price": value}}})
     assert isinstance(event, events.MessageEnd)
     assert event.metadata.usage == Usage()
@@ -651,7 +651,7 @@ def test_what_is_not_a_price_is_none(value: object) -> None:
 
 
 @pytest.mark.parametrize(("value", "number"), [("1", 1), ("-3", -3), ("0", 0), ("007", 7), (8, 8)])
-def test_digits_become_integers(value: object, number: int) -> None:
+def test_strings_of_digits_become_integers(value: object, number: int) -> None:
     event = event_of({"event": "workflow_finished", "data": {"total_steps": value}})
     assert isinstance(event, events.WorkflowFinished)
     assert event.data.total_steps == number
@@ -661,7 +661,7 @@ def test_digits_become_integers(value: object, number: int) -> None:
 @pytest.mark.parametrize(
     ("value", "number"), [("1.5", 1.5), ("30.098514399956912", 30.098514399956912), (2, 2)]
 )
-def test_digits_become_numbers(value: object, number: float) -> None:
+def test_strings_of_digits_become_floats(value: object, number: float) -> None:
     assert decoded(WorkflowRun, {"elapsed_time": value}).elapsed_time == number
 
 
@@ -677,7 +677,7 @@ def test_digits_become_numbers(value: object, number: float) -> None:
         "9" * 5000,
     ],
 )
-def test_a_text_that_is_not_an_integer_is_none_or_zero(value: str) -> None:
+def test_a_string_that_is_not_an_integer_is_none_or_zero(value: str) -> None:
     assert decoded(WorkflowRun, {"total_tokens": value}).total_tokens is None
     event = event_of({"event": "workflow_finished", "data": {"total_tokens": value}})
     assert isinstance(event, events.WorkflowFinished)
@@ -698,7 +698,7 @@ ENUMS = sorted(
 )
 
 
-def test_a_known_text_becomes_its_member() -> None:
+def test_a_known_string_becomes_its_enum_member() -> None:
     run = decoded(WorkflowRun, {"status": "partial-succeeded"})
     assert run.status is RunStatus.PARTIAL_SUCCEEDED
     node = event_of({"event": "node_finished", "data": {"status": "exception"}})
@@ -707,7 +707,7 @@ def test_a_known_text_becomes_its_member() -> None:
     assert decoded(AppInfo, {"mode": "agent-chat"}).mode is AppMode.AGENT_CHAT
 
 
-def test_an_unknown_text_becomes_a_member_of_its_own() -> None:
+def test_an_unknown_string_becomes_a_new_enum_member() -> None:
     status = decoded(WorkflowRun, {"status": "hibernating"}).status
     assert isinstance(status, RunStatus)
     assert status == "hibernating"
@@ -744,7 +744,7 @@ def test_known_members_are_known(kind: type[OpenEnum]) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 7, [], ("a",)])
-def test_an_enum_takes_only_texts(value: object) -> None:
+def test_an_enum_accepts_only_strings(value: object) -> None:
     with pytest.raises(ValueError, match="is not a valid RunStatus"):
         RunStatus(value)
 
@@ -763,7 +763,7 @@ def test_an_enum_takes_only_texts(value: object) -> None:
         ({"TYPE": None, "type": "scheduled_pause"}, PauseType.SCHEDULED_PAUSE),
     ],
 )
-def test_a_pause_names_its_reason_in_either_case(reason: dict[str, Any], kind: PauseType) -> None:
+def test_a_pause_has_its_reason_in_both_cases(reason: dict[str, Any], kind: PauseType) -> None:
     event = event_of({"event": "workflow_paused", "data": {"reasons": [reason]}})
     assert isinstance(event, events.WorkflowPaused)
     (found,) = event.data.reasons
@@ -771,12 +771,12 @@ def test_a_pause_names_its_reason_in_either_case(reason: dict[str, Any], kind: P
     assert found.message == reason.get("message")
 
 
-def test_forms_are_the_reasons_with_a_form() -> None:
+def test_forms_are_the_reasons_that_have_a_form() -> None:
     form, time = PauseReason(form_id="f"), PauseReason(type=PauseType.SCHEDULED_PAUSE)
     assert models.Pause(reasons=[time, form]).forms == [form]
 
 
-def test_a_file_has_the_id_of_its_upload_apart() -> None:
+def test_a_file_has_its_upload_id_in_a_separate_field() -> None:
     event = event_of({"event": "message_end", "files": [{"upload_file_id": "u"}, {"related_id": "r"}]})
     assert isinstance(event, events.MessageEnd)
     assert [(file.related_id, file.upload_file_id) for file in event.files] == [(None, "u"), ("r", None)]
@@ -868,7 +868,7 @@ def test_the_stored_run_of_the_document_of_2024_is_read() -> None:
         ('{"a": "\ud800"}', {"a": "\ud800"}),
     ],
 )
-def test_outputs_of_a_stored_run_may_be_null_an_object_or_its_text(value: object, outputs: object) -> None:
+def test_outputs_of_a_stored_run_may_be_null_an_object_or_json_text(value: object, outputs: object) -> None:
     found = decoded(WorkflowRun, RUN_OF_2024 | {"outputs": value}).outputs
     assert found == outputs or repr(found) == outputs
 
@@ -977,7 +977,7 @@ def test_the_logs_of_the_document_of_2024_are_read() -> None:
         ({"id": "1", "name": "Ada", "email": "a@b.c"}, models.Account(id="1", name="Ada", email="a@b.c")),
     ],
 )
-def test_the_account_of_a_log_may_be_a_text(value: object, account: models.Account | None) -> None:
+def test_the_account_of_a_log_may_be_a_string(value: object, account: models.Account | None) -> None:
     (log,) = decoded(Page[WorkflowLog], {"data": [{"created_by_account": value}]}).data
     assert log.created_by_account == account
 
@@ -1010,7 +1010,7 @@ def test_the_blocking_answer_of_the_document_of_2024_is_read() -> None:
     assert result.raw["data"]["id"] == "r"
 
 
-def test_a_blocking_answer_without_data_does_not_fit() -> None:
+def test_a_blocking_response_without_data_is_an_error() -> None:
     with pytest.raises(StructureError, match="data must be present, got null"):
         decoded(BlockingRun, {"task_id": "t"})
 
@@ -1099,7 +1099,7 @@ def test_a_form_field_without_a_control_is_empty() -> None:
         ("get_info_wf_human", AppMode.WORKFLOW),
     ],
 )
-def test_recorded_info_tells_the_kind_of_app(name: str, mode: AppMode) -> None:
+def test_recorded_info_has_the_mode_of_the_app(name: str, mode: AppMode) -> None:
     info = decode_model(AppInfo, load(name).body)
     assert info.mode is mode
     assert info.name == name.removeprefix("get_info_")
@@ -1178,7 +1178,7 @@ def test_recorded_logs_are_read(name: str) -> None:
         assert log.created_at.timestamp() == item["created_at"]
 
 
-def test_recorded_stops_are_a_success() -> None:
+def test_recorded_stops_succeed() -> None:
     calls = [recording for recording in matching("wf_") if recording.path.endswith("/stop")]
     assert len(calls) == 5
     for call in calls:
@@ -1202,7 +1202,7 @@ def test_a_body_that_is_not_json_is_a_value_error(kind: type[Received], body: by
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"7", b'"text"', b"true"])
-def test_a_body_that_is_not_an_object_does_not_fit(body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_an_error(body: bytes) -> None:
     with pytest.raises(StructureError, match="the JSON must be an object, got "):
         decode_model(AppInfo, body)
 
@@ -1210,12 +1210,12 @@ def test_a_body_that_is_not_an_object_does_not_fit(body: bytes) -> None:
 # The received JSON
 
 
-def test_what_you_made_yourself_has_no_raw() -> None:
+def test_an_object_that_was_not_received_has_no_raw() -> None:
     assert events.Message(answer="a").raw == {}
     assert WorkflowRun().raw == {}
 
 
-def test_raw_is_not_a_part_of_what_an_event_equals_or_shows() -> None:
+def test_raw_is_not_compared_or_shown() -> None:
     event = event_of({"event": "message", "answer": "a", "new": "secret"})
     assert event == events.Message(answer="a")
     assert "secret" not in repr(event)
@@ -1228,7 +1228,7 @@ def test_changing_raw_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("event", recorded_events(), ids=lambda event: event.event)
-def test_an_event_pickles_and_copies_with_its_raw(event: Event) -> None:
+def test_an_event_keeps_its_raw_when_pickled_and_copied(event: Event) -> None:
     for again in (pickle.loads(pickle.dumps(event)), copy.deepcopy(event), copy.copy(event)):
         assert type(again) is type(event)
         assert again == event
@@ -1248,14 +1248,14 @@ def test_an_event_pickles_and_copies_with_its_raw(event: Event) -> None:
         (WorkflowRun, "get_run_detail_with_files"),
     ],
 )
-def test_a_model_pickles_and_copies_with_its_raw(kind: type[Received], name: str) -> None:
+def test_a_model_keeps_its_raw_when_pickled_and_copied(kind: type[Received], name: str) -> None:
     model = decode_model(kind, load(name).body)
     for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         assert again == model
         assert again.raw == model.raw == json.loads(load(name).body)
 
 
-def test_events_of_unknown_texts_pickle() -> None:
+def test_events_with_unknown_enum_members_pickle() -> None:
     event = event_of(
         {"event": "workflow_finished", "data": {"status": "hibernating", "files": [{"type": "smell"}]}}
     )
@@ -1271,5 +1271,5 @@ def test_agent_steps_have_the_fields_of_their_events() -> None:
 
 
 @pytest.mark.parametrize("text", ["1_0", "infinity", "nan"])
-def test_what_only_python_takes_for_a_number_is_none(text: str) -> None:
+def test_strings_that_only_python_accepts_as_numbers_are_none(text: str) -> None:
     assert decoded(WorkflowRun, {"elapsed_time": text}).elapsed_time is None

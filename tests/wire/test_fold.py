@@ -101,14 +101,14 @@ SPEECH_END = event("tts_message_end", task_id="t", message_id="m", audio="")
         (event("brand_new", {"text": "a"}, answer="a"), ""),
     ],
 )
-def test_the_text_of_an_event_is_the_piece_it_brings(piece: Event, text: str) -> None:
+def test_the_text_of_an_event_is_its_chunk(piece: Event, text: str) -> None:
     assert text_of(piece) == text
 
 
 # Workflows
 
 
-def test_a_finished_run_has_all_of_its_last_event() -> None:
+def test_a_finished_run_has_all_values_of_its_terminal_event() -> None:
     last = finished(
         outputs={"a": 1},
         elapsed_time=1.5,
@@ -149,13 +149,13 @@ def test_a_run_without_its_end_is_still_running() -> None:
     assert not fold.progress.complete
 
 
-def test_a_fold_of_nothing_has_a_result() -> None:
+def test_a_stream_without_events_has_a_result() -> None:
     assert WorkflowAccumulator().result() == WorkflowResult()
     assert ChatAccumulator().result() == ChatResult()
     assert CompletionAccumulator().result() == CompletionResult()
 
 
-def test_a_paused_run_tells_what_it_waits_for() -> None:
+def test_a_paused_run_has_its_forms() -> None:
     last = paused(
         reasons=[{"TYPE": "human_input_required", "form_id": "f", "form_token": "k"}], total_steps=2
     )
@@ -169,7 +169,7 @@ def test_a_paused_run_tells_what_it_waits_for() -> None:
     assert fold.progress.over
 
 
-def test_streamed_and_blocking_pauses_are_the_same_result() -> None:
+def test_streamed_and_blocking_pauses_have_the_same_result() -> None:
     data = {
         "id": "r",
         "workflow_id": "w",
@@ -197,7 +197,7 @@ def test_a_resumed_run_ends_like_any_other() -> None:
     assert result.status == RunStatus.SUCCEEDED
 
 
-def test_the_only_event_of_a_finished_run_is_enough() -> None:
+def test_the_terminal_event_alone_is_enough() -> None:
     fold = WorkflowAccumulator()
     result = folded(fold, finished(outputs={"answer": "a"}))
     assert (result.workflow_run_id, result.outputs) == ("r", {"answer": "a"})
@@ -240,7 +240,7 @@ def test_an_error_event_in_the_middle_keeps_the_ids() -> None:
 
 @pytest.mark.parametrize("name", ["workflow_finished", "workflow_paused", "error"])
 @pytest.mark.parametrize("kind", [WorkflowAccumulator, ChatAccumulator])
-def test_a_last_event_that_does_not_fit_ends_the_stream(
+def test_a_malformed_terminal_event_ends_the_stream(
     name: str, kind: type[WorkflowAccumulator | ChatAccumulator]
 ) -> None:
     fold = kind()
@@ -253,7 +253,7 @@ def test_a_last_event_that_does_not_fit_ends_the_stream(
 
 
 @pytest.mark.parametrize("name", ["workflow_started", "node_finished", "text_chunk", "brand_new"])
-def test_other_events_that_do_not_fit_end_nothing(name: str) -> None:
+def test_other_malformed_events_do_not_end_the_stream(name: str) -> None:
     fold = WorkflowAccumulator()
     misfit = event(name, [1], task_id="t")  # type: ignore[arg-type]
     result = folded(fold, misfit, finished())
@@ -261,7 +261,7 @@ def test_other_events_that_do_not_fit_end_nothing(name: str) -> None:
     assert fold.progress.unusable_end is None
 
 
-def test_a_fold_can_share_its_progress() -> None:
+def test_an_accumulator_can_share_its_progress() -> None:
     progress = Progress(task_id="before")
     WorkflowAccumulator(progress).add(started())
     assert (progress.task_id, progress.run_id) == ("before", "r")
@@ -270,7 +270,7 @@ def test_a_fold_can_share_its_progress() -> None:
 # Completions
 
 
-def test_pieces_make_a_completion() -> None:
+def test_chunks_make_a_completion() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     end = message_end(metadata={"usage": usage}, files=[{"filename": "f"}])
     fold = CompletionAccumulator()
@@ -283,14 +283,14 @@ def test_pieces_make_a_completion() -> None:
     assert result.raw == end.raw
 
 
-def test_the_parts_of_a_message_that_was_interrupted_are_kept() -> None:
+def test_an_interrupted_message_keeps_its_text() -> None:
     fold = CompletionAccumulator()
     result = folded(fold, message("a"), message("b"))
     assert (result.answer, result.message_id, result.usage, result.raw) == ("ab", "m", None, {})
     assert not fold.progress.complete
 
 
-def test_a_replacement_replaces_all_before_it() -> None:
+def test_a_replacement_replaces_all_previous_text() -> None:
     replace = event("message_replace", answer="[moderated]", reason="output_moderation")
     assert (
         folded(ChatAccumulator(), message("a"), message("b"), replace, message_end()).answer == "[moderated]"
@@ -303,7 +303,7 @@ def test_a_replacement_replaces_all_before_it() -> None:
     assert folded(ChatAccumulator(), message("a"), empty, message_end()).answer == ""
 
 
-def test_a_text_under_the_name_of_a_file_belongs_to_the_answer() -> None:
+def test_a_message_file_event_with_text_belongs_to_the_answer() -> None:
     file = event("message_file", id="f", type="image", belongs_to="assistant", url="u")
     text = event("message_file", id="m", answer="b", from_variable_selector=None)
     assert folded(ChatAccumulator(), message("a"), file, text, message("c"), message_end()).answer == "abc"
@@ -321,7 +321,7 @@ def test_an_error_event_ends_a_message(fold: type[CompletionAccumulator]) -> Non
 
 
 @pytest.mark.parametrize("fold", [CompletionAccumulator, ChatAccumulator])
-def test_an_error_before_any_piece_tells_the_message(fold: type[CompletionAccumulator]) -> None:
+def test_an_error_before_any_chunk_has_the_message_id(fold: type[CompletionAccumulator]) -> None:
     error = event("error", code="invalid_param", message_id="m", conversation_id="c", created_at=0)
     result = folded(fold(), error)
     assert (result.message_id, result.answer) == ("m", "")
@@ -329,7 +329,7 @@ def test_an_error_before_any_piece_tells_the_message(fold: type[CompletionAccumu
 
 
 @pytest.mark.parametrize("fold", [CompletionAccumulator, ChatAccumulator])
-def test_an_end_of_message_that_does_not_fit_is_an_end_all_the_same(
+def test_a_malformed_message_end_ends_the_message(
     fold: type[CompletionAccumulator],
 ) -> None:
     made = fold()
@@ -371,7 +371,7 @@ RUNNING, LINGERS, WAITS, OVER = (False, None), (False, LINGER), (False, None), (
         pytest.param([(message_end(), LINGERS), (SPEECH_END, OVER)], id="the end of speech alone"),
     ],
 )
-def test_when_a_message_is_over(
+def test_end_of_a_message(
     fold: type[CompletionAccumulator], steps: list[tuple[Event, tuple[bool, float | None]]]
 ) -> None:
     made = fold()
@@ -392,7 +392,7 @@ def test_a_chat_has_its_conversation() -> None:
     assert result.handle is None
 
 
-def test_pieces_of_an_agent_make_its_answer() -> None:
+def test_chunks_of_an_agent_make_its_answer() -> None:
     pieces = [event("agent_message", answer=answer, message_id="m") for answer in "abc"]
     assert folded(ChatAccumulator(), *pieces, message_end()).answer == "abc"
 
@@ -402,12 +402,12 @@ def test_the_closing_message_of_a_new_agent_is_not_appended() -> None:
     assert folded(ChatAccumulator(), *pieces, message("Hello"), message_end()).answer == "Hello"
 
 
-def test_the_closing_message_counts_where_it_differs() -> None:
+def test_the_closing_message_of_an_agent_counts_if_it_differs() -> None:
     piece = event("agent_message", answer="Hel", message_id="m")
     assert folded(ChatAccumulator(), piece, message("Hello!"), message_end()).answer == "Hello!"
 
 
-def test_canned_answers_of_an_agent_are_pieces() -> None:
+def test_canned_answers_of_an_agent_are_chunks() -> None:
     assert folded(ChatAccumulator(), message("a"), message("b"), message_end()).answer == "ab"
 
 
@@ -455,7 +455,7 @@ def test_the_end_of_a_message_does_not_end_a_chatflow() -> None:
     assert (fold.progress.over, fold.progress.complete, fold.progress.linger) == (False, False, None)
 
 
-def test_chatflows_of_old_servers_end_with_their_message() -> None:
+def test_chatflows_of_old_servers_end_with_message_end() -> None:
     fold = ChatAccumulator()
     folded(fold, started(), message("a"), finished())
     assert (fold.progress.over, fold.progress.complete, fold.progress.linger) == (False, True, LINGER)
@@ -466,14 +466,14 @@ def test_chatflows_of_old_servers_end_with_their_message() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "stopped"])
-def test_a_chatflow_that_ended_badly_has_no_end_of_message(status: str) -> None:
+def test_a_failed_chatflow_has_no_message_end(status: str) -> None:
     fold = ChatAccumulator()
     result = folded(fold, started(), message("a"), finished(status, error="no"))
     assert fold.progress.over
     assert (result.answer, result.run.status, result.run.error) == ("a", status, "no")
 
 
-def test_a_chatflow_that_waits_has_no_end_of_message() -> None:
+def test_a_paused_chatflow_has_no_message_end() -> None:
     fold = ChatAccumulator()
     result = folded(fold, started(), message("a"), paused())
     assert fold.progress.over
@@ -489,13 +489,13 @@ def test_a_chatflow_without_a_run_ends_like_a_chat() -> None:
     assert result.run is None
 
 
-def test_speech_does_not_hold_up_a_chatflow() -> None:
+def test_speech_does_not_delay_the_end_of_a_chatflow() -> None:
     fold = ChatAccumulator()
     folded(fold, started(), message("a"), SPEECH, message_end(), SPEECH, finished())
     assert fold.progress.over
 
 
-def test_the_raw_answer_of_a_chatflow_is_the_end_of_its_message() -> None:
+def test_the_raw_of_a_chatflow_answer_is_its_message_end() -> None:
     end, last = message_end(), finished()
     result = folded(ChatAccumulator(), started(), message("a"), end, last)
     assert result.raw == end.raw
@@ -529,7 +529,7 @@ def run(status: str, error: str | None = None, **fields: Any) -> WorkflowResult:
     ],
     ids=["succeeded", "partly", "completion", "chat", "chatflow"],
 )
-def test_good_results_are_not_failures(result: Any) -> None:
+def test_successful_results_raise_no_error(result: Any) -> None:
     assert error_from_result(result) is None
 
 
@@ -554,7 +554,7 @@ def test_good_results_are_not_failures(result: Any) -> None:
         (run("paused"), RunPaused, "the run waits at a node"),
     ],
 )
-def test_bad_results_are_failures(
+def test_failed_results_raise_their_error(
     ended: WorkflowResult, error: type[RunFailed], words: str, in_chat: bool
 ) -> None:
     result = ChatResult(answer="a", run=ended) if in_chat else ended
@@ -566,7 +566,7 @@ def test_bad_results_are_failures(
     assert (found.node_id, found.server_version) == ("n", "1.14.2")
 
 
-def test_long_words_are_cut_in_the_error_and_whole_in_the_result() -> None:
+def test_long_messages_are_shortened_in_the_error_and_complete_in_the_result() -> None:
     found = error_from_result(run("failed", "x" * 10_000))
     assert found is not None
     assert len(str(found)) < 400
@@ -596,20 +596,20 @@ def test_an_error_event_with_a_code_becomes_its_error(fields: dict[str, Any], ki
 # A primitive of another type is passed through by the decoder, so a text may be a number here
 
 
-def test_a_number_for_a_piece_of_text_does_not_break_the_answer() -> None:
+def test_a_number_in_place_of_a_chunk_does_not_break_the_answer() -> None:
     assert folded(ChatAccumulator(), message("a"), event("message", answer=5), message_end()).answer == "a5"
 
 
-def test_a_number_for_a_piece_of_text_is_given_as_text() -> None:
+def test_a_number_in_place_of_a_chunk_is_converted_to_text() -> None:
     assert text_of(event("text_chunk", {"text": 5})) == "5"
 
 
-def test_a_text_for_a_position_does_not_break_the_answer() -> None:
+def test_a_string_in_place_of_a_position_does_not_break_the_answer() -> None:
     steps = [event("agent_thought", id=str(place), position=place) for place in (1, "two")]
     assert len(folded(ChatAccumulator(), *steps, message_end()).agent_thoughts) == 2
 
 
-def test_a_number_for_the_error_of_a_run_does_not_break_its_error() -> None:
+def test_a_number_in_place_of_an_error_message_does_not_break_the_error() -> None:
     result = folded(WorkflowAccumulator(), finished("failed", error=7))
     assert isinstance(error_from_result(result), RunFailed)
 

@@ -51,7 +51,7 @@ def as_text(value: Any) -> Any:
 
 
 @given(values)
-def test_it_writes_what_orjson_writes(value: Any) -> None:
+def test_writes_the_same_json_as_orjson(value: Any) -> None:
     written = fallback.dumps(value)
     assert json.loads(written) == json.loads(orjson.dumps(value))
     assert fallback.loads(written) == orjson.loads(written)
@@ -71,7 +71,7 @@ def test_it_writes_what_orjson_writes(value: Any) -> None:
         '\u2028 \x00 "\\',
     ],
 )
-def test_it_writes_the_types_that_orjson_writes(value: Any) -> None:
+def test_writes_the_same_types_as_orjson(value: Any) -> None:
     assert json.loads(fallback.dumps(value, default=as_text)) == json.loads(
         orjson.dumps(value, default=as_text)
     )
@@ -80,13 +80,13 @@ def test_it_writes_the_types_that_orjson_writes(value: Any) -> None:
 @pytest.mark.parametrize(
     "value", [2**64, -(2**63) - 1, "\ud800", {"\ud800": 1}, {1: 2}, object(), b"x", Point]
 )
-def test_it_rejects_what_orjson_rejects(value: Any) -> None:
+def test_rejects_the_same_values_as_orjson(value: Any) -> None:
     for dumps in (fallback.dumps, orjson.dumps):
         with pytest.raises(TypeError):
             dumps(value)
 
 
-def test_it_rejects_what_is_nested_too_deeply() -> None:
+def test_rejects_values_that_are_nested_too_deeply() -> None:
     value: list[Any] = []
     for _ in range(300):
         value = [value]
@@ -97,13 +97,13 @@ def test_it_rejects_what_is_nested_too_deeply() -> None:
 
 
 @pytest.mark.parametrize("data", [b"NaN", b"[Infinity]", b'"\\ud800"', b"{", b"", b"\xff"])
-def test_it_does_not_parse_what_orjson_does_not_parse(data: bytes) -> None:
+def test_rejects_the_same_json_as_orjson(data: bytes) -> None:
     for loads in (fallback.loads, orjson.loads):
         with pytest.raises(ValueError):  # noqa: PT011 - the messages differ
             loads(data)
 
 
-def test_fragments_are_written_as_they_are() -> None:
+def test_fragments_are_written_unchanged() -> None:
     assert fallback.dumps([fallback.Fragment("12345678901234567890123")]) == b"[12345678901234567890123]"
 
 
@@ -117,7 +117,7 @@ assert "dify_async._json_fallback" in sys.modules
 """
 
 
-def test_a_run_without_orjson(fake_dify: FakeDify) -> None:
+def test_a_run_works_without_orjson(fake_dify: FakeDify) -> None:
     fake_dify.app = Workflow(outputs=lambda inputs: inputs)
     fake_dify.tail = 0.0
     done = subprocess.run(

@@ -72,7 +72,7 @@ WORKFLOWS = [name for name in whole_streams("workflow_started", TERMINAL) if "ch
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_ends_in_the_same_result(name: str) -> None:
+def test_a_workflow_with_a_lossy_stream_has_the_same_result(name: str) -> None:
     events = events_of(name)
     expected = folded(WorkflowAccumulator(), events)
     for seed in range(20):
@@ -83,7 +83,7 @@ def test_a_workflow_ends_in_the_same_result(name: str) -> None:
         assert attrs.evolve(result, reasoning=expected.reasoning) == expected
 
 
-def test_a_chatflow_ends_in_the_same_answer_and_says_where_its_stream_did_not() -> None:
+def test_a_chatflow_with_a_lossy_stream_has_the_same_answer_and_sets_gap() -> None:
     events = events_of("chatflow_streaming")
     expected = folded(ChatAccumulator(), events)
     assert expected.answer == expected.run.outputs["answer"]
@@ -99,5 +99,5 @@ def test_a_chatflow_ends_in_the_same_answer_and_says_where_its_stream_did_not() 
     assert marked > 25, "texts with a lost or repeated piece"
 
 
-def test_there_is_enough_to_test() -> None:
+def test_enough_recordings_are_found() -> None:
     assert len(WORKFLOWS) > 20

@@ -67,12 +67,12 @@ def test_handles_are_hashable_and_results_frozen() -> None:
         '{"run_id": "r", "task_id": null, "user": null, "kind": "chat", "more": 1}',
     ],
 )
-def test_other_text_is_not_a_handle(text: str | bytes) -> None:
+def test_other_strings_are_not_handles(text: str | bytes) -> None:
     with pytest.raises(errors.ConfigurationError, match="a run handle must be JSON"):
         RunHandle.from_json(text)
 
 
-def test_a_handle_of_any_text_is_json() -> None:
+def test_a_handle_with_any_text_is_json() -> None:
     handle = RunHandle(run_id="half \ud83d", task_id=None, user="你好", kind="workflow")
     assert RunHandle.from_json(handle.to_json()) == handle
 
@@ -112,7 +112,7 @@ def test_models_pickle_and_copy(model: object) -> None:
     assert copy.deepcopy(model) == model
 
 
-def test_a_run_tells_whether_it_succeeded() -> None:
+def test_a_run_status_has_is_success() -> None:
     good = {status for status in RunStatus if status.is_success}
     assert good == {RunStatus.SUCCEEDED, RunStatus.PARTIAL_SUCCEEDED}
     assert not RunStatus("brand-new").is_success

@@ -58,7 +58,7 @@ def test_a_run_that_ends_before_it_starts_is_rejected(kind: Any) -> None:
     assert str(error) == "the run was rejected: name is required in input form"
 
 
-def test_each_recorded_failure_is_a_failure_and_no_rejection() -> None:
+def test_each_recorded_failure_is_not_a_rejection() -> None:
     found = {}
     for stream in streams():
         result = accumulated(events_of(stream.body)).result()
@@ -80,7 +80,7 @@ def test_each_recorded_failure_is_a_failure_and_no_rejection() -> None:
         {"status": "succeeded"},
     ],
 )
-def test_one_sign_of_a_real_run_is_enough(change: dict[str, Any]) -> None:
+def test_a_single_field_of_a_real_run_is_enough(change: dict[str, Any]) -> None:
     rejection = {"status": "failed", "outputs": None, "error": "e", "created_by": {}}
     started = event("workflow_started", task_id=RUN)
     assert accumulated([started, finished(**rejection)]).result().rejected
@@ -101,7 +101,7 @@ def test_an_error_without_a_code_before_the_run_is_a_rejection() -> None:
 # The limit of a model's provider
 
 
-def test_the_limit_of_a_provider_is_not_a_quota() -> None:
+def test_the_rate_limit_of_a_provider_is_not_a_quota_error() -> None:
     (found,) = events_of(load("116_chat_ratelimit_streaming").body)
     assert isinstance(found, ErrorEvent)
     error = error_from_event(found)
@@ -118,7 +118,7 @@ def test_the_limit_of_a_provider_is_not_a_quota() -> None:
 
 @pytest.mark.parametrize(("name", "says_id"), [("GET /", False), ("GET /x/{run_id}", True)])
 @pytest.mark.parametrize("recent", [True, False])
-def test_a_page_of_dify_does_not_blame_the_address(name: str, recent: bool, says_id: bool) -> None:
+def test_an_html_page_of_dify_does_not_blame_base_url(name: str, recent: bool, says_id: bool) -> None:
     answer = load("116_root_404")
     found = error_from_response(
         operation_named(name, recent=recent), 404, {"X-Version": "1.16.1"}, answer.body
@@ -133,7 +133,7 @@ def test_a_page_of_dify_does_not_blame_the_address(name: str, recent: bool, says
 # Reasoning
 
 
-def test_reasoning_is_typed() -> None:
+def test_reasoning_events_are_typed() -> None:
     chunks = [
         one
         for one in events_of(load("116_wf_reasoning_streaming").body)
@@ -153,7 +153,7 @@ def test_the_reasoning_of_a_message_is_a_field() -> None:
 
 
 @pytest.mark.parametrize("kind", [WorkflowAccumulator, ChatAccumulator])
-def test_the_outputs_of_another_run_are_not_taken(kind: Any) -> None:
+def test_the_outputs_of_another_run_are_ignored(kind: Any) -> None:
     accumulator = accumulated([event("workflow_started"), finished(OTHER)], kind())
     progress = accumulator.progress
     assert progress.over
@@ -174,7 +174,7 @@ def test_the_outputs_of_another_run_are_not_taken(kind: Any) -> None:
         event("workflow_finished", None, {"id": OTHER, "status": "succeeded"}),
     ],
 )
-def test_a_known_run_is_compared_with_each_event_that_names_one(other: Event) -> None:
+def test_the_known_run_id_is_compared_with_that_of_each_event(other: Event) -> None:
     accumulator = accumulated([other], WorkflowAccumulator(Progress(run_id=RUN)))
     assert accumulator.progress.foreign_run == OTHER
     assert accumulator.result().outputs == {}
@@ -189,15 +189,15 @@ def test_an_id_that_cannot_be_requested_is_not_taken(run_id: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", ".", "..", "\ud800", None])
-def test_some_texts_are_not_run_ids(text: str | None) -> None:
+def test_invalid_strings_are_not_run_ids(text: str | None) -> None:
     assert not is_run_id(text)
 
 
 @pytest.mark.parametrize("run_id", ["r", RUN, "../x", "a/b", "a\r\nX: y"])
-def test_other_ids_are_for_the_path_to_quote(run_id: str) -> None:
+def test_other_ids_are_quoted_in_paths(run_id: str) -> None:
     assert is_run_id(run_id)
 
 
-def test_a_result_that_was_rejected_pickles() -> None:
+def test_a_rejected_result_pickles() -> None:
     result = accumulated(events_of(load(REJECTED).body)).result()
     assert pickle.loads(pickle.dumps(result)) == result

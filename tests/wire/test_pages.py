@@ -11,7 +11,7 @@ from dify_async._wire.decoding.hook import StructureError
 from dify_async.models import Annotation, Conversation, Message, Page
 
 
-def test_a_page_holds_its_own_kind_of_entries() -> None:
+def test_a_page_has_entries_of_its_type() -> None:
     conversations = decode_model(Page[Conversation], b'{"data": [{"id": "c"}], "has_more": true, "limit": 1}')
     annotations = decode_model(Page[Annotation], b'{"data": [{"id": "a"}], "total": 1}')
     assert conversations.data == [Conversation(id="c")]
@@ -39,7 +39,7 @@ def test_a_list_of_models() -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"data": {}}', b'{"data": "x"}', b'{"data": [1]}', b"1", b"null"])
-def test_what_is_not_a_page_is_rejected(body: bytes) -> None:
+def test_json_that_is_not_a_page_is_rejected(body: bytes) -> None:
     with pytest.raises(StructureError):
         decode_model(Page[Conversation], body)
 

@@ -63,7 +63,7 @@ def texts() -> list[str]:
 
 
 @pytest.mark.parametrize("text", texts())
-def test_the_texts_of_errors_are_printable(text: str) -> None:
+def test_messages_of_errors_are_printable(text: str) -> None:
     assert text.encode().decode().isprintable()
 
 
@@ -84,7 +84,7 @@ def test_a_body_that_is_an_error_is_quoted() -> None:
     assert str(plain.value) == "tags must be an array, got a number"
 
 
-def test_long_words_are_shortened() -> None:
+def test_long_text_is_shortened() -> None:
     assert shortened("abc", 3) == "abc"
     assert shortened("abcd", 3) == "abc..."
     error = error_from_event(ErrorEvent(code="c" * 5000, message="m" * 5000))
@@ -100,7 +100,7 @@ def test_json_types_have_names(value: object, name: str) -> None:
     assert json_type(value) == name
 
 
-def test_an_error_has_the_headers_and_the_body() -> None:
+def test_an_apierror_has_the_headers_and_the_body() -> None:
     headers = {"Set-Cookie": "session=SECRET", "X-Echo": "Bearer SECRET", "Location": "https://x/?t=SECRET"}
     body = b'{"code": "bad_request", "message": "key SECRET", "more": 1}'
     redactor = Redactor(["SECRET"])
@@ -114,6 +114,6 @@ def test_an_error_has_the_headers_and_the_body() -> None:
     assert (again.headers, again.body) == (error.headers, error.body)
 
 
-def test_an_error_of_your_own_has_neither() -> None:
+def test_a_custom_apierror_has_neither() -> None:
     error = ApiError("text", status=400)
     assert (error.headers, error.body) == ({}, b"")

@@ -96,7 +96,7 @@ def cuts_of(body: bytes) -> Iterable[tuple[bytes, ...]]:
 
 
 @each_stream
-def test_no_cut_changes_what_is_read(stream: Recording) -> None:
+def test_chunk_boundaries_do_not_change_the_events(stream: Recording) -> None:
     whole = parsed([stream.body])
     for pieces in cuts_of(stream.body):
         assert parsed(pieces) == whole, f"cut at {[len(piece) for piece in pieces]}"
@@ -104,7 +104,7 @@ def test_no_cut_changes_what_is_read(stream: Recording) -> None:
 
 @each_stream
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
-def test_a_proxy_may_rewrite_the_line_ends(stream: Recording, end: bytes) -> None:
+def test_rewritten_line_ends_do_not_change_the_events(stream: Recording, end: bytes) -> None:
     body = stream.body.replace(b"\n", end)
     whole = parsed([stream.body])
     assert parsed([body]) == whole
@@ -115,7 +115,7 @@ def test_a_proxy_may_rewrite_the_line_ends(stream: Recording, end: bytes) -> Non
 
 
 @each_stream
-def test_events_are_the_same_however_they_came(stream: Recording) -> None:
+def test_events_in_streams_and_snapshots_are_equal(stream: Recording) -> None:
     whole = [decode_event(payload) for payload in parsed([stream.body])]
     choose = random.Random(stream.name)
     for _ in range(3):
@@ -130,7 +130,7 @@ def test_events_are_the_same_however_they_came(stream: Recording) -> None:
 
 
 @each_stream
-def test_nothing_is_lost_and_nothing_is_unknown(stream: Recording) -> None:
+def test_no_recorded_value_is_lost_or_unknown(stream: Recording) -> None:
     sent = re.findall(rb'(?m)^data: \{"event": ?"(\w+)"', stream.body)
     pings = re.findall(rb"(?m)^event: ping$", stream.body)
     payloads = parsed([stream.body])
@@ -225,7 +225,7 @@ REFUSED_IN_BOTH_MODES = [
 @pytest.mark.parametrize(
     ("streamed", "blocking"), RUNS_IN_BOTH_MODES + CHATS_IN_BOTH_MODES + REFUSED_IN_BOTH_MODES
 )
-def test_the_twins_below_were_asked_the_same(streamed: str, blocking: str) -> None:
+def test_the_compared_recordings_have_the_same_inputs(streamed: str, blocking: str) -> None:
     def question(recording: Recording) -> tuple[str, dict[str, Any]]:
         return recording.path, recording.request_body | {"response_mode": ""}
 
@@ -294,7 +294,7 @@ def test_a_streamed_answer_is_the_blocking_one(streamed: str, blocking: str) -> 
 
 
 @pytest.mark.parametrize(("streamed", "blocking"), REFUSED_IN_BOTH_MODES)
-def test_an_error_in_a_stream_is_the_one_of_blocking_mode(streamed: str, blocking: str) -> None:
+def test_an_error_in_a_stream_equals_that_of_blocking_mode(streamed: str, blocking: str) -> None:
     event = folded(streamed).progress.error
     assert event is not None
     answer = load(blocking)
@@ -305,7 +305,7 @@ def test_an_error_in_a_stream_is_the_one_of_blocking_mode(streamed: str, blockin
     assert (type(one), one.status, one.code, one.message) == (type(two), two.status, two.code, two.message)
 
 
-def test_a_run_that_waits_is_reported_like_in_blocking_mode() -> None:
+def test_a_paused_run_equals_that_of_blocking_mode() -> None:
     # The two were asked for different topics, and each run has forms and times of its own.
     one, two = folded("human_start_streaming").result(), blocking_run("human_start_blocking")
     assert isinstance(one, WorkflowResult)
@@ -328,7 +328,7 @@ def test_a_run_that_waits_is_reported_like_in_blocking_mode() -> None:
     assert [field.type for field in one.paused.forms[0].inputs] == ["paragraph", "select"]
 
 
-def test_a_chatflow_that_waits_tells_the_forms_of_the_blocking_answer() -> None:
+def test_a_paused_chatflow_has_the_forms_of_blocking_mode() -> None:
     result = folded("chatflow_human_start_streaming").result()
     blocking = json.loads(load("chatflow_human_start_blocking").body)["data"]
     assert isinstance(result, ChatResult)
@@ -384,7 +384,9 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("name", "status", "error"), [(name, *end) for name, end in ENDS.items()])
-def test_a_run_is_a_failure_or_none_by_its_end(name: str, status: str, error: type[RunFailed] | None) -> None:
+def test_the_terminal_event_decides_whether_a_run_failed(
+    name: str, status: str, error: type[RunFailed] | None
+) -> None:
     fold = folded(name)
     result = fold.result()
     run = result.run if isinstance(result, ChatResult) else result
@@ -419,7 +421,7 @@ def test_the_node_that_failed_is_reported(name: str, node: str | None) -> None:
     assert folded(name).progress.failed_node == node
 
 
-def test_the_words_of_a_failed_run_are_kept_and_shown() -> None:
+def test_the_message_of_a_failed_run_is_kept_and_shown() -> None:
     result = folded("wf_llm_badrequest_streaming").result()
     assert isinstance(result, WorkflowResult)
     assert result.error is not None
@@ -480,7 +482,7 @@ def test_a_rejected_input_ends_the_stream_without_a_run(name: str) -> None:
         assert isinstance(error_from_result(result), RunFailed)
 
 
-def test_an_answer_that_was_interrupted_with_an_error_is_kept_as_far_as_it_came() -> None:
+def test_an_answer_that_ended_with_an_error_keeps_its_text() -> None:
     fold = folded("chat_midfail_streaming")
     result = fold.result()
     assert isinstance(result, ChatResult)
@@ -520,14 +522,14 @@ def test_the_result_of_a_stream_that_was_cut_is_kept(name: str) -> None:
     [stream for stream in STREAMS if "-messages" in stream.path],
     ids=lambda stream: stream.name,
 )
-def test_the_answer_is_all_pieces_in_their_order(stream: Recording) -> None:
+def test_the_answer_is_all_chunks_in_order(stream: Recording) -> None:
     result = folded(stream.name).result()
     assert isinstance(result, CompletionResult)
     pieces = [event for event in decoded(stream) if isinstance(event, (Message, AgentMessage))]
     assert result.answer == "".join(event.raw["answer"] for event in pieces)
 
 
-def test_the_answer_of_a_snapshot_is_what_it_replaces_all_with() -> None:
+def test_the_answer_of_a_snapshot_is_its_replacement() -> None:
     result = folded("chatflow_human_events").result()
     assert isinstance(result, ChatResult)
     assert result.answer == "before pause 暂停前 "
@@ -557,12 +559,12 @@ def test_the_raw_result_is_the_event_that_ended_it(stream: Recording) -> None:
         pytest.param("wf_basic_streaming", None, True, id="workflow"),
     ],
 )
-def test_when_a_stream_is_over_for_its_reader(name: str, linger: float | None, over: bool) -> None:
+def test_end_of_a_stream(name: str, linger: float | None, over: bool) -> None:
     progress = folded(name).progress
     assert (progress.over, progress.linger, progress.complete) == (over, linger, True)
 
 
-def test_the_steps_of_an_agent_are_in_their_last_state() -> None:
+def test_the_steps_of_an_agent_have_their_last_state() -> None:
     result = folded("agent_streaming").result()
     assert isinstance(result, ChatResult)
     first, second = result.agent_thoughts
@@ -574,7 +576,7 @@ def test_the_steps_of_an_agent_are_in_their_last_state() -> None:
     assert second.thought == result.answer[-len(second.thought) :] != ""
 
 
-def test_a_resumed_run_has_the_task_of_before() -> None:
+def test_a_resumed_run_keeps_its_task_id() -> None:
     start, rest = load("human_start_streaming"), load("human_events_before_submit")
     (started,) = [event for event in decoded(start) if isinstance(event, WorkflowStarted)]
     (again,) = [event for event in decoded(rest) if isinstance(event, WorkflowStarted)]
@@ -583,7 +585,7 @@ def test_a_resumed_run_has_the_task_of_before() -> None:
     assert started.task_id == again.task_id
 
 
-def test_the_form_is_the_same_in_both_events() -> None:
+def test_the_form_is_equal_in_both_events() -> None:
     events = decoded(load("human_start_streaming"))
     (form,) = [event.data for event in events if isinstance(event, HumanInputRequired)]
     result = folded("human_start_streaming").result()
@@ -596,7 +598,7 @@ def test_the_form_is_the_same_in_both_events() -> None:
 
 
 @pytest.mark.parametrize("name", ["reconnect_wf_3_events_snapshot", "reconnect_chatflow_3_events_snapshot"])
-def test_the_task_to_stop_is_that_of_a_live_event(name: str) -> None:
+def test_the_task_id_comes_from_a_live_event(name: str) -> None:
     (finished,) = [event for event in decoded(load(name)) if isinstance(event, WorkflowFinished)]
     assert finished.task_id != finished.workflow_run_id
     assert folded(name).progress.task_id == finished.task_id
@@ -613,7 +615,7 @@ def test_the_task_to_stop_is_that_of_a_live_event(name: str) -> None:
         ("wf_llm_many_tokens_streaming", lambda fold: fold.result().status == RunStatus.SUCCEEDED),
     ],
 )
-def test_large_recordings_are_read_whole(name: str, check: Callable[[Any], bool]) -> None:
+def test_large_recordings_are_read_completely(name: str, check: Callable[[Any], bool]) -> None:
     chunks = large_stream(name)
     body = b"".join(chunks)
     whole = parsed([body])

@@ -71,7 +71,7 @@ def test_an_error_in_a_stream_has_the_same_class(kind: type[ApiError], status: i
     ],
 )
 @pytest.mark.parametrize("body", [{}, {"code": None}, {"code": 7}, {"error": "e"}, None, [], "text", 5])
-def test_json_without_a_code_is_classed_by_its_status(
+def test_json_without_a_code_is_classified_by_its_status(
     status: int, kind: type[ApiError], body: object
 ) -> None:
     error = rejected(status, body)
@@ -92,7 +92,7 @@ def test_json_without_a_code_is_classed_by_its_status(
         (500, "rate_limit_error", errors.ServerError),
     ],
 )
-def test_the_status_counts_before_the_code(status: int, code: str, kind: type[ApiError]) -> None:
+def test_the_status_takes_precedence_over_the_code(status: int, code: str, kind: type[ApiError]) -> None:
     assert type(coded(status, code)) is kind
 
 
@@ -140,11 +140,13 @@ def test_every_class_of_the_tree_is_reached() -> None:
         (403, "forbidden", "The app's API service has been disabled.", errors.Forbidden),
     ],
 )
-def test_limits_are_distinguished(status: int, code: str, message: str, kind: type[ApiError]) -> None:
+def test_kinds_of_limits_are_distinguished(
+    status: int, code: str, message: str, kind: type[ApiError]
+) -> None:
     assert type(coded(status, code, message)) is kind
 
 
-def test_a_full_plan_is_named_as_such() -> None:
+def test_a_full_plan_is_reported() -> None:
     error = coded(403, "forbidden", "The number of documents has reached the limit of your subscription.")
     assert str(error).endswith(
         "; a retry does not help: delete something, or change the plan (POST /workflows/run)"
@@ -159,7 +161,7 @@ def test_a_setting_that_an_empty_knowledge_base_needs_is_named(message: str) -> 
     assert "`process_rule`" in text
 
 
-def test_what_may_be_tried_again_and_what_may_not() -> None:
+def test_which_rejections_are_retried() -> None:
     assert not issubclass(errors.QuotaExceeded, errors.RateLimited)
     assert not issubclass(errors.KnowledgeRateLimited, errors.RateLimited)
     assert issubclass(errors.KnowledgeRateLimited, errors.Forbidden)
@@ -183,12 +185,12 @@ def test_what_may_be_tried_again_and_what_may_not() -> None:
         ("Sun, 99 Foo 2026", None),
     ],
 )
-def test_retry_after_is_read_in_both_forms(header: str | None, seconds: float | None) -> None:
+def test_retry_after_is_parsed_in_both_forms(header: str | None, seconds: float | None) -> None:
     headers = {} if header is None else {"retry-after": header}
     assert rejected(429, {}, headers).retry_after == seconds
 
 
-def test_a_zone_beyond_all_bounds_hides_no_error() -> None:
+def test_an_invalid_time_zone_in_retry_after_hides_no_error() -> None:
     header = "Sun, 22 Nov 2026 00:00:30 +99999999999999"
     assert rejected(429, {}, {"Retry-After": header}).retry_after is None
 
@@ -233,7 +235,7 @@ WERKZEUG_404 = (
         (530, b"<p>x</p>", errors.ServerError, "x", ""),
     ],
 )  # fmt: skip
-def test_a_page_is_classed_by_its_status(
+def test_an_html_page_is_classified_by_its_status(
     status: int, page: bytes, kind: type[ApiError], says: str, hint: str
 ) -> None:
     error = rejected(status, page)
@@ -257,18 +259,18 @@ def test_a_body_of_any_kind_is_an_error(status: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_json_of_dify_is_not_a_page_of_a_proxy(status: int) -> None:
+def test_json_of_dify_is_not_reported_as_a_page_of_a_proxy(status: int) -> None:
     assert type(coded(status, "service_unavailable")) is errors.ServerError
 
 
-def test_a_page_for_a_recent_operation_says_that_the_server_lacks_it() -> None:
+def test_an_html_404_of_a_recent_operation_is_notsupportedbyserver() -> None:
     asked = operation_named("GET /info", recent=True)
     assert type(rejected(404, WERKZEUG_404, asked=asked)) is errors.NotSupportedByServer
     assert type(rejected(404, {"code": "not_found"}, asked=asked)) is errors.NotFound
     assert type(rejected(500, b"<p>", asked=asked)) is errors.ServerError
 
 
-def test_an_operation_that_the_server_lacks_has_a_hint_of_its_own() -> None:
+def test_a_missing_operation_has_a_specific_hint() -> None:
     error = rejected(404, WERKZEUG_404, asked=operation_named("GET /info", recent=True))
     assert "the server is too old" in str(error)
 
@@ -338,13 +340,13 @@ def test_a_redirect_with_json_names_its_target_too() -> None:
         ([1], "[1]"),
     ],
 )
-def test_the_words_of_the_server_are_found(body: object, message: str) -> None:
+def test_the_message_of_the_server_is_found(body: object, message: str) -> None:
     error = rejected(400, body)
     assert error.message == message
     assert message in str(error)
 
 
-def test_long_messages_are_cut_in_the_text_and_whole_in_the_attribute() -> None:
+def test_long_messages_are_shortened_in_the_text_and_complete_in_the_attribute() -> None:
     message = "1 validation error\nname\n  Field required\n" + "x" * 10_000
     error = coded(400, "invalid_param", message)
     assert error.message == message
@@ -359,7 +361,7 @@ def test_a_parameter_at_fault_is_reported() -> None:
     assert rejected(400, {"code": "invalid_param", "message": "m", "params": ["name"]}).params is None
 
 
-def test_what_the_headers_tell_is_kept() -> None:
+def test_information_of_the_headers_is_kept() -> None:
     error = rejected(500, {}, {"x-version": "1.14.2", "x-trace-id": "abc", "retry-after": "3"})
     assert (error.server_version, error.trace_id, error.retry_after) == ("1.14.2", "abc", 3.0)
     assert str(error).endswith("(POST /workflows/run, Dify 1.14.2)")
@@ -376,7 +378,7 @@ def test_what_the_headers_tell_is_kept() -> None:
         (operation_named("GET /info"), 502, False),
     ],
 )
-def test_only_failures_of_a_server_leave_it_open_whether_a_run_began(
+def test_may_have_started_is_true_only_for_server_failures(
     asked: Operation[Any], status: int, may_have_started: bool
 ) -> None:
     assert rejected(status, b"<p>", asked=asked).may_have_started is may_have_started
@@ -420,7 +422,7 @@ def test_an_error_says_what_to_do(status: int, code: str, advice: str) -> None:
         (429, "email_password_reset_limit", "wait a day"),
     ],
 )
-def test_what_to_do_goes_by_the_code_where_the_status_would_mislead(
+def test_the_hint_depends_on_the_code_if_the_status_would_mislead(
     status: int, code: str, advice: str
 ) -> None:
     text = str(coded(status, code))
@@ -430,11 +432,11 @@ def test_what_to_do_goes_by_the_code_where_the_status_would_mislead(
 
 
 @pytest.mark.parametrize("code", ["invalid_param", "bad_request", "completion_request_error"])
-def test_an_error_that_explains_itself_has_no_advice(code: str) -> None:
+def test_an_error_that_explains_itself_has_no_hint(code: str) -> None:
     assert str(coded(400, code)) == f"400 {code}: Words of the server. (POST /workflows/run)"
 
 
-def test_an_error_event_without_a_status_is_the_server_s() -> None:
+def test_an_error_event_without_a_status_is_a_servererror() -> None:
     error = error_from_event(ErrorEvent(code="brand_new", message=""))
     assert type(error) is errors.ServerError
     assert error.status == 500
@@ -631,7 +633,7 @@ def test_all_recorded_rejections_are_in_the_table() -> None:
         "err_wf_user_int",
     ],
 )
-def test_what_was_recorded_as_an_error_and_is_none(name: str) -> None:
+def test_recorded_errors_that_are_not_errors(name: str) -> None:
     assert 200 <= load(name).status < 300
 
 
@@ -671,7 +673,7 @@ def made(kind: type[DifyError]) -> tuple[DifyError, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_every_error_keeps_what_it_holds_when_pickled_and_copied(name: str) -> None:
+def test_every_error_keeps_its_attributes_when_pickled_and_copied(name: str) -> None:
     kind = getattr(errors, name)
     error, attributes = made(kind)
     error.add_note("in row 7")
@@ -686,7 +688,7 @@ def test_every_error_keeps_what_it_holds_when_pickled_and_copied(name: str) -> N
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_every_error_says_what_was_asked_and_of_which_server(name: str) -> None:
+def test_every_error_names_its_operation_and_server_version(name: str) -> None:
     error, _ = made(getattr(errors, name))
     assert str(error).endswith(" (POST /workflows/run, Dify 1.14.2)")
     assert isinstance(error, DifyError)
@@ -709,7 +711,7 @@ def test_all_errors_are_public() -> None:
     assert defined == set(errors.__all__)
 
 
-def test_an_error_without_context_is_its_text() -> None:
+def test_an_error_without_context_shows_its_message() -> None:
     assert str(errors.DifyError("something happened")) == "something happened"
     assert str(errors.DifyError("x", server_version="1.14.2")) == "x (Dify 1.14.2)"
 

@@ -65,7 +65,7 @@ def test_several_blank_lines_separate_like_one(end: bytes, blank_lines: int) -> 
     ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"],
     ids=lambda text: f"U+{ord(text):04X}",
 )
-def test_what_only_python_takes_for_a_line_end_stays_in_the_data(separator: str) -> None:
+def test_characters_that_only_python_treats_as_line_ends_stay_in_the_data(separator: str) -> None:
     data = f"data: before{separator}after\n\n".encode()
     assert all(parsed(pieces) == [data[6:-2]] for pieces in [[data], singly(data), *at_each_cut(data)])
 
@@ -80,7 +80,7 @@ def test_a_cut_inside_a_character_changes_nothing(text: str) -> None:
         assert parsed(pieces)[0].decode() == f'{{"t":"{text}"}}'
 
 
-def test_an_event_is_given_as_soon_as_it_is_complete() -> None:
+def test_an_event_is_returned_as_soon_as_it_is_complete() -> None:
     parser = EventParser(MIB)
     assert parser.feed(b"data: a\n") == []
     assert parser.feed(b"\n") == [b"a"]
@@ -91,7 +91,7 @@ def test_an_event_is_given_as_soon_as_it_is_complete() -> None:
 # Byte order marks
 
 
-def test_a_byte_order_mark_is_left_out() -> None:
+def test_a_byte_order_mark_is_skipped() -> None:
     data = BOM + b"data: a\n\ndata: b\n\n"
     assert all(parsed(pieces) == [b"a", b"b"] for pieces in [[data], singly(data), *at_each_cut(data)])
 
@@ -188,12 +188,12 @@ def test_closing_gives_the_last_event_once() -> None:
     assert parser.close() == []
 
 
-def test_half_an_event_is_returned_as_it_is() -> None:
+def test_an_incomplete_event_is_returned_unchanged() -> None:
     assert parsed([b'data: {"event":"text_ch']) == [b'{"event":"text_ch']
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"\r\n\r\n", b": bye", b"da"])
-def test_a_body_without_events_gives_none(body: bytes) -> None:
+def test_a_body_without_events_returns_none(body: bytes) -> None:
     assert parsed([body]) == []
 
 
@@ -232,13 +232,13 @@ def test_events_before_one_that_is_too_large_are_returned_first(tail: bytes) -> 
         parser.feed(b"")
 
 
-def test_an_event_that_just_fits_is_returned() -> None:
+def test_an_event_at_the_limit_is_returned() -> None:
     assert parsed([FITS + b"\n\n"], LIMIT) == [FITS[6:]]
     assert parsed([FITS[:50], FITS[50:] + b"\n\n"], LIMIT) == [FITS[6:]]
     assert parsed([FITS], LIMIT) == [FITS[6:]]
 
 
-def test_an_event_that_just_fits_is_given_at_each_cut() -> None:
+def test_an_event_at_the_limit_is_returned_for_each_chunk_size() -> None:
     data = FITS + b"\n\n"
     assert all(parsed(pieces, LIMIT) == [FITS[6:]] for pieces in [singly(data), *at_each_cut(data)])
 

@@ -22,7 +22,7 @@ async def new(documents: Documents, name: str = "a.txt", text: str = "words") ->
     return batch
 
 
-async def test_it_waits_until_a_document_can_be_searched(
+async def test_waits_until_a_document_can_be_searched(
     documents: Documents, fake_dify: FakeDify, naps: Naps
 ) -> None:
     fake_dify.knowledge.indexing = Indexing(polls=3)
@@ -38,16 +38,14 @@ async def test_it_waits_until_a_document_can_be_searched(
     assert naps.seconds == [1.0, 1.5, 2.25]
 
 
-async def test_the_waits_become_longer_up_to_a_limit(
-    documents: Documents, fake_dify: FakeDify, naps: Naps
-) -> None:
+async def test_the_delays_grow_up_to_a_limit(documents: Documents, fake_dify: FakeDify, naps: Naps) -> None:
     fake_dify.knowledge.indexing = Indexing(seconds=200)
     await documents.wait_indexed(await new(documents))
     assert max(naps.seconds) == 15
     assert sum(naps.seconds) < 220
 
 
-async def test_it_tells_failed_empty_and_stuck_documents_apart(
+async def test_failed_empty_and_stuck_documents_are_distinguished(
     documents: Documents, fake_dify: FakeDify
 ) -> None:
     fake_dify.knowledge.indexing_of = {
@@ -76,13 +74,13 @@ async def test_it_tells_failed_empty_and_stuck_documents_apart(
     assert again.report == report
 
 
-async def test_each_progress_starts_the_limit_again(documents: Documents, fake_dify: FakeDify) -> None:
+async def test_progress_restarts_the_timeout(documents: Documents, fake_dify: FakeDify) -> None:
     fake_dify.knowledge.indexing_of = {"a": Indexing(seconds=90), "b": Indexing(seconds=180)}
     batches = [await new(documents, name) for name in ("a", "b")]
     assert (await documents.wait_indexed(batches, stuck_after=100)).ok
 
 
-async def test_a_batch_is_asked_for_once_at_a_time(documents: Documents, fake_dify: FakeDify) -> None:
+async def test_a_batch_has_one_status_request_at_a_time(documents: Documents, fake_dify: FakeDify) -> None:
     batches = [await new(documents, name) for name in ("a", "b", "c")]
     fake_dify.requests.clear()
     await documents.wait_indexed([*batches, *batches])
@@ -101,7 +99,7 @@ async def test_a_restart_of_the_server_is_not_a_failure(
     assert (await documents.wait_indexed(batch)).ok
 
 
-async def test_a_server_that_stays_away_is_reported(documents: Documents, fake_dify: FakeDify) -> None:
+async def test_a_server_that_stays_unreachable_is_reported(documents: Documents, fake_dify: FakeDify) -> None:
     batch = await new(documents)
     fake_dify.faults.append(Refuse(on="/indexing-status", status=502, times=1000))
     with pytest.raises(errors.ServerError):
@@ -109,7 +107,7 @@ async def test_a_server_that_stays_away_is_reported(documents: Documents, fake_d
     fake_dify.faults.clear()
 
 
-async def test_documents_that_are_deleted_are_not_waited_for(
+async def test_deleted_documents_are_not_waited_for(
     documents: Documents, fake_dify: FakeDify, naps: Naps
 ) -> None:
     fake_dify.knowledge.indexing_of = {"gone": Indexing(seconds=math.inf)}
@@ -125,12 +123,12 @@ async def test_an_unknown_batch_is_an_error(documents: Documents) -> None:
         await documents.wait_indexed("20260101000000123456")
 
 
-async def test_no_batch_is_nothing_to_wait_for(documents: Documents) -> None:
+async def test_no_batch_returns_at_once(documents: Documents) -> None:
     assert (await documents.wait_indexed([])).documents == []
 
 
 @pytest.mark.parametrize("value", [0, -1, True, "10", None, math.nan])
-async def test_the_limit_is_a_number_of_seconds(documents: Documents, value: Any) -> None:
+async def test_the_timeout_must_be_a_number_of_seconds(documents: Documents, value: Any) -> None:
     with pytest.raises(errors.ConfigurationError, match="`stuck_after` must be a positive number"):
         await documents.wait_indexed("x", stuck_after=value)
 

@@ -91,7 +91,7 @@ async def test_changed_files_replace_their_documents(
     assert actions(await documents.sync_folder(folder))["a.md"] == "keep"
 
 
-async def test_removed_files_are_deleted_if_asked(
+async def test_removed_files_are_deleted_with_delete_true(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
     await documents.sync_folder(folder)
@@ -122,14 +122,14 @@ async def test_a_dry_run_returns_the_plan(documents: Documents, fake_dify: FakeD
     assert actions(report) == actions(plan)
 
 
-async def test_progress_brings_each_file(documents: Documents, folder: Path) -> None:
+async def test_progress_is_called_for_each_file(documents: Documents, folder: Path) -> None:
     seen: list[SyncChange] = []
     report = await documents.sync_folder(folder, progress=seen.append)
     assert seen == report.changes
     assert {change.path: change.size for change in seen} == {name: len(text) for name, text in FILES.items()}
 
 
-async def test_hidden_files_and_other_patterns_are_left_out(
+async def test_hidden_files_and_files_outside_the_patterns_are_skipped(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
     (folder / ".git").mkdir()
@@ -161,7 +161,7 @@ async def test_documents_deleted_elsewhere_are_created_again(
     assert len(stored(fake_dify)) == 3
 
 
-async def test_documents_that_failed_are_made_anew(
+async def test_failed_documents_are_created_again(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
     fake_dify.knowledge.indexing_of["a.md"] = Indexing(polls=0, error="no quota")
@@ -172,7 +172,7 @@ async def test_documents_that_failed_are_made_anew(
     assert actions(await documents.sync_folder(folder))["a.md"] == "keep"
 
 
-async def test_a_document_is_replaced_once_it_is_indexed(
+async def test_a_document_is_replaced_after_it_is_indexed(
     documents: Documents, fake_dify: FakeDify, folder: Path, naps: Naps
 ) -> None:
     fake_dify.knowledge.indexing = Indexing(seconds=50)
@@ -206,7 +206,7 @@ async def test_documents_that_cannot_be_replaced_are_reported(
 # Lost documents and journals
 
 
-async def test_an_upload_whose_answer_was_lost_is_adopted(
+async def test_an_upload_whose_response_was_lost_is_adopted(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
     fake_dify.faults.append(Drop(on="/create-by-file", after_start=True))
@@ -218,7 +218,7 @@ async def test_an_upload_whose_answer_was_lost_is_adopted(
     assert len(fake_dify.knowledge.documents) == 1
 
 
-async def test_it_waits_for_the_server_to_store_what_was_under_way(
+async def test_sync_waits_for_the_server_to_store_an_interrupted_upload(
     documents: Documents, fake_dify: FakeDify, folder: Path, naps: Naps
 ) -> None:
     fake_dify.faults.append(Drop(on="/create-by-file"))
@@ -243,7 +243,7 @@ def _store(dify: FakeDify, documents: Documents, name: str, content: bytes) -> N
     )
 
 
-async def test_what_changed_after_the_loss_replaces_the_adopted_one(
+async def test_a_file_changed_after_the_loss_replaces_the_adopted_document(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
     fake_dify.faults.append(Drop(on="/create-by-file"))
@@ -264,7 +264,7 @@ async def test_documents_are_adopted_if_the_journal_is_lost(
     assert actions(report) == {"a.md": "adopt", "b.txt": "create", "guides/setup.md": "adopt"}
 
 
-async def test_an_update_whose_answer_was_lost_is_not_repeated(
+async def test_an_update_whose_response_was_lost_is_not_repeated(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
     await documents.sync_folder(folder)
@@ -287,7 +287,7 @@ async def test_an_update_that_never_arrived_is_sent(
     assert stored(fake_dify)["a.md"] == "ALPHA"
 
 
-async def test_a_rejected_upload_is_tried_again_at_once(
+async def test_a_rejected_upload_is_retried(
     documents: Documents, fake_dify: FakeDify, folder: Path, naps: Naps
 ) -> None:
     fake_dify.faults.append(Refuse(on="/create-by-file", status=400, code="invalid_param"))
@@ -304,14 +304,14 @@ async def test_a_rejected_upload_is_tried_again_at_once(
 # Limits and errors
 
 
-async def test_the_limit_of_the_plan_is_waited_for(
+async def test_the_rate_limit_of_the_plan_is_waited_for(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
     fake_dify.knowledge.requests_per_minute = 2
     assert actions(await documents.sync_folder(folder)) == dict.fromkeys(FILES, "create")
 
 
-async def test_a_full_plan_ends_it(documents: Documents, fake_dify: FakeDify, folder: Path) -> None:
+async def test_a_full_plan_ends_the_sync(documents: Documents, fake_dify: FakeDify, folder: Path) -> None:
     fake_dify.knowledge.max_documents = 1
     with pytest.raises(errors.Forbidden):
         await documents.sync_folder(folder, concurrency=1)
@@ -376,7 +376,7 @@ async def test_an_empty_folder_deletes_nothing(
     assert len(stored(fake_dify)) == 3
 
 
-async def test_a_folder_that_is_not_there_is_an_error(documents: Documents, tmp_path: Path) -> None:
+async def test_a_folder_that_does_not_exist_is_an_error(documents: Documents, tmp_path: Path) -> None:
     with pytest.raises(errors.ConfigurationError, match="missing"):
         await documents.sync_folder(tmp_path / "missing", journal=tmp_path / "j")
 
@@ -406,7 +406,9 @@ async def test_a_journal_belongs_to_one_knowledge_base_and_one_sync(
         await documents.sync_folder(folder, journal=journal)
 
 
-async def test_a_torn_line_is_forgotten(documents: Documents, fake_dify: FakeDify, folder: Path) -> None:
+async def test_an_incomplete_last_line_of_the_journal_is_ignored(
+    documents: Documents, fake_dify: FakeDify, folder: Path
+) -> None:
     await documents.sync_folder(folder)
     journal = journal_of(folder, documents)
     journal.write_bytes(journal.read_bytes()[:-20])
@@ -430,7 +432,7 @@ async def later() -> AsyncIterator[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("named", [lambda: dict(pairs()), lambda: list(pairs()), pairs, later])
-async def test_contents_with_names_are_kept_too(
+async def test_contents_with_names_are_synced(
     documents: Documents, fake_dify: FakeDify, tmp_path: Path, named: Named
 ) -> None:
     journal = tmp_path / "journal"
@@ -470,7 +472,7 @@ async def test_contents_with_names_need_a_journal(documents: Documents) -> None:
         await documents.sync_folder({"a.md": b""})
 
 
-async def test_long_names_stay_apart(documents: Documents, fake_dify: FakeDify, tmp_path: Path) -> None:
+async def test_long_names_stay_distinct(documents: Documents, fake_dify: FakeDify, tmp_path: Path) -> None:
     contents = {f"{'x' * 150}/{'y' * 100}/{number}/end.md": b"text" for number in range(2)}
     await documents.sync_folder(contents, journal=tmp_path / "journal")
     names = list(stored(fake_dify))
@@ -508,7 +510,9 @@ async def test_unknown_options_and_patterns_are_rejected(documents: Documents, f
         ("A.MD", []),
     ],
 )
-async def test_patterns(documents: Documents, tmp_path: Path, pattern: str, included: list[str]) -> None:
+async def test_include_and_exclude_patterns(
+    documents: Documents, tmp_path: Path, pattern: str, included: list[str]
+) -> None:
     contents = dict.fromkeys(("a.md", "guides/b.md", "guides/de/c.md", "guides/de/d.txt"), b"text")
     journal = tmp_path / "journal"
     report = await documents.sync_folder(contents, journal=journal, include=[pattern], dry_run=True)

@@ -45,7 +45,7 @@ async def test_settings_are_sent_if_they_are_passed(documents: Documents, fake_d
     assert [one.content for one in fake_dify.knowledge.documents[0].segments.values()] == ["a", "b"]
 
 
-async def test_the_limit_of_ours_is_kept(
+async def test_per_minute_is_kept(
     documents: Documents, fake_dify: FakeDify, files: list[Path], naps: Naps
 ) -> None:
     fake_dify.knowledge.requests_per_minute = 3
@@ -55,7 +55,7 @@ async def test_the_limit_of_ours_is_kept(
     assert sum(set(naps.seconds)) > 100  # Two more minutes for eight files.
 
 
-async def test_the_limit_of_the_plan_is_waited_for(
+async def test_the_rate_limit_of_the_plan_is_waited_for(
     documents: Documents, fake_dify: FakeDify, files: list[Path], naps: Naps
 ) -> None:
     fake_dify.knowledge.requests_per_minute = 3
@@ -65,7 +65,7 @@ async def test_the_limit_of_the_plan_is_waited_for(
     assert naps.seconds
 
 
-async def test_a_limit_that_stays_is_the_outcome(
+async def test_a_rate_limit_that_persists_is_the_outcome(
     documents: Documents, fake_dify: FakeDify, files: list[Path], naps: Naps
 ) -> None:
     fake_dify.knowledge.requests_per_minute = 0
@@ -74,7 +74,7 @@ async def test_a_limit_that_stays_is_the_outcome(
     assert sum(naps.seconds) > 60
 
 
-async def test_an_upload_without_an_answer_is_not_repeated(
+async def test_an_upload_without_a_response_is_not_repeated(
     documents: Documents, fake_dify: FakeDify, files: list[Path]
 ) -> None:
     fake_dify.faults.append(Drop(on="/create-by-file"))
@@ -84,7 +84,9 @@ async def test_an_upload_without_an_answer_is_not_repeated(
     assert names(fake_dify) == ["1.txt"]
 
 
-async def test_a_wrong_key_ends_it(documents: Documents, fake_dify: FakeDify, files: list[Path]) -> None:
+async def test_a_wrong_key_ends_the_upload(
+    documents: Documents, fake_dify: FakeDify, files: list[Path]
+) -> None:
     fake_dify.faults.append(Refuse(on="/create-by-file", status=401, code="unauthorized", times=100))
     with pytest.raises(errors.Unauthorized):
         await documents.upload_many(files, concurrency=1)
