@@ -15,8 +15,7 @@ test: $(VENV)/.dev
 # Everything that takes longer: all tests with thorough fuzzing, other versions of Python and of the
 # dependencies, and a soak test that watches memory.
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m "" --hypothesis-profile thorough --timeout 3600
-	$(BIN)/nox --session tests lowest
+	$(BIN)/nox --session thorough tests lowest
 	$(MAKE) soak
 
 lint: $(VENV)/.dev

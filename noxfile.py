@@ -55,7 +55,9 @@ def lowest(session: nox.Session) -> None:
 def thorough(session: nox.Session) -> None:
     """Run all tests, including slow ones, with thorough fuzzing."""
     _install(session, "test")
-    session.run(*PYTEST, "-m", "", "--hypothesis-profile", "thorough", "--timeout", "3600", *session.posargs)
+    seconds = "3600"  # Per test.
+    limits = ("--timeout", seconds, "--override-ini", f"faulthandler_timeout={seconds}")
+    session.run(*PYTEST, "-m", "", "--hypothesis-profile", "thorough", *limits, *session.posargs)
 
 
 @nox.session

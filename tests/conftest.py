@@ -59,7 +59,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_garbage_before() -> None:
-    """Keep the leak checks fast: they need not look at what other modules have imported."""
+    """Keep the leak checks fast: exclude objects of earlier imports from garbage collection."""
     gc.collect()
     gc.freeze()
 
@@ -77,7 +77,7 @@ async def client(fake_dify: FakeDify) -> AsyncIterator[AppClient]:
 
 @pytest.fixture
 async def werkzeug_server() -> AsyncIterator[tuple[str, list[object]]]:
-    """Return the URL of a server that parses forms with Dify's own library, and the list of what it parsed."""
+    """Return the URL of a server that parses forms with the library that Dify uses, and the list of parsed forms."""
     async with upload_server() as server:
         yield server
 
@@ -99,6 +99,6 @@ async def _nothing_left_behind(request: pytest.FixtureRequest) -> AsyncIterator[
 
 @pytest.fixture(autouse=True)
 def _leak_check(request: pytest.FixtureRequest) -> None:
-    """Check every asynchronous test for leaks; in the other tests there is no event loop to look at."""
+    """Check every asynchronous test for leaks; other tests have no event loop."""
     if request.node.get_closest_marker("asyncio"):
         request.getfixturevalue("_nothing_left_behind")

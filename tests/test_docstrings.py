@@ -1,4 +1,4 @@
-"""The docstrings of everything public, in both families."""
+"""The docstrings of all public names, in both families."""
 
 from __future__ import annotations
 

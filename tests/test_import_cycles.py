@@ -1,4 +1,4 @@
-"""No module imports itself by way of others, also not for type checkers alone."""
+"""The modules have no import cycles, including imports for type checkers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = {name_of(path): path for path in ROOT.rglob("*.py")}
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the modules of ours that a file imports, wherever the import stands."""
+    """Yield the modules of the package that a file imports, at any place in the file."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in FILES)

@@ -1,4 +1,4 @@
-"""Files on their way to Dify: names, MIME types and kinds."""
+"""`InputFile`: names, MIME types and kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reports of the tests themselves."""
+"""The reports of failed tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reminder: the day this passes, the shim in conftest.py can go."""
+"""A reminder: when this test passes, remove the shim in conftest.py."""
 
 from __future__ import annotations
 

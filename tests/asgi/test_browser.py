@@ -1,4 +1,4 @@
-"""`EventSource` of a real browser: the page of the recipe, and a page that knows nothing of this package."""
+"""`EventSource` in a real browser: the page of the recipe, and a page without any code of this package."""
 
 from __future__ import annotations
 

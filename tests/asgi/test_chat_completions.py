@@ -45,7 +45,7 @@ def service(client: AppClient, stream: Callable[[str], Any]) -> Starlette:
 
 
 class Caller:
-    """Asks the service through the `openai` package."""
+    """Sends requests to the service with the `openai` package."""
 
     def __init__(self, client: Any) -> None:
         self.client = client

@@ -1,4 +1,4 @@
-"""What the forwarder does with streams that a fake server does not produce."""
+"""Forwarding of streams that the fake server does not produce."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dify_async.events import Message
 
 
 class Endless:
-    """A stream that always has more."""
+    """A stream that never ends."""
 
     run_id = None
     on_ping: Any = None

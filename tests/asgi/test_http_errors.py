@@ -1,4 +1,4 @@
-"""Errors as responses of a service."""
+"""Conversion of errors to responses of a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs passed on to web clients, in several frameworks, by a real uvicorn."""
+"""Runs forwarded to web clients, in several frameworks, by a real uvicorn."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TWO = [starlette_app, django_app]
 
 
 class Browser:
-    """Asks the web application."""
+    """Sends requests to the web application."""
 
     def __init__(self, client: AppClient) -> None:
         self.client = client
@@ -50,7 +50,7 @@ class Browser:
         return await self.session.request(method, f"{self._url}/ask", params={"city": "Rome"}, headers=sent)
 
     async def read(self) -> list[Any]:
-        """Return all events of an answer, pings as None."""
+        """Return all events of a response, pings as None."""
         async with await self.ask() as answer:
             assert answer.status == 200
             body = await answer.read()

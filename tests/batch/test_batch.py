@@ -1,4 +1,4 @@
-"""Many runs at once: bounded, lazy, and one outcome for each row."""
+"""Batches: bounded concurrency, lazy rows, and one outcome for each row."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ async def test_adaptive_concurrency_finds_the_limit_of_the_server(fake_dify: Fak
 
 
 class FourSlots:
-    """An executor like a server with four slots: rows wait for a slot, then take 20 ms."""
+    """An executor that behaves like a server with four slots: rows wait for a slot, then take 20 ms."""
 
     def __init__(self) -> None:
         self.slots = asyncio.Semaphore(4)

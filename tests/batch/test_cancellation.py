@@ -1,4 +1,4 @@
-"""`CancelledError` that the batch did not cause: raised as an error, and never taken for the end of the rows."""
+"""`CancelledError` that the batch did not cause is raised as an error and does not end the rows."""
 
 from __future__ import annotations
 

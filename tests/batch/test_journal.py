@@ -1,4 +1,4 @@
-"""Batches that are taken up again: one success for each row, and no run started for nothing."""
+"""Resumed batches: one success for each row, and no unnecessary run."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ async def test_a_full_disk_stops_the_batch_and_leaves_a_valid_journal(
 
 
 async def lost(client: AppClient, fake_dify: FakeDify, path: Path) -> None:
-    """Leave a run in flight whose worker sends nothing any more."""
+    """Leave a run in flight whose worker sends no further events."""
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=60)])
     detached = AppClient(fake_dify.api_key, user="ada", base_url=fake_dify.base_url, on_abandon="detach")
     async with detached, detached.workflows.run_many(rows(1), journal=path):

@@ -1,4 +1,4 @@
-"""The file of a journal: what it keeps, who may read it, and what may have happened to it."""
+"""The file of a journal: contents, owner, permissions, and damage."""
 
 from __future__ import annotations
 

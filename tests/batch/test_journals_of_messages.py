@@ -1,4 +1,4 @@
-"""Batches of chats and completions that are continued: answers come from the journal, and none is paid twice."""
+"""Resumed batches of chats and completions: answers in the journal are not requested again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that stop a batch, because every further row would fail for the same reason; and those that do not."""
+"""Errors that stop a batch, because every further row would fail for the same reason, and errors that do not."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_server_that_cannot_be_reached_at_the_start_stops_the_batch() ->
 
 
 class Scripted:
-    """An executor whose rows fail with the given errors, one after the other; all others succeed."""
+    """An executor whose first rows fail with the given errors; all other rows succeed."""
 
     def __init__(self, *given: errors.DifyError | None) -> None:
         self.errors = iter(given)

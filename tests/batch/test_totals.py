@@ -1,4 +1,4 @@
-"""Totals of outcomes whose numbers are not numbers."""
+"""Totals of outcomes with invalid numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmarks run without peers and without a network, and report what they have measured."""
+"""The benchmarks run without peers and without a network, and report their measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of commands share: the command, set up for a FakeDify."""
+"""Fixtures for tests of commands: the command, configured for a FakeDify."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `batch` for chats and completions, with rows from standard input, and parts of earlier results."""
+"""The command `batch` for chats and completions, with rows from standard input, and with partial results."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 def results(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the lines of a file of results, by city."""
+    """Return the lines of a results file, by city."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     return {line["inputs"]["city"]: line for line in lines}
 

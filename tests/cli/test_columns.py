@@ -1,4 +1,4 @@
-"""Which column is for which input, and what its cells stand for."""
+"""Mapping of columns to inputs, and conversion of cells to values."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_options_for_columns() -> None:
 
 
 def told(value: Any) -> Any:
-    """Return what identifies a file."""
+    """Return the attributes that identify a file."""
     if isinstance(value, InputFile):
         return (value.address or str(value.source), str(value.type))
     return [told(one) for one in value] if isinstance(value, list) else value

@@ -1,6 +1,6 @@
-"""The page on the command line: its commands are run, and print what the page shows.
+"""The commands on the documentation page print the output that the page shows.
 
-`python -m tests.cli.test_docs` writes what they print now into the page.
+`python -m tests.cli.test_docs` writes the current output into the page.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ VARYING = [
 
 
 def printed(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each block of the page, and the block with what its commands print."""
+    """Yield each block of the page, and the same block with the current output of its commands."""
     binaries = folder / "bin"
     binaries.mkdir()
     command = binaries / "dify-async"
@@ -89,7 +89,7 @@ def printed(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def fixed(text: str) -> str:
-    """Return text without what differs from run to run."""
+    """Replace the parts of the text that differ between runs."""
     for pattern, instead in VARYING:
         text = re.sub(pattern, instead, text)
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)

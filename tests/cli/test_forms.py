@@ -1,4 +1,4 @@
-"""Runs that wait for a person: their form is shown, and filled in from options or on a terminal."""
+"""Runs that wait for a person: their form is shown, and submitted from options or on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs from options: text of files and of standard input, values as their fields take them, and warnings."""
+"""Inputs from options: text of files and standard input, conversion to the types of the fields, and warnings."""
 
 from __future__ import annotations
 

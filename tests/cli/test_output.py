@@ -1,4 +1,4 @@
-"""What a server sends is shown on a terminal, never obeyed; and JSON is valid, one line for each event."""
+"""Output: control sequences of a server are escaped, and JSON is valid, with one line for each event."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUN, TASK = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222
 
 
 def stream(*events: Any) -> Refuse:
-    """Return an answer to a run: events, as JSON or as the bytes of their data."""
+    """Return the response to a run: events, as JSON or as the bytes of their data."""
     parts = [event if isinstance(event, bytes) else json.dumps(event).encode() for event in events]
     body = b"".join(
         b"".join(b"data: " + line + b"\n" for line in part.split(b"\n")) + b"\n" for part in parts

@@ -1,4 +1,4 @@
-"""The report on a batch: failures by kind, slowest rows, cost, and charts with round numbers on their axes."""
+"""The report of a batch: failures by kind, slowest rows, cost, and charts with round numbers on their axes."""
 
 from __future__ import annotations
 

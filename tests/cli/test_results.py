@@ -1,4 +1,4 @@
-"""Files of results: CSV by their extension, with the user's own columns, readable by their owner only."""
+"""Results files: CSV if the extension is `.csv`, with custom columns, readable only by their owner."""
 
 from __future__ import annotations
 

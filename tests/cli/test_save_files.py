@@ -1,4 +1,4 @@
-"""Files of runs are saved under safe names, and none is overwritten."""
+"""Files of runs are saved with safe names, and no file is overwritten."""
 
 from __future__ import annotations
 

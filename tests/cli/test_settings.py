@@ -1,4 +1,4 @@
-"""Settings: options, then the environment, then an environment file, then a profile. Keys are never shown."""
+"""Settings from options, the environment, an environment file, or a profile, in this order. Keys are never shown."""
 
 from __future__ import annotations
 

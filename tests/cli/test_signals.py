@@ -1,4 +1,4 @@
-"""Signals end the command as Ctrl-C does: runs are stopped, the terminal is restored, the exit code tells which."""
+"""Signals end the command like Ctrl-C: runs are stopped and the terminal is restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of rows, as spreadsheets and programs write them."""
+"""Rows files written by spreadsheets and programs."""
 
 from __future__ import annotations
 

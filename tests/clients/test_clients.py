@@ -1,4 +1,4 @@
-"""The client: what it is made of, where it works, and how it ends."""
+"""Construction, use in event loops, and closing of clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client of knowledge bases: its key, its options, what it imports."""
+"""The client of knowledge bases: key, options, and imports."""
 
 from __future__ import annotations
 

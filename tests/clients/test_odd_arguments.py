@@ -1,4 +1,4 @@
-"""Every public method and constructor, with odd values for each argument: only the errors of this package."""
+"""Every public method and constructor with odd values for each argument raises only errors of this package."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def valid(name: str) -> Any:
 
 
 def odd_calls(function: Any) -> Iterator[dict[str, Any]]:
-    """Yield arguments: one of them is odd, and the others are valid."""
+    """Yield arguments of which one is odd and the others are valid."""
     parameters = inspect.signature(function).parameters.values()
     named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     required = {one.name: valid(one.name) for one in named if one.default is one.empty}
@@ -78,7 +78,7 @@ def odd_calls(function: Any) -> Iterator[dict[str, Any]]:
 
 
 async def used(value: Any) -> None:
-    """Await what a method returned, and read the first event or entry of a stream or a list."""
+    """Await the return value of a method, and read the first event or entry of a stream or pager."""
     if inspect.isawaitable(value):
         value = await value
     if isinstance(value, AbstractAsyncContextManager):

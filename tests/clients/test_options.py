@@ -1,4 +1,4 @@
-"""Options of calls and clients: which are known, what they mean, and what views share."""
+"""Options of calls and clients: valid names, their effect, and what views share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`client.request`: what cannot be sent is rejected before anything is sent."""
+"""`client.request` rejects invalid arguments before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views of subclasses are of the same class, and keep what the subclass has set."""
+"""Views of subclasses have the same class, and keep its attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each operation of `KnowledgeClient` sends, to the letter, and what its response becomes."""
+"""The exact request of each operation of `KnowledgeClient`, and its decoded response."""
 
 from __future__ import annotations
 

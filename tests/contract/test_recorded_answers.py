@@ -1,4 +1,4 @@
-"""Answers that a real server gave, decoded: each fits its model, and nothing that the model has is lost."""
+"""Recorded responses of a real server match their models, and no value is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each operation sends, to the letter: method, path, query, headers and body."""
+"""The exact request of each operation: method, path, query, headers and body."""
 
 from __future__ import annotations
 

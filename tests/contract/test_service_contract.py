@@ -1,4 +1,4 @@
-"""The models of the Service API's answers, held against a description of the real server's."""
+"""The models of the Service API, compared with a description of the API."""
 
 from __future__ import annotations
 

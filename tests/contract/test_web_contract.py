@@ -1,4 +1,4 @@
-"""The operations and models of the Web API, held against a description of the real server's."""
+"""The operations and models of the Web API, compared with a description of the API."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def running_cluster() -> Iterator[Any]:
 
 @pytest.fixture
 def cluster(running_cluster: Any, fake_dify: FakeDify) -> Iterator[Any]:
-    """Yield a cluster of two workers, and check that it keeps nothing."""
+    """Yield a cluster of two workers, and check that no state is left in it."""
     running_cluster.wait_for_workers(2, timeout=HANGS_AFTER)
     scheduler = running_cluster.scheduler
     before = (set(scheduler.worker_plugins), set(scheduler.task_metadata))

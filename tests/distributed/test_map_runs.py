@@ -1,4 +1,4 @@
-"""Many runs on a Dask cluster: bounded over all workers, one outcome for each row, whatever dies."""
+"""Runs on a Dask cluster: bounded over all workers, with one outcome for each row even if workers die."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 
 def handles(cluster: Any) -> dict[str, RunHandle]:
-    """The scheduler's view of the runs in flight."""
+    """The runs in flight, as recorded by the scheduler."""
     known = dict(cluster.scheduler.task_metadata)
     return {key: RunHandle.from_json(value) for key, value in known.items() if key.startswith("dify_run")}
 

@@ -1,4 +1,4 @@
-"""What the pages of the documentation are run against."""
+"""The apps of the fake server for the pages of the documentation."""
 
 from __future__ import annotations
 

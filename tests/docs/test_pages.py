@@ -1,4 +1,4 @@
-"""Every Python block of the documentation runs, and prints what the page shows."""
+"""Every Python block of the documentation runs, and prints the output that the page shows."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_examples_of_a_page_run(
 
 
 def names_for(page: Path, dify: FakeDify) -> dict[str, Any]:
-    """Return what a page may use without defining it: the public names, a client, and what its text introduces."""
+    """Return the names that a page may use without defining them: public names, a client, and names from its text."""
     public = {name: getattr(dify_async, name) for name in dify_async.__all__ if not name.startswith("__")}
     return {
         "__name__": "__main__",

@@ -1,4 +1,4 @@
-"""The picture of a trace shows what is traced."""
+"""The picture of a trace is up to date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of any size and mode keep their promises, whatever happens to their rows."""
+"""Batches of any size and mode keep their promises with any outcome of rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALL = st.integers(0, 20)
 
 
 class Broken(Exception):
-    """An error that no row should end with."""
+    """An unexpected exception of a row."""
 
 
 @given(

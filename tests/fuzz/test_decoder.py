@@ -1,4 +1,4 @@
-"""JSON to events and to results, for events with anything in any place, and for documents of any shape."""
+"""Decoding of events with any values in any field, and of any JSON documents."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ wild_events = st.sampled_from(sorted(KINDS)).flatmap(wild)
 
 
 def decoded(value: object) -> Event | None:
-    """Decode a JSON document, and check that nothing of it is lost."""
+    """Decode a JSON document, and check that no value is lost."""
     event = decode_event(payload(value))
     assert isinstance(event, Event) or value == {**value, "event": "ping"}  # type: ignore[dict-item]
     if event is not None:

@@ -1,4 +1,4 @@
-"""Events with anything in their declared fields: each is decoded, accumulated and kept."""
+"""Events with any values in their declared fields are decoded and accumulated, and keep their raw JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes to events, for streams in all of the grammar and for bytes without any."""
+"""Parsing of streams of the whole grammar, and of any bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ line_ends = st.sampled_from(list(LINE_ENDS.values()))
 
 
 def streams(signs: str) -> st.SearchStrategy[bytes]:
-    """Draw streams of lines of all kinds, with texts of the characters and one or several line ends."""
+    """Draw streams of lines of all kinds, with text of these characters and with one or several line ends."""
     texts = st.text(alphabet=signs, max_size=8)
     line = st.one_of(
         st.builds("data: {}".format, texts),

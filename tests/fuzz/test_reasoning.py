@@ -1,4 +1,4 @@
-"""Reasoning in text, cut anywhere: the parts are always the same."""
+"""Reasoning in text: chunk boundaries do not change the parts."""
 
 from __future__ import annotations
 

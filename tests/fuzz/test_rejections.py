@@ -1,4 +1,4 @@
-"""Answers that are not 2xx, and errors inside a stream, whatever they hold: each is an error that travels."""
+"""Responses that are not 2xx, and errors in a stream, with any content: each becomes an error that can be pickled."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ asked = st.builds(operation_named, st.just("POST /x"), st.booleans(), st.boolean
 
 
 def travelled(error: ApiError) -> ApiError:
-    """Return an error as another process receives it, and check that nothing was lost."""
+    """Return a pickled copy of an error, and check that no attribute is lost."""
     again: ApiError = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
     assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))

@@ -1,4 +1,4 @@
-"""Event streams with any text, line ends and cuts: what is parsed is what was sent."""
+"""Event streams with any text, line ends and chunk boundaries are parsed as sent."""
 
 from __future__ import annotations
 

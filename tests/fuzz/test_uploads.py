@@ -1,4 +1,4 @@
-"""Forms as they are written here, read by the library that Dify reads them with."""
+"""Multipart forms, parsed by the library that Dify uses."""
 
 from __future__ import annotations
 

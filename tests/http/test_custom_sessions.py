@@ -1,4 +1,4 @@
-"""Sessions of the caller: few connections, settings of their own, and what they add to requests."""
+"""Custom sessions: few connections, other settings, and additions to requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files on disk: complete or not at all, under any name that the disk takes, with the permissions they had."""
+"""Downloads to disk: complete or not at all, with any valid file name, and with unchanged permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surrounds a client: proxies and certificates of the environment, event loops, threads, tools that record."""
+"""The environment of a client: proxies, certificates, event loops, threads, and tools that record requests."""
 
 from __future__ import annotations
 

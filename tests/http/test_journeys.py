@@ -1,4 +1,4 @@
-"""How many functions of ours a call goes through: a reader follows each of them."""
+"""The number of functions of this package in a call, because a reader has to follow each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses of gateways and broken servers: a typed error that says what came, never a bare exception."""
+"""Responses of gateways and broken servers raise a typed error that describes the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists end, whatever the server says about further pages."""
+"""Pagers end even if the server always reports further pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LISTS: dict[str, Callable[[Any], Any]] = {
 
 
 def server_of(*pages: list[dict[str, Any]], more: Any = True) -> RawServer:
-    """Return a server that sends these pages in turn, whatever is requested."""
+    """Return a server that sends these pages in turn and ignores the query."""
     rest = itertools.cycle(pages)
 
     async def handler(call: Call) -> bool:
@@ -90,7 +90,7 @@ async def test_iterating_pages_ends_at_the_last_page() -> None:
 
 
 def numbered(count: int, size: int, **fields: Any) -> RawServer:
-    """Return a server of so many entries on pages of a size. `fields` are in every page."""
+    """Return a server with a number of entries on pages of a size. `fields` are in every page."""
 
     async def handler(call: Call) -> bool:
         query = dict(parse_qsl(urlsplit(call.path).query))

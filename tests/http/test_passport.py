@@ -1,4 +1,4 @@
-"""Passports of the Web API: fetched when they are needed, shared, kept, and renewed once."""
+"""Passports of the Web API: fetched on demand, shared, stored, and renewed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision to send again: pure, so a table."""
+"""The decision to retry. It is a pure function, so the tests are tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools that show the local variables of a traceback see no secret in the frames of this package."""
+"""Local variables in the frames of this package contain no secrets, for tools that show them in tracebacks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EXTRA = {"X-B": SECRET}
 
 
 def shown(error: BaseException) -> list[str]:
-    """Return what shows a secret: in the error and its causes, and in variables of our frames."""
+    """Return the places that show a secret: the error, its causes, and variables of our frames."""
     found: list[str] = []
     link: BaseException | None = error
     while link is not None:
@@ -46,7 +46,7 @@ def shown(error: BaseException) -> list[str]:
 
 
 async def shown_by(call: Awaitable[Any]) -> list[str]:
-    """Return what the error of a call shows; a few calls have no response that could be wrong."""
+    """Return the places of the error of a call that show a secret; a few calls cannot fail to decode."""
     try:
         await call
     except errors.DifyError as error:

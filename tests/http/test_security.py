@@ -1,4 +1,4 @@
-"""What a hostile server, proxy or input cannot do: take keys elsewhere, break out of a request, fill memory."""
+"""Hostile servers, proxies and inputs cannot redirect keys, inject into a request, or fill memory."""
 
 from __future__ import annotations
 
@@ -604,7 +604,7 @@ async def test_a_download_takes_constant_memory_even_if_it_is_compressed(tmp_pat
 
 
 def told(error: BaseException) -> str:
-    """Return everything that logs would show of an error: its traceback, and those of its causes."""
+    """Return the text that logs would show for an error: its traceback, and those of its causes."""
     texts = [*traceback.format_exception(error)]
     chain: BaseException | None = error
     while chain is not None:
@@ -673,7 +673,7 @@ async def answering(data: bytes) -> AsyncIterator[str]:
 
 
 async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: Any) -> str:
-    """Make calls that fail, and return everything that shows the failures."""
+    """Make calls that fail, and return all text that describes the failures."""
     caplog.set_level(logging.DEBUG)
     texts: list[str] = []
     async with client_of(address, retry=Retry(attempts=2, base=0.001), **settings) as client:

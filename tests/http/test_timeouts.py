@@ -1,4 +1,4 @@
-"""Each clock raises its own error, in time, and nothing else."""
+"""Each timeout raises its own error, on time."""
 
 from __future__ import annotations
 

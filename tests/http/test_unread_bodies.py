@@ -1,4 +1,4 @@
-"""A body that the server does not read is on a timeout; a source that is slow itself is on none."""
+"""A body that the server does not read is covered by a timeout; a slow source of a body is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines: what was sent and what came back, without secrets, on one line each."""
+"""Log lines of requests and responses: one line each, without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observers are told what clients of both families do, and affect nothing."""
+"""Observers are notified by clients of both families, and do not affect calls."""
 
 from __future__ import annotations
 

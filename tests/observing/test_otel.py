@@ -1,4 +1,4 @@
-"""Spans and metrics of what clients do, by the SDK's exporters in memory."""
+"""Spans and metrics of clients, read from the in-memory exporters of the SDK."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def telemetry() -> Telemetry:
 
 
 def run_in(family: str, server: FakeDify, telemetry: Telemetry, **settings: Any) -> Any:
-    """Run the workflow inside of a span of the caller."""
+    """Run the workflow inside a span of the caller."""
     settings = {"api_key": server.api_key, "observer": telemetry.observer(), **settings}
     with telemetry.tracers.get_tracer("mine").start_as_current_span("mine"):
         return FAMILIES[family](("app", "workflow"), server.base_url, **settings)

@@ -28,7 +28,7 @@ from tests.support.clients import app_client
 
 @attrs.define
 class Collector:
-    """The requests that a receiver of OTLP got."""
+    """The requests received by an OTLP collector."""
 
     url: str
     spans: list[Span] = attrs.Factory(list)

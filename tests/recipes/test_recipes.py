@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md: they are the files of examples/, and here they run as they stand."""
+"""The recipes of docs/recipes.md are the files of examples/, and run unchanged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def settings_of(dify: FakeDify) -> dict[str, str]:
 
 @contextmanager
 def starting(dify: FakeDify, **environment: str) -> Iterator[Start]:
-    """Yield a function that starts Python beside the examples; processes that still run at the end are ended."""
+    """Yield a function that starts Python in the folder of the examples; remaining processes are killed at the end."""
     of_dify = settings_of(dify)
     with ExitStack() as started:
 
@@ -72,7 +72,7 @@ def starting(dify: FakeDify, **environment: str) -> Iterator[Start]:
 
 
 def end_all_of(group: int) -> None:
-    """Kill a process and its children if they still run. After a passed test, none does."""
+    """Kill a process and its children if they still run. After a passed test, none runs."""
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
 
@@ -127,7 +127,7 @@ class Web:
             return answer.status, await (answer.json() if is_json else answer.text())
 
     async def leave(self, path: str, method: str) -> None:
-        """Disconnect while the run is in progress."""
+        """Disconnect while the run is in flight."""
         async with aiohttp.ClientSession() as session:
             asking = asyncio.create_task(self.request(session, path, method))
             assert await asyncio.to_thread(self.dify.wait_for, lambda: self.dify.runs_started == 1)

@@ -87,7 +87,7 @@ class InFlight(Observer):
 
 
 async def passing(clock: Clock, calls: InFlight, condition: Callable[[], bool]) -> float:
-    """Let time pass in small steps, but not during calls, until a condition holds; return how much."""
+    """Advance the clock in small steps, but not during calls, until a condition is true; return the elapsed seconds."""
     began = clock.now
     while not condition():
         if calls.count == 0:

@@ -1,4 +1,4 @@
-"""Whatever a server, a proxy or a wrong address may answer: the right error, and words that help."""
+"""Responses of servers, proxies and wrong URLs become the right error with a helpful message."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ async def test_the_key_is_masked_in_errors_logs_and_tracebacks(
 
 
 def _locals_of_our_frames(error: BaseException | None) -> list[str]:
-    """Return what a traceback with local variables would show of our own code."""
+    """Return the local variables of our frames that a traceback would show."""
     found: list[str] = []
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):

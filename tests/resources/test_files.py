@@ -1,4 +1,4 @@
-"""Uploads and downloads, with a real server at the other end."""
+"""Uploads and downloads with a real server."""
 
 from __future__ import annotations
 

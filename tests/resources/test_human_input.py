@@ -1,4 +1,4 @@
-"""Runs that wait for a person: paused, filled in, and followed to their end, on both APIs."""
+"""Runs that wait for a person: paused, submitted, and followed to their end, on both APIs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def either(request: pytest.FixtureRequest, fake_dify: FakeDify) -> AsyncIt
 
 
 async def paused(client: Either) -> tuple[RunHandle, str]:
-    """Start a run that pauses; give its handle and the token of its form."""
+    """Start a run that pauses; return its handle and the token of its form."""
     with pytest.raises(errors.RunPaused) as caught:
         await client.workflows.run({})
     result = caught.value.result

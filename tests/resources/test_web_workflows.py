@@ -1,4 +1,4 @@
-"""Runs of workflows on the Web API: always a stream, and no record to read."""
+"""Runs of workflows on the Web API, which are always streamed and have no record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`client.workflows` against a server that answers as Dify does."""
+"""`client.workflows` with a server that behaves like Dify."""
 
 from __future__ import annotations
 
@@ -388,7 +388,7 @@ async def test_a_stream_cut_at_any_byte_gives_a_result_or_a_typed_error(fake_dif
 
 
 def _size_of_stream(fake_dify: FakeDify) -> int:
-    """Return the bytes of the newest run's stream, sent or not."""
+    """Return the size in bytes of the stream of the latest run."""
     run = list(fake_dify.runs.values())[-1]
     assert fake_dify.wait_for(lambda: run.over)
     lines = [json.dumps(event, ensure_ascii=False, separators=(",", ":")) for event in run.events]

@@ -1,4 +1,4 @@
-"""Conversations that store their ids, on both APIs and in both client families."""
+"""Conversation objects, on both APIs and in both client families."""
 
 from __future__ import annotations
 

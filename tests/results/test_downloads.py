@@ -1,4 +1,4 @@
-"""Files of runs and answers: fetched from signed addresses, whole or not at all, without a key."""
+"""Files of runs and answers: downloaded from signed URLs, completely or not at all, without a key."""
 
 from __future__ import annotations
 

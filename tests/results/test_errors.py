@@ -1,4 +1,4 @@
-"""What an error tells: the response, how long to wait, and the trace id that was sent."""
+"""Attributes of errors: the response, the retry delay, and the trace id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes: which of the two it is, as rows of a table; and DataFrames as rows."""
+"""Outcomes: success or failure, rows of a table; and DataFrames as rows."""
 
 from __future__ import annotations
 

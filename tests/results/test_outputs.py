@@ -1,4 +1,4 @@
-"""The outputs of a run as objects of the caller's own classes, and such objects as inputs."""
+"""Outputs as objects of custom classes, and such objects as inputs."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ INPUTS: list[tuple[Any, dict[str, Any]]] = [
 
 
 def trimmed(value: Any) -> Any:
-    """Leave out what was null in a nested object."""
+    """Remove null values of a nested object."""
     if isinstance(value, dict):
         return {name: trimmed(one) for name, one in value.items() if one is not None and name != "days"}
     return [trimmed(one) for one in value] if isinstance(value, list) else value

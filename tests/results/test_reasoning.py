@@ -1,4 +1,4 @@
-"""The reasoning of models, apart from answers and texts: in results and while streaming, in both client families."""
+"""The reasoning of models, separated from answers: in results and while streaming, in both client families."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Attempt:
 
 @attrs.define
 class BatchLife:
-    """All that happened."""
+    """Everything that happened."""
 
     plan: BatchPlan
     server: ScriptedServer
@@ -121,7 +121,7 @@ def _live(life: BatchLife, attempt: Attempt, loop: VirtualLoop, path: Path, kill
 
 
 def _lose_memory(server: ScriptedServer, loop: VirtualLoop, path: Path, torn: int) -> None:
-    """Act as a killed process: nothing reaches the server or the file any more."""
+    """Behave like a killed process: nothing more reaches the server or the file."""
     server.is_reachable = False
     content = path.read_bytes() if path.exists() else b""
     last = len(content) - (content[:-1].rfind(b"\n") + 1)
@@ -242,7 +242,7 @@ def _runs_are_not_doubled(life: BatchLife) -> Iterator[str]:
 
 
 def _told_before(life: BatchLife, attempt: Attempt) -> set[int]:
-    """Return the rows whose run had told its id before the life that started it was killed."""
+    """Return the rows whose run id had arrived before the process that started the run was killed."""
     rows: set[int] = set()
     lives = life.attempts[: life.attempts.index(attempt) + 1]
     for earlier, following in pairwise(lives):
@@ -255,7 +255,7 @@ def _told_before(life: BatchLife, attempt: Attempt) -> set[int]:
 
 
 def _recorded(life: BatchLife, journal: bytes) -> tuple[dict[int, Run], set[int]]:
-    """Return the runs that a journal has as started, by row, and the rows it has as succeeded."""
+    """Return the started runs of a journal, by row, and its succeeded rows."""
     known: dict[int, Run] = {}
     done: set[int] = set()
     runs = {run.run_id: run for run in life.server.runs}

@@ -1,4 +1,4 @@
-"""What callers do with the client, and what they see."""
+"""What callers do with the client, and what they observe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.simulation.server import Run
 
 
 class Own(Exception):
-    """An exception of the caller's."""
+    """An exception of the caller."""
 
 
 @attrs.define
@@ -51,7 +51,7 @@ class Story:
 
 
 class Bridge:
-    """Lets the real blocking stream run in the virtual loop, in place of a thread."""
+    """Runs the real blocking stream in the virtual loop instead of a thread."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.open: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -93,7 +93,7 @@ class Bridge:
 
 
 class Limiter:
-    """The caller's own limit of runs. It may raise."""
+    """A custom limiter of runs. It may raise."""
 
     def __init__(self, plan: LifePlan) -> None:
         self._how = plan.limiter

@@ -119,7 +119,7 @@ def results_are_right(life: Life) -> Iterator[str]:
 
 
 def _must_know_the_end(life: Life, story: Story) -> bool:
-    """Return True if nothing happened that may keep a patient caller from the end of the run."""
+    """Return True if nothing happened that may prevent a patient caller from receiving the end of the run."""
     plan, run = story.plan, run_of(life, story)
     if (
         run is None

@@ -1,4 +1,4 @@
-"""Connections in memory: what the package sees in place of `aiohttp.ClientSession`."""
+"""Connections in memory, which replace `aiohttp.ClientSession`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Server(Protocol):
 
 
 class _Protocol:
-    """The part of a connection that a response of aiohttp refers to."""
+    """The part of a connection that a response of aiohttp uses."""
 
     connected = True
     _reading_paused = False
@@ -78,7 +78,7 @@ class _Protocol:
 
 
 class Response:
-    """A response whose body arrives little by little, in place of `aiohttp.ClientResponse`."""
+    """A response whose body arrives in parts; replaces `aiohttp.ClientResponse`."""
 
     def __init__(
         self, reply: Reply, read_timeout: float | None, released: Callable[[Response], None]
@@ -104,13 +104,13 @@ class Response:
     # The server's side
 
     def feed(self, data: bytes) -> None:
-        """Let bytes arrive."""
+        """Add received bytes."""
         if self.is_open:
             self.protocol.start_timeout()
             self.content.feed_data(data)
 
     def finish(self) -> None:
-        """End the body regularly."""
+        """End the body normally."""
         if self._end():
             self.content.feed_eof()
 
@@ -141,7 +141,7 @@ class Response:
 
 
 class Session:
-    """Carries requests to a server in the same process, in place of `aiohttp.ClientSession`."""
+    """Passes requests to a server in the same process; replaces `aiohttp.ClientSession`."""
 
     __class__ = property(lambda _: aiohttp.ClientSession)  # type: ignore[assignment]
     auth = None

@@ -20,7 +20,7 @@ _PROBE = RunPlan(gaps=(0.0,), end_after=5.0)
 
 @attrs.define
 class Life:
-    """All that happened."""
+    """Everything that happened."""
 
     plan: LifePlan
     server: ScriptedServer
@@ -40,7 +40,7 @@ class Life:
 
 
 def simulate(plan: LifePlan) -> Life:
-    """Let a client live as planned."""
+    """Run the life of a client as planned."""
     random.seed(plan.seed)
     loop = VirtualLoop()
     plans = dict(enumerate(call.run for call in plan.calls))

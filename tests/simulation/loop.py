@@ -13,7 +13,7 @@ _MOST_STEPS: Final = 30_000
 
 
 class Stuck(Exception):
-    """The program waits for something that never happens, or runs forever."""
+    """The program waits for an event that never happens, or runs forever."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -36,7 +36,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._now
 
     def at_step(self, step: int, callback: Callable[[], object]) -> None:
-        """Call something between two steps, whatever the tasks are doing then."""
+        """Call a function between two steps of the event loop."""
         self._at_step[step].append(callback)
 
     def select(self, timeout: float | None) -> tuple[()]:

@@ -1,4 +1,4 @@
-"""Simulate visitors of a web app, who share one passport."""
+"""Simulate visitors of a web app who share one passport."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PassportPlan:
 
 
 class _Server:
-    """Asks for a passport before each request that the scripted server gets."""
+    """Requires a passport for each request to the scripted server."""
 
     def __init__(self, plan: PassportPlan, inner: ScriptedServer) -> None:
         self._plan = plan
@@ -83,7 +83,7 @@ class _Server:
 
 @attrs.define
 class PassportLife:
-    """All that happened."""
+    """Everything that happened."""
 
     plan: PassportPlan
     server: _Server

@@ -1,4 +1,4 @@
-"""What happens in a simulated life, chosen in advance: by the server, by each caller, and around them."""
+"""The plan of a simulated life: actions of the server, of each caller, and of their surroundings."""
 
 from __future__ import annotations
 

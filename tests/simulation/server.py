@@ -1,4 +1,4 @@
-"""The scripted server: runs with a life of their own, told truthfully or not."""
+"""The scripted server: runs that are reported correctly or incorrectly."""
 
 from __future__ import annotations
 

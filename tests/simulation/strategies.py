@@ -1,4 +1,4 @@
-"""Choose lives with hypothesis: mostly good ones, with a few troubles each."""
+"""Strategies for lives: mostly without faults, with a few faults each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch whose process is killed at any step, and started again with its journal."""
+"""A batch whose process is killed at any step, and resumed with its journal."""
 
 from __future__ import annotations
 

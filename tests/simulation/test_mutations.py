@@ -1,4 +1,4 @@
-"""The simulation can fail: faults of the past, put back one at a time, are found by it."""
+"""The simulation finds faults of the past that are put back one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callers who share one passport, which the server issues late, not at all, or takes back."""
+"""Callers who share one passport, which the server issues late, does not issue, or revokes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens in the life of a run, what is promised about it holds."""
+"""The promises about a run hold for any sequence of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client, a session or an event loop that ends under open streams: runs are stopped, readers end with an error."""
+"""A client, session or event loop that is closed while streams are open: runs are stopped, readers get an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stream that is closed by another task or thread ends for its reader, and nothing is requested afterwards."""
+"""A stream that another task or thread closes ends for its reader, and sends no further requests."""
 
 from __future__ import annotations
 

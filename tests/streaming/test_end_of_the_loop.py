@@ -1,4 +1,4 @@
-"""Event loops that end while streams are open: no coroutine is left that was never awaited."""
+"""Event loops that end while streams are open leave no coroutine that was never awaited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run is over for its reader at its last event, however long the server keeps the connection."""
+"""A stream ends at the terminal event, however long the server keeps the connection open."""
 
 from __future__ import annotations
 

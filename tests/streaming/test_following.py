@@ -1,4 +1,4 @@
-"""The search for an interrupted run: how often the server is asked, when it ends, and whose events are used."""
+"""Recovery of an interrupted run: frequency of requests, its end, and events of other runs."""
 
 from __future__ import annotations
 

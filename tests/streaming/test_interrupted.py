@@ -1,4 +1,4 @@
-"""A stream that is interrupted is recovered, in both client families, however it is read."""
+"""An interrupted stream is recovered, in both client families, for each way of reading it."""
 
 from __future__ import annotations
 

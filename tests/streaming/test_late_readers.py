@@ -1,4 +1,4 @@
-"""What has arrived wins over a timeout, however late the caller reads it."""
+"""Data that has arrived takes precedence over a timeout, even if the caller reads it late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaving a run before its end: the server is asked to stop it, and nothing is left behind."""
+"""An early exit stops the run, and leaves no tasks or connections."""
 
 from __future__ import annotations
 

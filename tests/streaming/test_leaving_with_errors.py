@@ -1,4 +1,4 @@
-"""Whatever raises while a stream is being left, the run is stopped, and its slot and connection are released."""
+"""An exception during an early exit does not prevent that the run is stopped and its slot and connection released."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many runs and long ones: sockets, tasks and memory do not grow with them."""
+"""Many runs and long runs: sockets, tasks and memory do not grow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def traced() -> Iterator[None]:
 
 
 def forget(dify: FakeDify) -> None:
-    """Drop what the server keeps of each run: it lives in our process."""
+    """Drop the server's records of runs, which are in the memory of this process."""
     dify.runs.clear()
     dify.requests.clear()
 

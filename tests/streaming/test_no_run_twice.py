@@ -1,6 +1,6 @@
-"""Whatever goes wrong at whatever moment: a run is started once at most, and what is idempotent is repeated.
+"""For any fault at any moment, a run is started at most once, and idempotent operations are retried.
 
-Each operation meets each fault twice: the connection that a second try would make is broken too.
+Each operation meets each fault twice, so that the connection of a retry breaks too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs whose stream breaks off are found again: one start of a run, and its right result."""
+"""Interrupted streams are recovered: the run is started once, and its result is correct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stream as its reader uses it, and leaves it."""
+"""Reading and leaving streams."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the tests share: servers, recordings, clients and checks. Test modules import from here alone."""
+"""Shared helpers: servers, recordings, clients and checks. Test modules import helpers only from here."""

@@ -30,7 +30,7 @@ def app_client(server: FakeDify | str, **settings: Any) -> AppClient:
 
 
 def web_client(server: FakeDify | str, **settings: Any) -> WebAppClient:
-    """Return the same for the Web API."""
+    """Return a client of the Web API of a fake server."""
     if isinstance(server, FakeDify):
         settings = {"app_code": server.app_code, "base_url": server.web_url, **settings}
     else:

@@ -1,7 +1,7 @@
 """A clock for the event loop of a test, which moves only when the test moves it.
 
-Timeouts and waits of a client are then exact, however busy the machine is: nothing is late, and what
-does not have to wait needs no time at all. The sockets and the fake server's own thread run as usual.
+Timeouts and delays of a client are then exact on a busy machine too: nothing is late, and code that does not wait
+takes no time. Sockets and the thread of the fake server run as usual.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Clock:
         return self.now - self.began
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += seconds
 
     async def settle(self) -> None:
-        """Run everything in the event loop that can run without time passing."""
+        """Run everything in the event loop that does not wait for time to pass."""
         for _ in range(50):
             await asyncio.sleep(0)
 

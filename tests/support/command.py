@@ -1,4 +1,4 @@
-"""The command as a user starts it: a process of its own, with or without a terminal."""
+"""The command in its own process, with or without a terminal."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def event_of(value: object) -> Event:
 
 @attrs.frozen
 class Place:
-    """One field, somewhere inside what an event or a model holds."""
+    """A field of an event or model, or of an object nested in it."""
 
     root: type[Received]
     way: tuple[tuple[str, str, bool], ...]

@@ -1,4 +1,4 @@
-"""Faults that several tests use."""
+"""Faults for several test modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the command in forks of a process that has imported it already, which takes a tenth of the time."""
+"""Run the command in forks of a process that has already imported it, which takes a tenth of the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reverse proxy before a FakeDify that breaks connections at the level of TCP, at any byte."""
+"""A reverse proxy for a FakeDify that breaks TCP connections at any byte."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Stage = Literal["accepted", "head", "request", "begun", "answered", "answer_head
 
 @attrs.frozen
 class Break:
-    """How one connection ends. Connections that no break is left for are whole."""
+    """How one connection breaks. Connections without a break end normally."""
 
     stage: Stage
     """`accepted`: before a byte was read. `head`: after the head of the request was read, without its body.
@@ -53,13 +53,13 @@ class Front:
         return sum(bool(_START.match(head)) for head in self.heads)
 
     def count(self, start: bytes) -> int:
-        """Return the number of requests that began like this: `b"POST /v1/workflows/run "`."""
+        """Return the number of requests that start with these bytes, such as `b"POST /v1/workflows/run "`."""
         return sum(head.startswith(start) for head in self.heads)
 
 
 @asynccontextmanager
 async def front_of(dify: FakeDify, port: int = 0) -> AsyncIterator[Front]:
-    """Put a proxy before the server. At the end of the block its connections break, and it stops listening."""
+    """Start a proxy for the server. At the end of the block, its connections break and it stops listening."""
     target = urlsplit(dify.base_url)
     tasks: set[asyncio.Task[None]] = set()
 

@@ -1,4 +1,4 @@
-"""Limits on waiting, for what would never end if the code under test were wrong."""
+"""Limits on waiting, for tests that would never end if the tested code were wrong."""
 
 from __future__ import annotations
 

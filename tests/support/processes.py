@@ -1,4 +1,4 @@
-"""Programs that tests start as a user starts them: processes of their own."""
+"""Programs that tests start as separate processes."""
 
 from __future__ import annotations
 

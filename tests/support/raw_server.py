@@ -1,4 +1,4 @@
-"""A server of raw bytes, in a thread of its own: for what no regular server sends, and for both client families."""
+"""A server of raw bytes in its own thread, for invalid responses, and for both client families."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def started(run: Any = RUN, **more: Any) -> bytes:
 
 
 def finished(run: Any = RUN, **fields: Any) -> bytes:
-    """Return the last event of a run."""
+    """Return the terminal event of a run."""
     data = {"id": run, "workflow_id": "w", "status": "succeeded", "outputs": {"a": "b"}, "elapsed_time": 1.0}
     return event("workflow_finished", {**data, "total_tokens": 5, "total_steps": 1, **fields}, run=run)
 

@@ -1,4 +1,4 @@
-"""Real traffic of a Dify server, one JSON file each in the folder of the same name: 1.14.2, and 1.16.1 for `116_*`.
+"""Recorded traffic of real servers, in the folder of the same name: Dify 1.14.2, and 1.16.1 for `116_*`.
 
 The model, the speech engine and the code sandbox behind that server were stand-ins, so texts, usage numbers
 and audio are invented; everything else is Dify's own. Keys were removed before recording.
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "recordings"
 
 @attrs.frozen(kw_only=True)
 class Recording:
-    """One request and what the server answered."""
+    """A request and its response."""
 
     name: str
     method: str

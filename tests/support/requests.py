@@ -1,4 +1,4 @@
-"""The request of one call, and what its response becomes."""
+"""The request of a call, and its result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Call = Callable[[Any], Awaitable[object]]
 
 @attrs.frozen(kw_only=True)
 class Case:
-    """One call, what it sends, and what comes back."""
+    """A call, its request, and its response."""
 
     operation: Operation[Any]
     call: Call
@@ -35,7 +35,7 @@ class Case:
 
 @attrs.frozen(kw_only=True)
 class Sent:
-    """The one request of a call, and the call's result."""
+    """The only request of a call, and the result of the call."""
 
     method: str
     url: URL
@@ -46,7 +46,7 @@ class Sent:
 
 
 def as_requested(url: str) -> URL:
-    """Return an address as aioresponses records it."""
+    """Return a URL as aioresponses records it."""
     found: URL = normalize_url(URL(url, encoded=True))
     return found
 

@@ -1,4 +1,4 @@
-"""Small HTTP servers that answer by a function."""
+"""Small HTTP servers with a handler function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 async def serve(
     handler: Handler, tls: ssl.SSLContext | None = None, *, handler_cancellation: bool = False
 ) -> AsyncIterator[str]:
-    """Yield the URL of a server that answers every request by `handler`.
+    """Yield the URL of a server that responds to every request with `handler`.
 
     Args:
         handler: Responds to each request.
@@ -35,7 +35,7 @@ async def serve(
 
 @asynccontextmanager
 async def upload_server() -> AsyncIterator[tuple[str, list[object]]]:
-    """Yield the URL of a server that parses forms with Dify's own library, and the list of what it parsed."""
+    """Yield the URL of a server that parses forms with the library that Dify uses, and the list of parsed forms."""
     seen: list[object] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:

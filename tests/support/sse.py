@@ -1,4 +1,4 @@
-"""Pieces of event streams, and a second parser to compare with."""
+"""Parts of event streams, and a second parser for comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A limit on the work of a piece of code, in CPU time: other processes do not count."""
+"""A limit on the CPU time of a block of code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many runs at once, without `await`."""
+"""Batches in blocking clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocking clients at work, in this process."""
+"""Calls of blocking clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocking client in a notebook: a real kernel, whose event loop runs all the time."""
+"""The blocking client in a notebook: a real kernel, whose event loop is always running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs a process of its own: signals, forks, and the end of the interpreter."""
+"""Blocking clients in separate processes: signals, forks, and the end of the interpreter."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 
 def at_the_slow_node(fake_dify: FakeDify, count: int = 1) -> None:
-    """Wait until so many runs are at their slow node."""
+    """Wait until a number of runs are at their slow node."""
     assert fake_dify.wait_for(
         lambda: sum(run.total_steps == 2 for run in list(fake_dify.runs.values())) == count, HANGS_AFTER
     )

@@ -1,4 +1,4 @@
-"""The Web API and chats, without `await`."""
+"""The Web API and chats in blocking clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FakeDify's chats, completions and forms are held against recordings of a real server."""
+"""FakeDify's chats, completions and forms are compared with recordings of a real server."""
 
 from __future__ import annotations
 
@@ -543,7 +543,7 @@ async def test_end_users_are_returned(fake_dify: FakeDify) -> None:
 
 
 async def paused(dify: FakeDify, app: Workflow = ASKING) -> str:
-    """Start a run that waits for a person, and give its id."""
+    """Start a run that waits for a person, and return its id."""
     dify.app, dify.tail = app, 0
     path = "/v1/chat-messages" if app.mode == "advanced-chat" else "/v1/workflows/run"
     await ask(dify, "POST", path, **chat())

@@ -1,4 +1,4 @@
-"""FakeDify's files are held against recordings of a real server."""
+"""FakeDify's files are compared with recordings of a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FakeDify's knowledge bases are compared with recordings of a real server, and behave over time."""
+"""FakeDify's knowledge bases are compared with recordings of a real server; their state changes over time."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def kb(fake_dify: FakeDify) -> str:
 
 
 def deep_shape(value: Any) -> Any:
-    """Return the keys in depth; of a list, those of its first entry."""
+    """Return the keys of all nested objects; for a list, those of its first entry."""
     if isinstance(value, dict):
         return {key: deep_shape(inner) for key, inner in sorted(value.items())}
     return [deep_shape(one) for one in value[:1]] if isinstance(value, list) else None

@@ -1,4 +1,4 @@
-"""FakeDify as a server: its port, its reset, its description."""
+"""FakeDify as a server: port, reset, and repr."""
 
 from __future__ import annotations
 

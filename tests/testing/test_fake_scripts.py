@@ -1,4 +1,4 @@
-"""Scripts and faults of FakeDify: what they mean, and how mistakes in them are reported."""
+"""Scripts and faults of FakeDify: their effect, and errors for invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FakeDify's Web API is held against recordings of a real server."""
+"""FakeDify's Web API is compared with recordings of a real server."""
 
 from __future__ import annotations
 
@@ -550,7 +550,7 @@ async def test_the_site_is_described(fake_dify: FakeDify) -> None:
 
 
 async def paused(dify: FakeDify, app: Workflow = ASKING) -> str:
-    """Start a run that waits for a person, and give its id."""
+    """Start a run that waits for a person, and return its id."""
     dify.app, dify.tail = app, 0
     path = "/api/chat-messages" if app.mode == "advanced-chat" else "/api/workflows/run"
     await web(dify, "POST", path, **said(response_mode="streaming"))

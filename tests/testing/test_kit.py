@@ -1,4 +1,4 @@
-"""The test kit in the test suites of users: pytest, pytest-asyncio, anyio, unittest, xdist, and no runner."""
+"""The test kit in suites of users: pytest, pytest-asyncio, anyio, unittest, xdist, and without a runner."""
 
 from __future__ import annotations
 

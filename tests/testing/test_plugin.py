@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture, its marker, and faults that were not used."""
+"""The pytest plugin: the fixture, its marker, and unused faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings that FakeDify sends again."""
+"""Replay of recordings by FakeDify."""
 
 from __future__ import annotations
 

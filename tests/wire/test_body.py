@@ -1,4 +1,4 @@
-"""The JSON of a request: exact numbers, scalars of numpy, and what is rejected with its path."""
+"""The JSON of a request: exact numbers, numpy scalars, and invalid values, which are rejected with their path."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Scalar:
 
 
 class FloatScalar(float):
-    """As `numpy.float64`, which is a float too."""
+    """Like `numpy.float64`, which is also a float."""
 
     shape = ()
     dtype = "float64"
@@ -42,7 +42,7 @@ class FloatScalar(float):
 
 
 class TextScalar(str):
-    """As `numpy.str_`, which is a str too."""
+    """Like `numpy.str_`, which is also a str."""
 
     __slots__ = ()
     shape = ()

@@ -1,4 +1,4 @@
-"""JSON to events and models: what is missing, null, of another type, or new."""
+"""Decoding of events and models: missing, null, wrong and unknown values."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ OTHERS = ["word", "", 7, 0, 1.5, True, False]
 
 
 def converted(kind: Any, value: Any) -> Any:
-    """Return what a primitive becomes in a field of a type; None for what the field cannot use."""
+    """Return the expected value of a primitive in a field of a type; None if the field cannot use it."""
     if is_enum(kind) or kind is str:
         return value if isinstance(value, str) else json.dumps(value)
     if kind is bool:
@@ -338,7 +338,7 @@ CONTAINERS: list[Any] = [{}, [], {"a": 1}, ["a"]]
 
 
 def wrong_for(kind: Any) -> list[Any]:
-    """Return values whose structure cannot be that of a field."""
+    """Return values with a structure that is wrong for a field."""
     if is_primitive(kind):
         return CONTAINERS
     if get_origin(kind) is list:

@@ -1,4 +1,4 @@
-"""What a stream amounts to and when it is over, on streams that are made up."""
+"""The result and the end of invented streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where orjson is missing, Python's own json gives the same results."""
+"""Without orjson, Python's json module gives the same results."""
 
 from __future__ import annotations
 

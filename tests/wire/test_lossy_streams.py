@@ -1,4 +1,4 @@
-"""Events out of order, lost or repeated: the result is the same, or says that something is missing.
+"""Events out of order, lost or repeated: the result is the same, or its `gap` is True.
 
 A server under load drops events of slow readers, and branches of a run write into one stream.
 """
@@ -37,8 +37,10 @@ def events_of(name: str) -> list[Event]:
 
 
 def shuffled(events: list[Event], dice: random.Random) -> list[Event]:
-    """Return the events in another possible order: those of one node or text keep theirs,
-    and the run begins first and ends last."""
+    """Return the events in another possible order.
+
+    Events of one node or text keep their order, and the start and end of the run stay first and last.
+    """
     lanes: dict[Any, list[Event]] = {}
     first, *middle, last = events
     for event in middle:
@@ -55,7 +57,7 @@ def shuffled(events: list[Event], dice: random.Random) -> list[Event]:
 
 
 def lossy(events: list[Event], dice: random.Random) -> list[Event]:
-    """Drop a tenth of the events and repeat a tenth, but for those that begin and end the run."""
+    """Drop a tenth of the events and repeat a tenth, except the start and end of the run."""
     first, *middle, last = events
     return [first, *(event for event in middle for _ in range(dice.choices([0, 1, 2], [1, 8, 1])[0])), last]
 

@@ -1,4 +1,4 @@
-"""What a payload takes in memory while it is decoded."""
+"""Memory use of decoding."""
 
 from __future__ import annotations
 

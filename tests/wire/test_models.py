@@ -1,4 +1,4 @@
-"""What all models share: comparison, repr, pickling, and names that are imported late."""
+"""Features of all models: comparison, repr, pickling, and lazy imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs and errors of Dify 1.15 and 1.16; streams that name another run, or no usable id."""
+"""Runs and errors of Dify 1.15 and 1.16; streams with the id of another run, or an invalid id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words of the server in errors and logs stay on one line and control no terminal."""
+"""Text of the server in errors and logs is on one line and without control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams that a real server sent, cut in all ways and folded to results."""
+"""Recorded streams of a real server with any chunk boundaries, accumulated to results."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def fold_for(stream: Recording) -> FoldT:
 
 
 def folded(name: str) -> FoldT:
-    """Accumulate a recording as a reader would: nothing is read after the last event."""
+    """Accumulate a recording up to its terminal event."""
     fold = fold_for(load(name))
     for event in decoded(load(name)):
         assert not fold.progress.over, f"{name} goes on after its last event with {event.event}"
@@ -239,7 +239,7 @@ def blocking_run(name: str) -> WorkflowResult:
 
 
 def without_clocks(value: Any) -> Any:
-    """Leave out what differs between any two runs: seconds in a model's usage."""
+    """Remove values that differ between any two runs: seconds in a model's usage."""
     clocks = {"latency", "time_to_first_token", "time_to_generate"}
     if isinstance(value, dict):
         return {key: without_clocks(item) for key, item in value.items() if key not in clocks}

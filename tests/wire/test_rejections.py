@@ -1,4 +1,4 @@
-"""Which error an answer means that is not 2xx, and what the error says."""
+"""The error class and message of each response that is not 2xx."""
 
 from __future__ import annotations
 

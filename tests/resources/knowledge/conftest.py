@@ -1,4 +1,4 @@
-"""A knowledge base on a fake server, in both client families, with waits that take no time."""
+"""A knowledge base on a fake server, for both client families, with delays that take no real time."""
 
 from __future__ import annotations
 

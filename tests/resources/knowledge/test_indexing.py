@@ -1,4 +1,4 @@
-"""Wait for the indexing: what it reports, when it gives up, and what it does not do."""
+"""Waiting for the indexing: reports, timeouts, and errors."""
 
 from __future__ import annotations
 

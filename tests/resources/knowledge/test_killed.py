@@ -1,4 +1,4 @@
-"""`kill -9` during a sync: the next one finishes the work, and no document is doubled."""
+"""`kill -9` during a sync: the next sync finishes the work, and no document exists twice."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_next_sync_finishes_the_work(fake_dify: FakeDify, tmp_path: Path, fa
 
 
 def held(dataset: FakeDataset) -> dict[str, str]:
-    """Return the texts of the documents; each name may occur once."""
+    """Return the text of the documents by name; each name may occur once."""
     documents = list(dataset.documents.values())
     found = {document.name: document.content.decode() for document in documents}
     assert len(found) == len(documents)

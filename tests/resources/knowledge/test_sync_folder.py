@@ -1,4 +1,4 @@
-"""A folder is kept in a knowledge base: what is uploaded, changed, deleted, adopted, and what is left alone."""
+"""Syncing of a folder to a knowledge base: uploads, updates, deletions, adopted and unchanged documents."""
 
 from __future__ import annotations
 

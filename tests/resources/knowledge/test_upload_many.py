@@ -1,4 +1,4 @@
-"""Upload many files: an outcome for each, as fast as the plan allows, and nothing twice."""
+"""Upload of many files: an outcome for each, within the rate limit, and no file twice."""
 
 from __future__ import annotations
 
