@@ -132,7 +132,7 @@ class InputFile:
         return file
 
     def __repr__(self) -> str:
-        # Without source and address: they may be large, or signed.
+        # Source and URL are omitted: they may be large, or contain a signature.
         return f"InputFile({self.name!r}, type={self.type.value!r})"
 
 

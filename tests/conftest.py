@@ -66,7 +66,7 @@ def _no_garbage_before() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return 2 * (os.cpu_count() or 1)  # Half of its time a test waits for a clock.
+    return 2 * (os.cpu_count() or 1)  # A test spends half of its time waiting.
 
 
 @pytest.fixture

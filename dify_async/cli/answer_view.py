@@ -21,15 +21,15 @@ class AnswerView:
     def __init__(self, *, reasoning: bool) -> None:
         self._parts = PartSplitter()
         self._shows_reasoning = reasoning
-        self._line = ""  # What was printed since the last line break.
-        self._reasons = False  # Whether that is reasoning.
+        self._line = ""  # Text printed since the last line break.
+        self._reasons = False  # True if the text is reasoning.
         self._agent_wrote = False
 
     def take(self, event: Any) -> None:
         """Show the next event."""
         match event:
             case events.Message() if self._agent_wrote:
-                pass  # It repeats the whole answer (Dify 1.17).
+                pass  # The event repeats the whole answer (Dify 1.17).
             case events.AgentThought(tool=str(tool)) if tool and not event.observation:
                 self._end_line()
                 say(f"calls {printable(tool)} {printable(event.tool_input)}".rstrip())

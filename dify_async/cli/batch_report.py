@@ -153,7 +153,7 @@ def median_and_most(values: Sequence[float]) -> tuple[float, float]:
 
 def _tokens(outcome: Outcome[Any]) -> float:
     usage = outcome.usage
-    with suppress(OverflowError):  # No run has that many.
+    with suppress(OverflowError):  # The number exceeds a float; no run has that many tokens.
         return float(tokens_of(usage)) if usage is not None else 0.0
     return 0.0
 

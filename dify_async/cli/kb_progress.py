@@ -30,7 +30,7 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # Otherwise what is printed would go to standard error.
+            redirect_stdout=sys.stdout.isatty(),  # Otherwise printed text would go to standard error.
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task(what, total=total)

@@ -79,7 +79,7 @@ def results_to(
                 path, "w+", opener=private_opener, encoding="utf-8", errors="backslashreplace", newline=""
             ) as table:
                 yield _Csv(table, delimiter, columns, shape)
-    except OSError as exc:  # Also of the journal.
+    except OSError as exc:  # Raised for the journal too.
         place = exc.filename or str(path)
         raise ConfigurationError(f"{place!r} cannot be written: {exc.strerror}") from None
 

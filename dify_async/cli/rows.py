@@ -150,7 +150,7 @@ def _rows(path: Path, kind: str, encoding: str) -> Iterator[dict[str, Json]]:
                         yield _object(_parsed(line, where), where)
             case _:
                 delimiter = "\t" if kind == "tsv" else _delimiter(file)
-                # Strict: otherwise a quote that is never closed makes one cell of the rest of the file.
+                # Otherwise an unclosed quote would turn the rest of the file into one cell.
                 yield from _from_csv(csv.reader(file, delimiter=delimiter, strict=True), path.name)
 
 

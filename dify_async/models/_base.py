@@ -167,7 +167,7 @@ class Received(Model):
     def received_as(self, origin: Received | None) -> Self:
         """Copy `raw` from the object that this one was made from; return self."""
         if origin is not None:
-            object.__setattr__(self, "_payload", origin._payload)  # Results are frozen.
+            object.__setattr__(self, "_payload", origin._payload)  # Results are frozen classes.
         return self
 
 
@@ -245,7 +245,7 @@ def parse_json(data: bytes) -> Json:
 def is_inexact(value: Json) -> bool:
     """Return True if a value parsed by `load_json` may hold an integer that was rounded to a float."""
     values = [value]
-    for one in values:  # It grows meanwhile.
+    for one in values:  # The list grows during the loop.
         kind = one.__class__
         if kind is str:
             continue

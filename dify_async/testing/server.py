@@ -106,7 +106,7 @@ class ServerThread:
         await self._stopping.wait()
         transports = self.transports
         await self._runner.cleanup()
-        await asyncio.sleep(0)  # Now new connections are known too.
+        await asyncio.sleep(0)  # Afterwards, new connections are known too.
         for transport in [*transports, *self.transports]:
             transport.abort()  # `close` would wait for a client that does not read.
 

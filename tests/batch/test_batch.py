@@ -266,7 +266,7 @@ async def test_a_batch_outside_its_block_is_an_error_with_a_hint(client: AppClie
 
 
 async def test_memory_does_not_grow_with_rows(client: AppClient, fake_dify: FakeDify) -> None:
-    threads = threading.active_count()  # Also those of earlier tests.
+    threads = threading.active_count()  # Threads of earlier tests may still run.
     async with client.workflows.run_many(rows(300), concurrency=10) as batch:
         async for _ in batch:
             assert len(asyncio.all_tasks()) < 40

@@ -216,7 +216,7 @@ async def test_a_full_disk_stops_the_batch_and_leaves_a_valid_journal(
 ) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     read: list[str] = []
-    # Room for the first row, for the start of the second, and for a part of its end.
+    # Space for the first row, the start of the second, and a part of its end.
     resource.setrlimit(resource.RLIMIT_FSIZE, (880, limits[1]))
     try:
         with pytest.raises(OSError, match=r"File too large: .*runs\.jsonl"):

@@ -69,7 +69,7 @@ def answers() -> dict[str, Recording]:
 def is_json(recording: Recording) -> bool:
     is_plain = "content-encoding" not in recording.headers
     kind = recording.headers.get("content-type", "")
-    # A server responds with null if there is nothing to speak.
+    # The server responds with null if there is no text to speak.
     return is_plain and kind.startswith("application/json") and recording.body.strip() != b"null"
 
 

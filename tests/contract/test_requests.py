@@ -35,7 +35,7 @@ async def _read(stream: Any) -> object:
         return await run.result()
 
 
-# Called on both APIs alike; `{&user}` in a path, and the user in a body, are the Service API's.
+# Called on both APIs; only the Service API has `{&user}` in the path and the user in the body.
 SHARED = [
     Case(
         operation=operations.RUN_WORKFLOW,
@@ -609,7 +609,7 @@ def expected_body(is_service: bool, case: Case) -> Any:
     if case.body is None and not user:
         return None
     if not is_service and not case.body:
-        return None  # The Service API has only the user here.
+        return None  # In the Service API, the body has only the user.
     body = {**(case.body or {}), **user}
     if not is_service and case.operation is operations.RUN_WORKFLOW:
         del body["response_mode"]  # The Web API only streams.

@@ -129,13 +129,13 @@ def test_every_operation_is_in_the_table() -> None:
     for described in description("web")["operations"]:
         path = described["path"].replace("{c_id}", "{conversation_id}")
         if path.endswith("/events"):
-            path = path.replace("{task_id}", "{workflow_run_id}")  # That is what it is.
+            path = path.replace("{task_id}", "{workflow_run_id}")  # The parameter is a run id.
         operation = table[described["method"], path]
         wanted = kinds.get(described["auth"].partition(";")[0], "own")
         if described["id"] == "get_login_status":
             wanted = "login"
         elif described["id"] == "check_permission":
-            wanted = "own"  # A private app wants the passport too.
+            wanted = "own"  # A private app also needs the passport.
         assert operation.credentials == wanted, described["id"]
         if described["responses"].get("204"):
             assert operation.answer is type(None)

@@ -39,7 +39,7 @@ def cluster(running_cluster: Any, fake_dify: FakeDify) -> Iterator[Any]:
     yield running_cluster
     assert set(scheduler.worker_plugins) == before[0]
     assert not scheduler.extensions["semaphores"].max_leases
-    # It notices a closed client a moment later.
+    # The scheduler notices a closed client a moment later.
     assert fake_dify.wait_for(lambda: not scheduler.tasks and set(scheduler.task_metadata) == before[1])
 
 

@@ -32,7 +32,7 @@ Happens = Callable[[Callable[[], bool]], Awaitable[None]]
 pytestmark = [
     pytest.mark.xdist_group("dask"),  # One cluster for all: workers of several would wait for each other.
     pytest.mark.filterwarnings(
-        # Where a worker was killed at the end: Dask's scheduler says so when the bound is taken away.
+        # If a worker was killed at the end, Dask's scheduler logs this when the limit is removed.
         "ignore:Closing semaphore dify-.* but there remain unreleased leases:RuntimeWarning"
     ),
 ]
@@ -80,7 +80,7 @@ def held() -> tuple[Workflow, Held]:
 
 
 async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify, cluster: Any) -> None:
-    fake_dify.max_active_requests = 6  # Whatever is more at once is rejected, and would be another attempt.
+    fake_dify.max_active_requests = 6  # More runs at once are rejected, which counts as an attempt.
     read_early = 0
     async with map_runs(
         rows(40), client=client, dask=cluster.scheduler_address, concurrency_total=6

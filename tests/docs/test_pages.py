@@ -68,7 +68,7 @@ def test_the_examples_of_a_page_run(
         for snippet in snippets(page):
             if snippet.app is not None:
                 dify.app = APPS[snippet.app]
-            names["client"] = client  # An example may have used the name for another client.
+            names["client"] = client  # A previous example may have rebound the name.
             printed = run(snippet, page, names, runner)
             if snippet.output is not None:
                 assert printed.rstrip("\n") == snippet.output.rstrip("\n"), f"{name_of(page)}:{snippet.line}"

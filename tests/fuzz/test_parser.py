@@ -85,7 +85,7 @@ def test_an_event_is_returned_at_the_byte_that_completes_it(body: bytes) -> None
 def test_characters_that_only_python_treats_as_line_ends_stay_in_the_text(
     texts: list[str], end: bytes, places: list[float]
 ) -> None:
-    # Raw, as Dify writes them. Those below U+0020 are escaped in all JSON.
+    # Not escaped, like in Dify's JSON. Characters below U+0020 are escaped in any JSON.
     sent = [{"event": "text_chunk", "data": {"text": text}} for text in texts]
     body = b"".join(b"data: " + json.dumps(event, ensure_ascii=False).encode() + end * 2 for event in sent)
     events = [decode_event(data) for data in parsed(cut(body, places))]

@@ -14,7 +14,7 @@ def api(kind: type[errors.ApiError], status: int, **more: float) -> errors.ApiEr
 
 
 CASES: list[tuple[DifyError, bool, bool]] = [
-    # error, sent again where once is enough, sent again where idempotent
+    # error, retried if not idempotent, retried if idempotent
     (errors.ConnectionFailed("refused"), True, True),
     (errors.ConnectTimeout("slow"), True, True),
     (errors.ConnectionFailed("broke", may_have_started=True), False, True),

@@ -110,7 +110,7 @@ async def test_pings_reset_the_idle_timeout(fake_dify: FakeDify, how: str) -> No
 
             def pinged() -> None:
                 nonlocal moved_to
-                if clock.now == moved_to:  # Once for all pings of one read.
+                if clock.now == moved_to:  # Only once for all pings of one read.
                     moved_to = clock.now + 0.6
                     asyncio.get_running_loop().call_soon(clock.advance, 0.6)
                 if clock.elapsed > 20:

@@ -277,7 +277,8 @@ async def test_a_service_forwards_events(web: Web, path: str, method: str) -> No
     indirect=["web"],
 )
 async def test_a_service_stops_the_run_of_a_client_that_disconnects(web: Web, path: str, method: str) -> None:
-    texts = [Node("Talk", text=["a"] * 1000, seconds=60)]  # Without it, WSGI would notice nothing.
+    # WSGI notices a disconnected client only when it writes.
+    texts = [Node("Talk", text=["a"] * 1000, seconds=60)]
     web.dify.workflow = Workflow(nodes=texts)
     await web.leave(path, method)
     assert await asyncio.to_thread(web.dify.wait_for, lambda: web.dify.runs_stopped == 1)

@@ -156,7 +156,7 @@ async def test_a_conversation_of_the_service_api_is_continued(client: AppClient,
     assert len(fake_dify.conversations) == 1
 
 
-# Only in the Web API
+# Operations of the Web API only
 
 
 @pytest.fixture

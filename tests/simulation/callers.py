@@ -222,7 +222,7 @@ def make_blocking_call(client: AppClient, story: Story, bridge: Bridge, loop: Vi
             finally:
                 story.left = (loop.time(), loop.steps)
     except BaseException as error:
-        error.__context__ = None  # Its frames would keep the stream.
+        error.__context__ = None  # Its frames would keep a reference to the stream.
         story.error = error.with_traceback(None)
     finally:
         story.ended = (loop.time(), loop.steps)

@@ -129,7 +129,7 @@ def _must_know_the_end(life: Life, story: Story) -> bool:
         or plan.leaves_after is not None
         or plan.ping_raises
         or plan.run.end in {"never", "foreign"}
-        # A pause is told by a stream alone: its record may be older than the form that was just submitted.
+        # Only a stream reports a pause reliably: the record may be older than the form that was just submitted.
         or (plan.run.end == "paused" and plan.run.then_followed != ("stream", Delivery()))
         or life.plan.limiter not in {"none", "counts"}
         or any(other.plan.interruption not in {None, "cancel", "timeout", "close"} for other in life.stories)

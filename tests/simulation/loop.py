@@ -64,7 +64,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def end(self) -> None:
         """End the loop as `asyncio.run` does: cancel all tasks, wait for them, and close all generators."""
-        with suppress(RuntimeError):  # A stop may be left from a task that ended when the loop was stopped.
+        with suppress(RuntimeError):  # A task that ended meanwhile may have requested another stop.
             self.run_until_complete(asyncio.sleep(0))
         tasks = asyncio.all_tasks(self)
         for task in tasks:

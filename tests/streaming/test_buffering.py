@@ -67,7 +67,7 @@ async def test_events_that_arrive_together_after_a_silence_cause_a_warning(
 async def test_streams_that_are_not_buffered_cause_no_warning(
     kind: str, pauses: tuple[float, float], seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # As they come; after a queue; short; and with a server whose clock is wrong.
+    # Without a delay; after a queue; a short run; and a server whose clock is wrong.
     with Paced() as server, frozen_time() as clock:
         async with app_client(server.base_url) as client:
             parts = [(pauses[0], SSE + BEGIN[kind]), (pauses[1], end(kind, seconds))]

@@ -279,5 +279,5 @@ async def test_a_run_is_polled_more_than_a_thousand_times(kind: str) -> None:
                 running = asyncio.create_task(follow())
                 await advance_at_each_poll(clock, running, lambda: polls)
                 await running
-    assert polls > 1100  # One that is slow in real time is repeated.
+    assert polls > 1100  # A poll that is slow in real time is repeated.
     assert server.count("POST") == 1

@@ -146,6 +146,6 @@ async def test_a_slow_reader_applies_back_pressure(talker: str) -> None:
             await anext(run)
             before = memory()
             for _ in range(2000):
-                await asyncio.sleep(0)  # By then the server has sent as much as it can.
+                await asyncio.sleep(0)  # Until the server cannot send more.
             assert memory() - before < 2 * A_MEBIBYTE
             run.detach()

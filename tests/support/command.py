@@ -76,7 +76,7 @@ def _typed(terminal: int, entries: list[tuple[str, str]]) -> bytes:
             continue
         try:
             part = os.read(terminal, 65536)
-        except OSError:  # Linux says so when the other end has closed.
+        except OSError:  # Linux raises it when the other end is closed.
             break
         shown += part
         while entries and (found := shown.find(entries[0][1].encode(), seen)) >= 0:

@@ -101,6 +101,6 @@ def _become(request: dict[str, object], files: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    assert app.main  # Imported, so that forks need not.
+    assert app.main  # Imported here, so that forks do not import it again.
     _return_in_forks(socket.socket(fileno=int(sys.argv[1])))
     main()

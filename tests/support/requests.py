@@ -64,7 +64,7 @@ async def answered(client: Any, case: Case) -> Sent:
         forms: list[bytes] = []
 
         async def read_form(url: URL, *, data: Any = None, **_: Any) -> None:
-            if isinstance(data, aiohttp.Payload):  # It can be read only while it is sent.
+            if isinstance(data, aiohttp.Payload):  # A payload can be read only while it is sent.
                 forms.append(await data.as_bytes())
 
         server.add(re.compile(".*"), method=case.operation.method, callback=read_form, **reply)

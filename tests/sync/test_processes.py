@@ -27,7 +27,7 @@ def script(fake_dify: FakeDify) -> Iterator[Script]:
     def start(program: str) -> subprocess.Popen[str]:
         head = f"""
 import logging, os, sys, threading
-logging.getLogger("asyncio").setLevel("ERROR")  # A busy machine makes callbacks slow; that is no news.
+logging.getLogger("asyncio").setLevel("ERROR")  # asyncio warns about slow callbacks, which a busy machine causes.
 from dify_async import errors
 from dify_async.sync import AppClient
 client = AppClient({fake_dify.api_key!r}, user="ada", base_url={fake_dify.base_url!r})

@@ -238,7 +238,7 @@ async def test_a_first_document_needs_its_settings(call: Caller) -> None:
     status, answer = await call("POST", add, {**TEXT, "indexing_technique": "economy"})
     assert (status, answer["message"]) == (400, "process_rule is required.")
     await call.done("POST", add, NEW)
-    await call.done("POST", add, TEXT)  # As the last one with settings.
+    await call.done("POST", add, TEXT)  # Uses the settings of the previous document.
 
 
 async def test_a_document_is_indexed_after_its_status_was_read_several_times(
@@ -287,7 +287,7 @@ async def test_the_rate_limit_is_a_403(fake_dify: FakeDify, call: Caller, kb: st
     status, answer = await call("POST", f"{kb}/retrieve", {"query": "x"})
     assert (status, answer["code"]) == (403, "forbidden")
     assert "rate limit" in answer["message"]
-    await call.done("GET", f"{kb}/documents")  # Reading is free.
+    await call.done("GET", f"{kb}/documents")  # Reads do not count.
     fake_dify.knowledge.advance(61)
     await call.done("POST", f"{kb}/retrieve", {"query": "x"})
 

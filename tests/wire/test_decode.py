@@ -1197,7 +1197,7 @@ def test_recorded_stops_succeed() -> None:
     ],
 )
 def test_a_body_that_is_not_json_is_a_value_error(kind: type[Received], body: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - each parser has its own words
+    with pytest.raises(ValueError):  # noqa: PT011 - each parser has its own message
         decode_model(kind, body)
 
 

@@ -593,7 +593,7 @@ def test_an_error_event_with_a_code_becomes_its_error(fields: dict[str, Any], ki
     assert str(found).startswith("the stream ended with an error: ")
 
 
-# A primitive of another type is passed through by the decoder, so a text may be a number here
+# The decoder passes primitives of other types through, so a string may be a number here
 
 
 def test_a_number_in_place_of_a_chunk_does_not_break_the_answer() -> None:

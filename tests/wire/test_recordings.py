@@ -183,7 +183,7 @@ def undeclared(value: Any, kind: type, name: str) -> Iterator[str]:
 def test_each_recorded_field_is_declared(stream: Recording) -> None:
     found = {key for event in decoded(stream) for key in undeclared(event.raw, type(event), event.event)}
     found -= {f"{event}.event" for event in BY_NAME}
-    # The mark of a file among other values: the class implies it.
+    # Marks a file in JSON; implied by the class.
     assert {key for key in found if not key.endswith(".files.dify_model_identity")} == set()
 
 
@@ -306,7 +306,7 @@ def test_an_error_in_a_stream_equals_that_of_blocking_mode(streamed: str, blocki
 
 
 def test_a_paused_run_equals_that_of_blocking_mode() -> None:
-    # The two were asked for different topics, and each run has forms and times of its own.
+    # The two runs have different topics, forms and times.
     one, two = folded("human_start_streaming").result(), blocking_run("human_start_blocking")
     assert isinstance(one, WorkflowResult)
     assert one.status == two.status == RunStatus.PAUSED

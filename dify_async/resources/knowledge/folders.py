@@ -162,7 +162,7 @@ class FolderSync:
             return None
 
     async def _upload(self, api: Api, step: Source, document: Document | None) -> DocumentAndBatch:
-        content = await step.read()  # As a whole, so that the hash is that of what is sent.
+        content = await step.read()  # Read completely, so that the hash is that of the content that is sent.
         digest = Digest.of(content)
         if document is not None and document.indexing_status not in ENDED:
             document = await self._indexed(api, document.id)

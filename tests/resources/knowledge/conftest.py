@@ -100,7 +100,8 @@ def naps(fake_dify: FakeDify, monkeypatch: pytest.MonkeyPatch) -> Naps:
             found.take(delay)
         return await sleep(0, result)
 
-    patched = SimpleNamespace(**{**vars(asyncio), "sleep": nap})  # Other threads of the tests sleep too.
+    # Not patched in asyncio itself, because other threads sleep too.
+    patched = SimpleNamespace(**{**vars(asyncio), "sleep": nap})
     for module in (document_jobs, folders, pacing):
         monkeypatch.setattr(module, "asyncio", patched)
         monkeypatch.setattr(module, "monotonic", found.now)

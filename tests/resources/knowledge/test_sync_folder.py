@@ -83,7 +83,7 @@ async def test_changed_files_replace_their_documents(
 ) -> None:
     await documents.sync_folder(folder)
     before = by_name(fake_dify, "a.md").id
-    (folder / "a.md").write_text("ALPHA")  # Of the same size.
+    (folder / "a.md").write_text("ALPHA")  # The same size as before.
     report = await documents.sync_folder(folder)
     assert actions(report) == {"a.md": "update", "b.txt": "keep", "guides/setup.md": "keep"}
     assert stored(fake_dify)["a.md"] == "ALPHA"
