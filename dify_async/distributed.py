@@ -75,6 +75,7 @@ def map_runs(
     concurrency_total: int = 40,
     ordered: bool = False,
     adaptive: bool = False,
+    per_minute: float | None = None,
     check_inputs: bool = True,
     timeout: float | Timeouts | None = None,
     extra_headers: Mapping[str, str] | None = None,
@@ -98,6 +99,8 @@ def map_runs(
             be read. A default Dify server handles 10 connections.
         ordered: Yield outcomes in the order of the rows, instead of as they complete.
         adaptive: Start with one run at a time and increase until the server pushes back.
+        per_minute: Maximum number of runs that start in a minute on all workers together, evenly spaced.
+            Default: no maximum.
         check_inputs: Validate rows against the app's input form on the workers; invalid rows are not run.
         timeout: Seconds for each row, or `Timeouts`.
         extra_headers: Headers in addition to the client's.
@@ -125,6 +128,7 @@ def map_runs(
         ordered=ordered,
         adaptive=adaptive,
         observers=Observers(client.observers),
+        per_minute=per_minute,
     )
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -100,6 +101,27 @@ async def test_every_row_has_one_outcome(client: AppClient, fake_dify: FakeDify,
     assert read_early > 30, "outcomes arrive while other runs are in flight"
     asked_for_form = [request for request in fake_dify.requests if "/parameters" in request.path]
     assert len(asked_for_form) == 2, "one client on each of two workers"
+
+
+@pytest.mark.parametrize("map_them", ["async", "blocking"])
+async def test_rows_start_evenly_spaced(
+    client: AppClient, fake_dify: FakeDify, cluster: Any, map_them: str
+) -> None:
+    address = cluster.scheduler_address
+    blocking = BlockingClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada")
+
+    def read() -> list[Outcome[WorkflowResult]]:
+        with blocking_map_runs(rows(5), client=blocking, dask=address, per_minute=300) as batch:
+            return batch.all()
+
+    started = time.monotonic()
+    if map_them == "async":
+        async with map_runs(rows(5), client=client, dask=address, per_minute=300) as batch:
+            outcomes = await batch.all()
+    else:
+        outcomes = await asyncio.to_thread(read)
+    assert time.monotonic() - started >= 4 * 0.2
+    assert [outcome.ok for outcome in outcomes] == [True] * 5
 
 
 @attrs.frozen
@@ -379,6 +401,8 @@ async def test_wrong_arguments_are_reported_at_once(
     for wrong in (0, True, 2.5):
         with pytest.raises(errors.ConfigurationError, match="concurrency"):
             map_runs([], client=client, dask=address, concurrency_total=wrong)
+    with pytest.raises(errors.ConfigurationError, match="`per_minute` must be a number above 0"):
+        map_runs([], client=client, dask=address, per_minute=0)
     async with Client(address, asynchronous=True, set_as_default=False) as closed:
         pass
     with pytest.raises(errors.ConfigurationError, match="not connected"):
