@@ -324,6 +324,99 @@ async def test_retrieval_ranks_by_words(fake_dify: FakeDify, call: Caller, kb: s
     assert await names("green apples") == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("conditions", "found"),
+    [
+        ([("lang", "is", "en")], ["a", "b"]),
+        ([("lang", "=", "en"), ("year", "≥", 2025)], ["b"]),
+        ([("lang", "is not", "en")], ["c"]),
+        ([("lang", "≠", "en")], ["c"]),
+        ([("lang", "contains", "e")], ["a", "b", "c"]),
+        ([("lang", "not contains", "n")], ["c"]),
+        ([("lang", "start with", "d")], ["c"]),
+        ([("lang", "end with", "n")], ["a", "b"]),
+        ([("lang", "in", ["de", "fr"])], ["c"]),
+        ([("lang", "in", "de, fr")], ["c"]),
+        ([("lang", "not in", ["de", "fr"])], ["a", "b"]),
+        ([("lang", "empty", None)], ["d"]),
+        ([("lang", "not empty", None)], ["a", "b", "c"]),
+        ([("lang", "is", None)], ["a", "b", "c", "d"]),
+        ([("year", "=", 2024)], ["a"]),
+        ([("year", ">", 2024)], ["b", "c"]),
+        ([("year", "after", 2025)], ["c"]),
+        ([("year", "<", 2025)], ["a"]),
+        ([("year", "before", 2026)], ["a", "b"]),
+        ([("year", "≤", 2025)], ["a", "b"]),
+        ([("lang", "<", 5)], []),
+        ([("lang", "is", "fr")], []),
+        ([("other", "is", "fr")], []),
+        ([], ["a", "b", "c", "d"]),
+    ],
+)
+async def test_retrieval_is_filtered_by_metadata(
+    fake_dify: FakeDify,
+    call: Caller,
+    kb: str,
+    conditions: list[tuple[str, str, Any]],
+    found: list[str],
+) -> None:
+    fake_dify.knowledge.indexing = Indexing(polls=0)
+    lang = await call.done("POST", f"{kb}/metadata", {"type": "string", "name": "lang"})
+    year = await call.done("POST", f"{kb}/metadata", {"type": "number", "name": "year"})
+    for name, values in {"a": ("en", 2024), "b": ("en", 2025), "c": ("de", 2026), "d": ()}.items():
+        added = await call.new_document(kb[-36:], name=name, text="apples")
+        listed = [{**field, "value": value} for field, value in zip((lang, year), values, strict=False)]
+        data = {"document_id": added["document"]["id"], "metadata_list": listed}
+        await call.done("POST", f"{kb}/documents/metadata", {"operation_data": [data]})
+    filtering = {
+        "conditions": [
+            {"name": name, "comparison_operator": operator, "value": value}
+            for name, operator, value in conditions
+        ]
+    }
+    settings = {**SEARCH, "top_k": 9, "metadata_filtering_conditions": filtering}
+    body = {"query": "apples", "retrieval_model": settings}
+    records = (await call.done("POST", f"{kb}/retrieve", body))["records"]
+    documents = [record["segment"]["document"] for record in records]
+    assert sorted(document["name"] for document in documents) == found
+    for document in documents:
+        if document["name"] == "a":
+            assert document["doc_metadata"] == {"lang": "en", "year": 2024}
+        if document["name"] == "d":
+            assert document["doc_metadata"] is None
+
+
+async def test_conditions_of_a_metadata_filter_may_be_alternatives(
+    fake_dify: FakeDify, call: Caller, kb: str
+) -> None:
+    fake_dify.knowledge.indexing = Indexing(polls=0)
+    await call.done("POST", f"{kb}/metadata/built-in/enable")
+    for name in ("a", "b", "c"):
+        await call.new_document(kb[-36:], name=name, text="apples")
+    conditions = [{"name": "document_name", "comparison_operator": "is", "value": name} for name in "ac"]
+    filtering = {"logical_operator": "or", "conditions": conditions}
+    body = {"query": "apples", "retrieval_model": {**SEARCH, "metadata_filtering_conditions": filtering}}
+    records = (await call.done("POST", f"{kb}/retrieve", body))["records"]
+    assert sorted(record["segment"]["document"]["name"] for record in records) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("filtering", "field"),
+    [
+        ({"logical_operator": "xor"}, "logical_operator"),
+        ({"conditions": [{"comparison_operator": "is", "value": "x"}]}, "name"),
+        ({"conditions": [{"name": "lang", "comparison_operator": "like"}]}, "comparison_operator"),
+    ],
+)
+async def test_metadata_filters_are_validated(
+    call: Caller, kb: str, filtering: dict[str, Any], field: str
+) -> None:
+    body = {"query": "x", "retrieval_model": {**SEARCH, "metadata_filtering_conditions": filtering}}
+    status, answer = await call("POST", f"{kb}/retrieve", body)
+    assert (status, answer["code"]) == (400, "invalid_param")
+    assert field in answer["message"]
+
+
 @pytest.mark.parametrize("missing", sorted(SEARCH))
 async def test_settings_of_retrieval_must_be_complete(call: Caller, kb: str, missing: str) -> None:
     settings = {name: value for name, value in SEARCH.items() if name != missing}

@@ -156,9 +156,9 @@ class FakeDataset:
             "is_multimodal": False,
         }
 
-    def metadata_of(self, document: FakeDocument) -> list[Json]:
+    def metadata_of(self, document: FakeDocument) -> list[dict[str, Json]]:
         """Return the metadata of a document as the API lists it."""
-        own: list[Json] = [
+        own: list[dict[str, Json]] = [
             {**field.as_json(), "value": document.metadata[field.id]}
             for field in self.fields.values()
             if field.id in document.metadata

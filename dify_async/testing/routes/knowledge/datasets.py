@@ -10,6 +10,7 @@ from aiohttp import web
 from dify_async._types import Json
 from dify_async.testing.api_errors import ErrorResponse, invalid_param, missing
 from dify_async.testing.engine.chunks import match
+from dify_async.testing.engine.metadata_filter import COMPARISONS, is_included
 from dify_async.testing.routes.call import Call, Routes
 from dify_async.testing.routes.knowledge.checks import (
     DATASET,
@@ -159,10 +160,12 @@ async def retrieve(call: Call) -> web.Response:
         raise invalid_param("Query or attachment_ids is required.")
     given = body.get("retrieval_model")
     settings = dataset.retrieval if given is None else _checked_retrieval(given)
+    filtering = settings.get("metadata_filtering_conditions") or {}
+    metadata = {document.id: _metadata(dataset, document) for document in dataset.documents.values()}
     found = [
         (match(query, f"{segment.content} {segment.answer or ''}"), document, segment)
         for document in dataset.documents.values()
-        if document.display_status == "available"
+        if document.display_status == "available" and is_included(metadata[document.id], filtering)
         for segment in document.segments.values()
         if segment.enabled
     ]
@@ -170,7 +173,7 @@ async def retrieve(call: Call) -> web.Response:
     found.sort(key=lambda one: one[0], reverse=True)
     has_scores = settings["search_method"] != "keyword_search"  # Recording: `ds_retrieve`.
     records: list[Json] = [
-        _record(document, segment, score if has_scores else 0.0)
+        _record(document, metadata[document.id], segment, score if has_scores else 0.0)
         for score, document, segment in found[: settings["top_k"]]
     ]
     return call.json({"query": {"content": query}, "records": records})
@@ -180,6 +183,16 @@ def _checked_retrieval(settings: dict[str, Any]) -> dict[str, Any]:
     for name in ("search_method", "reranking_enable", "top_k", "score_threshold_enabled"):
         if name not in settings:
             raise missing("HitTestingPayload", f"retrieval_model.{name}")
+    filtering = settings.get("metadata_filtering_conditions") or {}
+    checked(
+        "HitTestingPayload",
+        filtering,
+        Field("logical_operator", choices=("and", "or")),
+        Field("conditions", list),
+    )
+    for condition in filtering.get("conditions") or []:
+        operators = Field("comparison_operator", required=True, choices=tuple(COMPARISONS))
+        checked("HitTestingPayload", condition, Field("name", required=True), operators)
     return checked(
         "HitTestingPayload", settings, Field("search_method", required=True, choices=_SEARCH_METHODS)
     )
@@ -189,7 +202,12 @@ def _threshold(settings: dict[str, Any]) -> float:
     return float(settings.get("score_threshold") or 0.0) if settings["score_threshold_enabled"] else 0.0
 
 
-def _record(document: FakeDocument, segment: FakeSegment, score: float) -> Json:
+def _metadata(dataset: FakeDataset, document: FakeDocument) -> dict[str, Json]:
+    """Return the metadata of a document by name."""
+    return {entry["name"]: entry["value"] for entry in dataset.metadata_of(document)}
+
+
+def _record(document: FakeDocument, metadata: dict[str, Json], segment: FakeSegment, score: float) -> Json:
     described = segment.as_json(document)
     for name in ("updated_at", "updated_by", "child_chunks", "attachments", "summary"):
         del described[name]
@@ -202,7 +220,7 @@ def _record(document: FakeDocument, segment: FakeSegment, score: float) -> Json:
                 "data_source_type": "upload_file",
                 "name": document.name,
                 "doc_type": None,
-                "doc_metadata": None,
+                "doc_metadata": metadata or None,
             },
         },
         "child_chunks": [
