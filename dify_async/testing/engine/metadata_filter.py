@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from dify_async._types import Json
+from dify_async.models._base import as_list
 
 
 def _is_equal(found: Json, value: Json) -> bool:
@@ -13,8 +14,9 @@ def _is_equal(found: Json, value: Json) -> bool:
 
 
 def _is_listed(found: Json, value: Json) -> bool:
-    entries = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
-    return str(found) in [str(entry).strip() for entry in entries]
+    if isinstance(value, str):
+        return str(found) in [entry.strip() for entry in value.split(",")]
+    return found in (as_list(value) or [value])
 
 
 def _number(value: Json) -> float:

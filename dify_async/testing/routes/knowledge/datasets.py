@@ -160,7 +160,7 @@ async def retrieve(call: Call) -> web.Response:
         raise invalid_param("Query or attachment_ids is required.")
     given = body.get("retrieval_model")
     settings = dataset.retrieval if given is None else _checked_retrieval(given)
-    filtering = settings.get("metadata_filtering_conditions") or {}
+    filtering: dict[str, Any] = settings.get("metadata_filtering_conditions") or {}
     metadata = {document.id: _metadata(dataset, document) for document in dataset.documents.values()}
     found = [
         (match(query, f"{segment.content} {segment.answer or ''}"), document, segment)
@@ -183,14 +183,15 @@ def _checked_retrieval(settings: dict[str, Any]) -> dict[str, Any]:
     for name in ("search_method", "reranking_enable", "top_k", "score_threshold_enabled"):
         if name not in settings:
             raise missing("HitTestingPayload", f"retrieval_model.{name}")
-    filtering = settings.get("metadata_filtering_conditions") or {}
+    filtering: dict[str, Any] = settings.get("metadata_filtering_conditions") or {}
     checked(
         "HitTestingPayload",
         filtering,
         Field("logical_operator", choices=("and", "or")),
         Field("conditions", list),
     )
-    for condition in filtering.get("conditions") or []:
+    conditions: list[dict[str, Any]] = filtering.get("conditions") or []
+    for condition in conditions:
         operators = Field("comparison_operator", required=True, choices=tuple(COMPARISONS))
         checked("HitTestingPayload", condition, Field("name", required=True), operators)
     return checked(
