@@ -198,7 +198,7 @@ async def test_a_refused_connection_is_retried_for_all_operations(
     fake_dify: FakeDify, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "dify_async")
-    retry = Retry(attempts=50, base=0.05, cap=0.1)
+    retry = Retry(attempts=1000, base=0.05, cap=0.1)
     async with clients_of(fake_dify, fake_dify.base_url, retry) as clients:
         fake_dify.close()
         call = asyncio.ensure_future(ALL[name](clients))

@@ -562,7 +562,7 @@ async def test_a_resumed_run_matches_a_real_server(fake_dify: FakeDify) -> None:
     (token,) = fake_dify.forms
     fake_dify.resume_delay = 0.2
     rest = asyncio.create_task(web(fake_dify, "GET", f"/api/workflow/{run_id}/events"))
-    await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(fake_dify.wait_for, lambda: "/events" in fake_dify.requests[-1].path)
     _, _, body = await web(fake_dify, "GET", f"/api/form/human_input/{token}", as_=None)
     assert json.loads(body)["site"]["end_user_id"] is None
     _, _, body = await web(fake_dify, "POST", f"/api/form/human_input/{token}", as_=None, **filled())
