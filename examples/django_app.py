@@ -55,8 +55,8 @@ class DifyErrors(MiddlewareMixin):
     def process_exception(self, _: HttpRequest, error: Exception) -> JsonResponse | None:
         if not isinstance(error, errors.DifyError):
             return None
-        told = http_error(error)
-        return JsonResponse(told.body, status=told.status, headers=told.headers)
+        answer = http_error(error)
+        return JsonResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
 urlpatterns = [

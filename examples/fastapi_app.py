@@ -50,7 +50,7 @@ async def page() -> FileResponse:
 
 @app.exception_handler(errors.DifyError)
 async def report_error(_: Request, error: errors.DifyError) -> JSONResponse:
-    told = http_error(error)
+    answer = http_error(error)
     if isinstance(error, errors.RunPaused):
-        return JSONResponse({"paused": error.handle.to_json()}, told.status)
-    return JSONResponse(told.body, told.status, told.headers)
+        return JSONResponse({"paused": error.handle.to_json()}, answer.status)
+    return JSONResponse(answer.body, answer.status, answer.headers)

@@ -1,8 +1,8 @@
 """Print for people and programs: tables on a terminal, lines with tabs elsewhere, JSON.
 
-What a server sends may hold control characters: a model repeats what a web page told it. A terminal obeys
-them: they can set its title, write to the clipboard, or cover earlier output. So everything goes through
-`printable`, `printable_lines` or `to_json`.
+Text from a server may contain control characters, for example because a model quotes a web page. A terminal
+executes them: they can set its title, write to the clipboard, or overwrite earlier output. So all text goes
+through `printable`, `printable_lines` or `to_json`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _MOST_SECONDS: Final = 1e9
 """Larger numbers are not durations."""
 
 _UNSAFE_IN_JSON: Final = re.compile(rf"[\u2028\u2029{ALWAYS_ESCAPED}]")
-"""Allowed within strings of JSON, but obeyed by terminals, taken for line ends, or not valid UTF-8."""
+"""Characters that JSON strings may contain, but that terminals execute or treat as line ends, or that are not
+valid UTF-8."""
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 

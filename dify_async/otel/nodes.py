@@ -130,20 +130,22 @@ class NodeSpans:
             self._end(node, event.data, failed=event.data.status == NodeStatus.FAILED)
 
     def _end(self, node: _OpenNode, data: Any, *, failed: bool) -> None:
-        told = data.execution_metadata
+        metadata = data.execution_metadata
         span = node.span
         span.set_attributes(
             known(dify__node__status=str(data.status), dify__node__elapsed_time=data.elapsed_time)
         )
-        if told is not None:
+        if metadata is not None:
             span.set_attributes(
                 known(
-                    dify__usage__total_tokens=told.total_tokens,
-                    dify__usage__total_price=str(told.total_price) if told.total_price is not None else None,
-                    dify__usage__currency=told.currency,
-                    dify__node__error_strategy=told.error_strategy,
-                    dify__iteration__index=told.iteration_index,
-                    dify__loop__index=told.loop_index,
+                    dify__usage__total_tokens=metadata.total_tokens,
+                    dify__usage__total_price=str(metadata.total_price)
+                    if metadata.total_price is not None
+                    else None,
+                    dify__usage__currency=metadata.currency,
+                    dify__node__error_strategy=metadata.error_strategy,
+                    dify__iteration__index=metadata.iteration_index,
+                    dify__loop__index=metadata.loop_index,
                 )
             )
         if self._captures:
