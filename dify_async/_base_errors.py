@@ -1,4 +1,4 @@
-"""The errors that models raise. `dify_async.errors` has all of them, with what they know of a run."""
+"""Base classes of errors, and the errors that models raise. All errors are in `dify_async.errors`."""
 
 from __future__ import annotations
 

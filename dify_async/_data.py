@@ -1,4 +1,4 @@
-"""Objects as plain data: `to_dict`, `to_json`, and what pydantic, FastAPI and Celery ask for."""
+"""Objects as plain data: `to_dict`, `to_json`, and the hooks of pydantic, FastAPI and Celery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: its commands, and how it ends."""
+"""The command line: its commands, and how usage errors are reported."""
 
 from __future__ import annotations
 

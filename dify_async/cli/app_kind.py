@@ -1,4 +1,4 @@
-"""The kind of an app: it decides which calls run it."""
+"""The kind of an app, which decides which methods run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report on a batch: its figures, and a summary in a few lines."""
+"""The report of a batch: its figures, and a summary of a few lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the rows of a file into what a batch runs."""
+"""Convert the rows of a file to the rows of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the cells of a row into the inputs of a run."""
+"""Convert the cells of a row to the inputs of a run."""
 
 from __future__ import annotations
 

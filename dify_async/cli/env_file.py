@@ -1,4 +1,4 @@
-"""Read variables from a file, as `--env-file` asks for."""
+"""Read variables from the file of `--env-file`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show how far uploads and the indexing have come: on a terminal only."""
+"""Show the progress of uploads and indexing, on a terminal only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands have, and the client made of them."""
+"""Options of several commands, and the client with these options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of named profiles: servers, end users and keys, readable by its owner only."""
+"""The file of named profiles: servers, end users and keys. Only its owner can read it."""
 
 from __future__ import annotations
 

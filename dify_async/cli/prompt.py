@@ -1,4 +1,4 @@
-"""Ask for lines on the terminal. The event loop waits meanwhile; signals end the question."""
+"""Prompt for a line on the terminal. The event loop waits meanwhile; signals end the prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert text from options and cells to what a field of the app's input form takes."""
+"""Convert text of options and cells to the values of the app's input form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics: runs by outcome, their duration and tokens, retries, and what is in flight."""
+"""Metrics: runs by outcome, their duration and tokens, retries, and runs in flight."""
 
 from __future__ import annotations
 

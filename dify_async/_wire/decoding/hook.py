@@ -1,4 +1,4 @@
-"""What decoders have in common: their type, and the errors that they raise."""
+"""The type of decoders, and the errors that they raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on documents that takes long: many uploads, a folder that is kept, the wait for the indexing."""
+"""Long tasks with documents: upload many files, sync a folder, wait for the indexing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents that hold the files of a folder: paths, hashes and document ids, in a local file."""
+"""The journal of a synced folder: paths, hashes and document ids, in a local file."""
 
 from __future__ import annotations
 

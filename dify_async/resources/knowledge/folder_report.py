@@ -1,4 +1,4 @@
-"""The report on the sync of a folder: what was done, or will be done."""
+"""The report of a folder sync: changes that were made, or will be made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upload many files, and keep a folder in a knowledge base."""
+"""Sync a folder, or contents with names, to a knowledge base."""
 
 from __future__ import annotations
 

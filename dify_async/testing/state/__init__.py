@@ -1,1 +1,1 @@
-"""The state of a fake server: its settings, and the records of what it was asked for."""
+"""The state of a fake server: its settings, records and received requests."""
