@@ -20,7 +20,7 @@ from benchmarks._disciplines import Held, release, resident
 from benchmarks.clients import load
 
 _SETTLE: Final = 0.3
-"""Seconds between the first event of the last stream and the start of the measurement."""
+"""Seconds between the first event and the start of the measurement."""
 
 
 async def follow(client_name: str, base_url: str, streams: int, rate: int, seconds: float) -> dict[str, Any]:
@@ -40,6 +40,8 @@ async def follow(client_name: str, base_url: str, streams: int, rate: int, secon
         gc.collect()
         memory = (resident() - before) / streams / 1024
         await asyncio.to_thread(release, base_url)
+        while not delays:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(settle)
         delays.clear()
         wall, cpu = time.perf_counter(), time.process_time()

@@ -217,7 +217,7 @@ class _Cluster:
     async def _error_of_lost_row(self, future: Any, exc: KilledWorker) -> DifyError:
         """Return the error of a row that Dask gave up on."""
         known = await self._dask.get_metadata([future.key], None)
-        lost = f"Dask gave up on the row after {exc.allowed_failures + 1} of its workers were lost"
+        lost = f"Dask gave up on the row (workers lost while they ran it: {exc.allowed_failures + 1})"
         if known is None:
             return OutcomeUnknown(f"{lost}; its run may have started", may_have_started=True)
         return StreamInterrupted(
