@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeAlias
 
 import anyio
 
+from dify_async.errors import ConfigurationError
+
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 """`receive` of an ASGI application."""
 
@@ -34,7 +36,15 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
 
     Args:
         request: A `Request` of Starlette, FastAPI or Litestar.
+
+    Raises:
+        ConfigurationError: `request` is of another type.
     """
+    receive: Receive | None = getattr(request, "receive", None)
+    if receive is None:
+        raise ConfigurationError(
+            f"`request` must be a Request of Starlette, FastAPI or Litestar, got {type(request).__name__}"
+        )
     with anyio.CancelScope() as block:
 
         def end(task: asyncio.Task[None]) -> None:
@@ -43,7 +53,7 @@ async def while_connected(request: _Request) -> AsyncGenerator[None]:
                 task.exception()
                 block.cancel()
 
-        watching = asyncio.create_task(disconnected(request.receive))
+        watching = asyncio.create_task(disconnected(receive))
         watching.add_done_callback(end)
         try:
             yield

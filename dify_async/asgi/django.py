@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from dify_async._types import Json
-from dify_async.asgi.forwarding import HEADERS, START_WITHIN, AnyStream, Forwarder, status_without_run
+from dify_async.asgi.arguments import check_stream, renderer_of, response_headers
+from dify_async.asgi.forwarding import START_WITHIN, AnyStream, Forwarder, status_without_run
 from dify_async.asgi.rendering import Renderer, event_json
 from dify_async.events import Event
 
@@ -44,6 +45,7 @@ async def event_stream_response(
 
     Raises:
         TypeError: the server is not an ASGI server.
+        ConfigurationError: an argument is invalid.
     """
     if isinstance(request, WSGIRequest):
         raise TypeError(
@@ -51,11 +53,13 @@ async def event_stream_response(
             "stream of dify_async.sync"
         )
     method = request.method or "GET"
-    sent = {name.title(): value for name, value in {**HEADERS, **(headers or {})}.items()}
+    check_stream(stream, start_within)
+    renderer = renderer_of(render)
+    sent = {name.title(): value for name, value in response_headers(headers).items()}
     status = status_without_run(method, request.headers.get("Last-Event-ID"), stream)
     if status is not None:
         return HttpResponse(status=status, headers=sent)
-    forwarder = Forwarder(stream, render, start_within=start_within, for_event_source=method == "GET")
+    forwarder = Forwarder(stream, renderer, start_within=start_within, for_event_source=method == "GET")
     await forwarder.__aenter__()
     rejection = forwarder.rejection
     if rejection is not None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final, Self, TypeAlias
 
+from dify_async._data import as_json
 from dify_async._streaming.stream import EventStream
 from dify_async._text import printable
 from dify_async._types import Json
 from dify_async.asgi.http_errors import HttpError, http_error
-from dify_async.asgi.rendering import AnyResult, Renderer, renderer_of
+from dify_async.asgi.rendering import AnyResult, Renderer
 from dify_async.errors import DifyError, RunFailed, RunRejected
 from dify_async.events import ErrorEvent, Event, WorkflowFinished, WorkflowPaused, WorkflowStarted
 
@@ -62,13 +63,13 @@ class Forwarder:
     def __init__(
         self,
         stream: AnyStream,
-        render: Renderer | Callable[[Event], Json],
+        renderer: Renderer,
         *,
         start_within: float,
         for_event_source: bool,
     ) -> None:
         self._stream = stream
-        self._renderer = renderer_of(render)
+        self._renderer = renderer
         self._start_within = start_within
         self._for_event_source = for_event_source
         self._ready: list[bytes] = []
@@ -86,7 +87,7 @@ class Forwarder:
 
     def body_of(self, rejection: HttpError) -> bytes:
         """Return the body of the response for an error."""
-        return json.dumps(self._renderer.error(rejection)).encode()
+        return _json_text(self._renderer.error(rejection)).encode()
 
     async def __aenter__(self) -> Self:
         self._reading = asyncio.create_task(self._read())
@@ -182,7 +183,7 @@ class Forwarder:
     def _add(self, message: Json) -> None:
         run_id = self._stream.run_id if self._for_event_source else None
         event_id = f"id: {printable(run_id)}\n" if run_id else ""
-        self._ready.append(f"{event_id}data: {json.dumps(message)}\n\n".encode())
+        self._ready.append(f"{event_id}data: {_json_text(message)}\n\n".encode())
 
     async def _room(self) -> None:
         """Wait until the web client has received all messages: a slow client slows the run's stream down."""
@@ -193,6 +194,17 @@ class Forwarder:
     def _wake(self, _: asyncio.Task[Any]) -> None:
         self._has_started.set()
         self._has_news.set()
+
+
+def _json_text(message: Json) -> str:
+    """Return ASCII JSON: some readers treat other characters, such as U+2028, as line ends.
+
+    Values that JSON does not have, such as NaN, `Decimal` and times, are converted as in `to_dict`.
+    """
+    try:
+        return json.dumps(message, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(as_json(message))
 
 
 def _has_run(error: DifyError) -> bool:

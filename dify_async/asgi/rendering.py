@@ -75,8 +75,3 @@ class Events:
     def error(self, error: HttpError) -> Json:
         """Return an `error` event, as Dify sends it."""
         return {"event": "error", **error.body}
-
-
-def renderer_of(render: Renderer | Callable[[Event], Json]) -> Renderer:
-    """Return the renderer for an argument `render=`."""
-    return Events(render) if callable(render) else render

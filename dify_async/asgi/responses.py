@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from dify_async._types import Json
+from dify_async.asgi.arguments import check_stream, renderer_of, response_headers
 from dify_async.asgi.connection import Receive, disconnected
-from dify_async.asgi.forwarding import HEADERS, START_WITHIN, AnyStream, Forwarder, status_without_run
+from dify_async.asgi.forwarding import START_WITHIN, AnyStream, Forwarder, status_without_run
 from dify_async.asgi.http_errors import HttpError
 from dify_async.asgi.rendering import Renderer, event_json
 from dify_async.events import Event
@@ -55,10 +56,14 @@ class EventStreamResponse(_Response):
 
     Args:
         stream: From a method such as `client.workflows.stream(...)`, not yet entered.
-        render: Returns the JSON of an event; None omits the event. Default: everything as it arrived,
-            including inputs and outputs of all nodes. Or a `Renderer`, such as `ChatCompletionChunks`.
+        render: Returns the JSON of an event; None omits the event. Times, decimals and objects of this
+            package are converted as in `to_dict`. Or a `Renderer`, such as `ChatCompletionChunks`. Default:
+            everything as it arrived, including inputs and outputs of all nodes.
         headers: Headers in addition to those of an event stream.
         start_within: Seconds to wait for the first event. After that the response starts with a ping.
+
+    Raises:
+        ConfigurationError: an argument is invalid.
     """
 
     def __init__(
@@ -69,15 +74,17 @@ class EventStreamResponse(_Response):
         headers: Mapping[str, str] | None = None,
         start_within: float = START_WITHIN,
     ) -> None:
+        check_stream(stream, start_within)
         self._stream = stream
-        self._render = render
+        self._renderer = renderer_of(render)
         self._start_within = start_within
         self._has_started = False
-        sent = HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
         # Attributes that Starlette's `Response` has, for code that handles one.
         self.status_code = 200
         self.background: Callable[[], Awaitable[None]] | None = None
-        self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()]
+        self.raw_headers = [
+            (name.encode(), value.encode()) for name, value in response_headers(headers).items()
+        ]
 
     def render(self, *_: object) -> NoReturn:
         """Raise an error: Django calls this."""
@@ -119,7 +126,7 @@ class EventStreamResponse(_Response):
 
     async def _forward(self, send: Send, *, for_event_source: bool) -> None:
         forwarder = Forwarder(
-            self._stream, self._render, start_within=self._start_within, for_event_source=for_event_source
+            self._stream, self._renderer, start_within=self._start_within, for_event_source=for_event_source
         )
         async with forwarder:
             rejection = forwarder.rejection

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from dify_async.asgi import event_json
 from dify_async.asgi.forwarding import Forwarder
+from dify_async.asgi.rendering import Events
 from dify_async.events import Message
 
 
@@ -40,7 +41,7 @@ class Endless:
 
 async def test_a_slow_client_slows_the_stream_down() -> None:
     stream: Any = Endless()
-    async with Forwarder(stream, event_json, start_within=5, for_event_source=False) as forwarder:
+    async with Forwarder(stream, Events(event_json), start_within=5, for_event_source=False) as forwarder:
         for _ in range(5):
             await anext(forwarder)
         before = stream.fills

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -17,8 +19,8 @@ import pytest
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from dify_async import AppClient, events
-from dify_async.asgi import EventStreamResponse
+from dify_async import AppClient, errors, events, sync
+from dify_async.asgi import ChatCompletionChunks, EventStreamResponse
 from dify_async.asgi.django import event_stream_response
 from dify_async.testing import Cut, Delay, FakeDify, Field, Node, Refuse, Workflow
 from tests.support.clients import app_client
@@ -112,6 +114,73 @@ async def test_events_can_be_filtered_and_rendered(browser: Browser) -> None:
 
     browser.app = fastapi_app(browser.client, render=text_only)
     assert [event for event in await browser.read() if event is not None] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "received"),
+    [
+        (float("nan"), None),
+        ({"x": [float("inf"), 1.5]}, {"x": [None, 1.5]}),
+        (Decimal("1.50"), "1.50"),
+        (datetime(2026, 11, 27, tzinfo=UTC), "2026-11-27T00:00:00+00:00"),
+        (events.TextChunkData(text="hi"), {"text": "hi", "from_variable_selector": []}),
+        ({1, 2}, [1, 2]),
+        (2**70, 2**70),
+        ("half \ud83d, one\u2028two\nthree", "half \ud83d, one\u2028two\nthree"),
+        ("", ""),
+        (0, 0),
+    ],
+    ids=repr,
+)
+async def test_rendered_values_are_converted_to_json(browser: Browser, value: Any, received: Any) -> None:
+    browser.app = fastapi_app(
+        browser.client, render=lambda event: [value] if isinstance(event, events.TextChunk) else None
+    )
+    assert await browser.read() == [None, [received], [received]]
+
+
+@pytest.mark.parametrize("make", ["response", "django"])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"stream": 5}, "`stream` must be a stream of an async client, .*, got int"),
+        ({"stream": None}, "`stream` must be .*, got NoneType"),
+        ({"render": 5}, "`render` must be a function .*, got 5"),
+        (
+            {"render": ChatCompletionChunks},
+            r"`render` must be .* such as ChatCompletionChunks\('my-app'\), got",
+        ),
+        ({"start_within": "5"}, "`start_within` must be a number of seconds of 0 or more, got '5'"),
+        ({"start_within": -1}, "`start_within` must be .*, got -1"),
+        ({"start_within": float("nan")}, "`start_within` must be .*, got nan"),
+        ({"start_within": True}, "`start_within` must be .*, got True"),
+        ({"headers": 5}, "`headers` must be a mapping"),
+        ({"headers": {"X-Own": "a\nb"}}, "'X-Own' must be a str without line breaks"),
+        ({"headers": {"X Own": "a"}}, "a header name must consist of letters"),
+        ({"headers": {"X-Own": "über"}}, "the header 'x-own' must be ASCII, got 'über'"),
+    ],
+)
+async def test_wrong_arguments_are_rejected_before_a_run_starts(
+    client: AppClient, fake_dify: FakeDify, make: str, wrong: dict[str, Any], says: str
+) -> None:
+    arguments: dict[str, Any] = {"stream": client.workflows.stream({}), **wrong}
+    stream = arguments.pop("stream")
+    with pytest.raises(errors.ConfigurationError, match=says):
+        if make == "response":
+            EventStreamResponse(stream, **arguments)
+        else:
+            configure_django([])
+            from django.test import AsyncRequestFactory
+
+            await event_stream_response(AsyncRequestFactory().get("/"), stream, **arguments)
+    assert fake_dify.runs_started == 0
+
+
+async def test_the_stream_of_a_blocking_client_is_rejected(fake_dify: FakeDify) -> None:
+    with sync.AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as blocking:
+        stream: Any = blocking.workflows.stream({})
+        with pytest.raises(errors.ConfigurationError, match="a stream of an async client"):
+            EventStreamResponse(stream)
 
 
 async def test_a_failure_is_reported_if_its_event_is_filtered_out(

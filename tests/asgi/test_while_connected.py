@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from dify_async import AppClient
+from dify_async import AppClient, errors
 from dify_async.asgi import while_connected
 from dify_async.testing import FakeDify, Node, Workflow
 from tests.support.uvicorn_server import serving
@@ -95,3 +95,10 @@ async def test_a_server_that_breaks_ends_the_block() -> None:
 
     async with while_connected(Broken()):
         await asyncio.Event().wait()
+
+
+async def test_an_object_without_a_connection_is_rejected() -> None:
+    request: Any = {"type": "http"}
+    with pytest.raises(errors.ConfigurationError, match=r"`request` must be a Request of .*, got dict"):
+        async with while_connected(request):
+            pass
