@@ -11,12 +11,11 @@ import sys
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 import attrs
 
-from dify_async._file_errors import CANNOT_OPEN, reason_of
+from dify_async._local_files import CANNOT_OPEN, checked_path, reason_of
 from dify_async._private_file import private_opener
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
@@ -60,7 +59,7 @@ class JournalFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, first_field: str, used_by: str) -> None:
-        self.path = Path(path)
+        self.path = checked_path(path, "journal")
         self._begin = f'{{"{first_field}": "'.encode()
         self._used_by = used_by
         self._file: io.FileIO | None = None

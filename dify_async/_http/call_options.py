@@ -62,6 +62,12 @@ def missing_user(operation: Operation[Any]) -> ConfigurationError:
     )
 
 
+def check_callback(value: object, name: str) -> None:
+    """Raise a `ConfigurationError` for a callback that is neither None nor callable."""
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"`{name}` must be a function, got {value!r:.100}")
+
+
 def header_secrets(options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the values of a call's `extra_headers` that errors must not show: all except trace ids."""
     headers = dict(options.get("extra_headers") or {})

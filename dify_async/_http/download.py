@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
-from dify_async._file_errors import CANNOT_OPEN, reason_of
 from dify_async._http.response import IncomingResponse
+from dify_async._local_files import CANNOT_OPEN, reason_of
 from dify_async.errors import ConfigurationError
 
 P = ParamSpec("P")

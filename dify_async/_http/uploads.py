@@ -13,7 +13,7 @@ import aiohttp
 import attrs
 from aiohttp.abc import AbstractStreamWriter
 
-from dify_async._file_errors import CANNOT_OPEN, reason_of
+from dify_async._local_files import CANNOT_OPEN, reason_of
 from dify_async._text import has_control_characters, is_unicode
 from dify_async.errors import ConfigurationError
 from dify_async.files import InputFile

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
 
 from dify_async._http.api import Api
+from dify_async._http.call_options import check_callback
 from dify_async._streaming.connection import RunConnection
 from dify_async._streaming.run_events import RunEvents
 from dify_async._streaming.run_spec import RunSpec
@@ -59,6 +60,7 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         *,
         on_ping: Callable[[], object] | None = None,
     ) -> None:
+        check_callback(on_ping, "on_ping")
         self.on_ping = on_ping
         """Called at each ping, about every 10 seconds of silence."""
         self._errors = StreamErrors(api, spec, accumulator)

@@ -100,7 +100,7 @@ def make_api(
 
 
 def _checked_on_abandon(on_abandon: Any) -> Any:
-    if on_abandon not in {"stop", "detach"}:
+    if on_abandon not in ("stop", "detach"):
         raise ConfigurationError(f'`on_abandon` must be "stop" or "detach", got {on_abandon!r:.100}')
     return on_abandon
 

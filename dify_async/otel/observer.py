@@ -79,6 +79,14 @@ class DifyObserver(Observer):
         capture_content: bool = False,
         propagate: bool = True,
     ) -> None:
+        for provider, name, method in (
+            (tracer_provider, "tracer_provider", "get_tracer"),
+            (meter_provider, "meter_provider", "get_meter"),
+        ):
+            if provider is not None and not hasattr(provider, method):
+                raise ConfigurationError(
+                    f"`{name}` must have a method {method}, got {type(provider).__name__}"
+                )
         self._has_providers = tracer_provider is not None or meter_provider is not None
         self._captures = capture_content
         self._propagates = propagate

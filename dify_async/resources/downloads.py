@@ -13,6 +13,7 @@ from yarl import URL
 from dify_async._http.api import Api
 from dify_async._http.call_options import checked_options
 from dify_async._http.request import Request
+from dify_async._local_files import checked_path
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.events import MessageFile
@@ -24,7 +25,7 @@ from dify_async.resources._base import Resource
 
 async def fetch(api: Api, request: Request, path: str | os.PathLike[str] | None) -> bytes | Path:
     """Return the body of a response, or write it to `path` and return the path."""
-    target = Path(path) if path is not None else None
+    target = checked_path(path, "path") if path is not None else None
     response = await api.exchange(request, save_to=target)
     return response.body if target is None else target
 

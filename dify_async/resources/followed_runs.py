@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Unpack
 
 from dify_async._http.api import Api
+from dify_async._http.auth import is_text
 from dify_async._http.redaction import hidden
 from dify_async._streaming.recovery import follow_request
 from dify_async._streaming.run_spec import RunSpec
 from dify_async._streaming.stream import EventStream
 from dify_async._types import Json
 from dify_async._wire.results import Progress, WorkflowAccumulator
+from dify_async.errors import ConfigurationError
 from dify_async.events import WorkflowEvent
 from dify_async.models.results import WorkflowResult
 from dify_async.models.runs import RunHandle
@@ -121,6 +123,8 @@ class FollowedRuns(Resource):
             RateLimited: too many submissions within a minute (Web API, per IP address).
         """
         form_token = hidden(form_token)
+        if not is_text(form_token):
+            raise ConfigurationError("`form_token` must be a non-empty str")
         api = self._api_of(run)
 
         async def submit() -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import traceback
 from collections.abc import AsyncIterable, Iterator
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+import dify_async
 from dify_async import AppClient, InputFile, KnowledgeClient, Retry, Timeouts, WebAppClient, errors, sync
+from dify_async.otel import DifyObserver
 from dify_async.testing import FakeDify
 from tests.support.clients import resource_classes
+
+PACKAGE: Final = Path(dify_async.__file__).parent
 
 ODD: Final[list[Any]] = [
     None,
@@ -77,6 +83,19 @@ def odd_calls(function: Any) -> Iterator[dict[str, Any]]:
             yield {**required, name: odd}
 
 
+@contextmanager
+def only_errors_of_ours() -> Iterator[None]:
+    """Suppress a DifyError, or a TypeError that this package raises itself, and not by accident."""
+    try:
+        yield
+    except errors.DifyError:
+        pass
+    except TypeError as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        if not (PACKAGE in Path(where.filename).parents and (where.line or "").startswith("raise ")):
+            raise
+
+
 async def used(value: Any) -> None:
     """Await the return value of a method, and read the first event or entry of a stream or pager."""
     if inspect.isawaitable(value):
@@ -109,7 +128,7 @@ async def test_methods_reject_odd_arguments_with_a_difyerror_or_typeerror(
     async with client_of(kind, fake_dify) as client:
         method = getattr(getattr(client, resource), name)
         for arguments in odd_calls(method):
-            with suppress(errors.DifyError, TypeError, StopAsyncIteration):
+            with only_errors_of_ours(), suppress(StopAsyncIteration):
                 async with asyncio.timeout(10):
                     await used(method(**arguments))
 
@@ -129,7 +148,7 @@ async def test_methods_of_clients_reject_odd_arguments_with_a_difyerror_or_typee
     async with client_of(kind, fake_dify) as client:
         method = getattr(client, name)
         for arguments in odd_calls(method):
-            with suppress(errors.DifyError, TypeError):
+            with only_errors_of_ours():
                 await used(method(**arguments))
 
 
@@ -146,9 +165,35 @@ async def test_methods_of_clients_reject_odd_arguments_with_a_difyerror_or_typee
         Retry,
         InputFile,
         InputFile.url,
+        DifyObserver,
     ],
 )
 def test_constructors_reject_odd_arguments_with_a_difyerror_or_typeerror(kind: Any) -> None:
     for arguments in odd_calls(kind):
-        with suppress(errors.DifyError, TypeError):
+        with only_errors_of_ours():
             kind(**arguments)
+
+
+async def test_callbacks_must_be_functions(fake_dify: FakeDify) -> None:
+    wrong: Any = 5
+    async with client_of(AppClient, fake_dify) as client:
+        for start in (
+            lambda: client.workflows.stream({}, on_ping=wrong),
+            lambda: client.workflows.attach(UUID, on_ping=wrong),
+            lambda: client.workflows.resume(UUID, "token", {}, "yes", on_ping=wrong),
+            lambda: client.chat.stream("Hi?", on_ping=wrong),
+            lambda: client.completions.stream({}, on_ping=wrong),
+        ):
+            with pytest.raises(errors.ConfigurationError, match="`on_ping` must be a function, got 5"):
+                start()
+    with sync.AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as blocking:
+        with pytest.raises(errors.ConfigurationError, match="`on_ping` must be a function, got 5"):
+            blocking.workflows.stream({}, on_ping=wrong)
+    async with client_of(KnowledgeClient, fake_dify) as knowledge:
+        for work in (
+            knowledge.documents.wait_indexed(UUID, "batch", progress=wrong),
+            knowledge.documents.sync_folder(UUID, "docs", progress=wrong),
+        ):
+            with pytest.raises(errors.ConfigurationError, match="`progress` must be a function, got 5"):
+                await work
+    assert fake_dify.requests == []

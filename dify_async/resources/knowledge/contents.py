@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
-from dify_async._file_errors import CANNOT_OPEN, reason_of
+from dify_async._local_files import CANNOT_OPEN, reason_of
 from dify_async.errors import ConfigurationError
 
 Content: TypeAlias = "bytes | os.PathLike[str]"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
-from typing import Unpack
+from typing import Any, Unpack
 
 from dify_async._http.attempts import AttemptCounter
-from dify_async._http.call_options import checked_options
+from dify_async._http.call_options import check_callback, checked_options
 from dify_async._journal_file import open_in_thread
 from dify_async.batch import Batch, Rows
 from dify_async.errors import ConfigurationError, IndexingFailed
@@ -62,7 +62,8 @@ class DocumentJobs(Resource):
             raise ConfigurationError(
                 f"`stuck_after` must be a positive number of seconds, got {stuck_after!r:.100}"
             )
-        wanted = [batches] if isinstance(batches, str) else [*dict.fromkeys(batches)]
+        check_callback(progress, "progress")
+        wanted = _checked_batches(batches)
         poller = IndexingPoller(self._api, dataset_id, wanted, options)
         progress_at, waits = monotonic(), delays()
         while True:
@@ -172,6 +173,7 @@ class DocumentJobs(Resource):
                 file are in the report.
         """
         checked_options(options, operations.CREATE_BY_FILE, takes_user=False)
+        check_callback(progress, "progress")
         book = FolderJournal(journal_path(contents, journal, dataset_id), dataset_id, creates=not dry_run)
         sync = FolderSync(
             self._api, dataset_id, book, Pacing(per_minute), delete=delete, dry_run=dry_run, options=options
@@ -191,3 +193,13 @@ class DocumentJobs(Resource):
         finally:
             book.close()
         return report
+
+
+def _checked_batches(batches: object) -> list[str]:
+    """Return batches without repetitions."""
+    if isinstance(batches, str):
+        return [batches]
+    given: list[Any] = [*batches] if isinstance(batches, Iterable) else [batches]
+    if not all(isinstance(batch, str) for batch in given):
+        raise ConfigurationError(f"`batches` must be a str or a list of str, got {batches!r:.100}")
+    return [*dict.fromkeys(given)]

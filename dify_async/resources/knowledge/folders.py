@@ -15,6 +15,7 @@ import attrs
 
 from dify_async._http.api import Api
 from dify_async._http.attempts import AttemptCounter
+from dify_async._local_files import checked_path
 from dify_async.batch import Outcome
 from dify_async.errors import ApiError, ConfigurationError, NotFound, ServerError
 from dify_async.files import InputFile
@@ -229,7 +230,7 @@ class FolderSync:
 def journal_path(contents: object, journal: str | os.PathLike[str] | None, dataset_id: str) -> Path:
     """Return where to record the state of a folder, or of contents with names."""
     if journal is not None:
-        return Path(journal)
+        return checked_path(journal, "journal")
     if isinstance(contents, str | os.PathLike):
         return Path(cast(Any, contents), f".dify-async-{dataset_id[:8]}.jsonl")
     raise ConfigurationError("names with contents have no folder to keep a journal in: pass `journal=`")

@@ -116,7 +116,7 @@ class Metadata(Resource):
             ConfigurationError: `action` is something else, which the server would accept and ignore.
             KnowledgeRateLimited: the plan's limit on requests per minute is reached.
         """
-        if action not in {"enable", "disable"}:
+        if action not in ("enable", "disable"):
             raise ConfigurationError(f'`action` must be "enable" or "disable", got {action!r:.100}')
         ids = {"dataset_id": dataset_id, "action": action}
         await self._api.call(operations.SWITCH_BUILT_IN_FIELDS, options, ids=ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from dify_async._http.headers import checked_headers
 from dify_async._http.passport import checked_token
 from dify_async._http.redaction import Secret, hidden
 from dify_async.files import FileSource, InputFile
@@ -62,7 +63,8 @@ class WebForms(Forms):
         """
         upload_token = hidden(upload_token)
         token = checked_token(upload_token, "upload_token")
-        headers = {"Authorization": Secret(f"Bearer {token}"), **(options.get("extra_headers") or {})}
+        own = checked_headers(options.get("extra_headers"), "extra_headers")
+        headers = {"Authorization": Secret(f"Bearer {token}"), **own}
         given = input_file(file, name, mime_type)
         return await self._api.call(
             operations.UPLOAD_FORM_FILE,
