@@ -63,8 +63,8 @@ def missing_user(operation: Operation[Any]) -> ConfigurationError:
 
 
 def check_callback(value: object, name: str) -> None:
-    """Raise a `ConfigurationError` for a callback that is neither None nor callable."""
-    if value is not None and not callable(value):
+    """Raise a `ConfigurationError` for a callback that is not callable."""
+    if not callable(value):
         raise ConfigurationError(f"`{name}` must be a function, got {value!r:.100}")
 
 

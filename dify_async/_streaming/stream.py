@@ -60,7 +60,8 @@ class EventStream(Generic[EventT_co, ResultT_co]):
         *,
         on_ping: Callable[[], object] | None = None,
     ) -> None:
-        check_callback(on_ping, "on_ping")
+        if on_ping is not None:
+            check_callback(on_ping, "on_ping")
         self.on_ping = on_ping
         """Called at each ping, about every 10 seconds of silence."""
         self._errors = StreamErrors(api, spec, accumulator)

@@ -62,7 +62,8 @@ class DocumentJobs(Resource):
             raise ConfigurationError(
                 f"`stuck_after` must be a positive number of seconds, got {stuck_after!r:.100}"
             )
-        check_callback(progress, "progress")
+        if progress is not None:
+            check_callback(progress, "progress")
         wanted = _checked_batches(batches)
         poller = IndexingPoller(self._api, dataset_id, wanted, options)
         progress_at, waits = monotonic(), delays()
@@ -173,7 +174,8 @@ class DocumentJobs(Resource):
                 file are in the report.
         """
         checked_options(options, operations.CREATE_BY_FILE, takes_user=False)
-        check_callback(progress, "progress")
+        if progress is not None:
+            check_callback(progress, "progress")
         book = FolderJournal(journal_path(contents, journal, dataset_id), dataset_id, creates=not dry_run)
         sync = FolderSync(
             self._api, dataset_id, book, Pacing(per_minute), delete=delete, dry_run=dry_run, options=options
