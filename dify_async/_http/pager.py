@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
+from dify_async._base_errors import ConfigurationError
 from dify_async.models._base import Page
 
 ItemT = TypeVar("ItemT")
@@ -63,9 +64,15 @@ class Pager(Generic[ItemT]):
         return page
 
     async def all(self, limit: int | None = None) -> list[ItemT]:
-        """Return all entries as a list, or the first `limit` of them."""
+        """Return all entries as a list, or the first `limit` of them.
+
+        Raises:
+            ConfigurationError: `limit` is not an int of 0 or more.
+        """
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise ConfigurationError(f"`limit` must be an int of 0 or more, got {limit!r:.100}")
         items: list[ItemT] = []
-        if limit is not None and limit <= 0:
+        if limit == 0:
             return items
         async for item in self:
             items.append(item)

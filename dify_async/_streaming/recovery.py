@@ -22,6 +22,7 @@ from dify_async.events import (
     WorkflowPaused,
     WorkflowPausedData,
 )
+from dify_async.models._base import with_raw_of
 from dify_async.models.runs import RunStatus, WorkflowRun
 from dify_async.operations.runs import FOLLOW_RUN, GET_WORKFLOW_RUN
 from dify_async.options import AppCallOptions
@@ -254,7 +255,7 @@ def _last_event(record: WorkflowRun) -> Event:
             **common,
         )
         event = WorkflowFinished(workflow_run_id=record.id, data=data)
-    return cast(Event, event.received_as(record))
+    return cast(Event, with_raw_of(record, event))
 
 
 def recovery_of(api: Api, spec: RunSpec, run_id: str) -> Recovery:

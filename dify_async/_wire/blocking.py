@@ -9,7 +9,7 @@ import attrs
 from dify_async._wire.reasoning import split_answer
 from dify_async._wire.results import result_of_run
 from dify_async.events import WorkflowFinishedData
-from dify_async.models._base import Received
+from dify_async.models._base import Received, with_raw_of
 from dify_async.models.forms import Pause, PauseReason
 from dify_async.models.messages import MessageMetadata
 from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
@@ -39,7 +39,7 @@ class BlockingRun(Received):
         handle = RunHandle(run_id=run_id, task_id=self.task_id, user=user, kind="workflow")
         is_paused = data.status == RunStatus.PAUSED
         pause = Pause(nodes=data.paused_nodes, reasons=data.reasons) if is_paused else None
-        return result_of_run(data, self.task_id, run_id, handle, pause).received_as(self)
+        return with_raw_of(self, result_of_run(data, self.task_id, run_id, handle, pause))
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -58,7 +58,7 @@ class BlockingMessage(Received):
     def completion(self) -> CompletionResult:
         """Return the same result as the stream of the message."""
         reasoning, clean = split_answer(self.answer, self.metadata.reasoning.values())
-        return CompletionResult(
+        result = CompletionResult(
             task_id=self.task_id,
             message_id=self.message_id,
             answer=self.answer,
@@ -66,12 +66,13 @@ class BlockingMessage(Received):
             clean_answer=clean,
             metadata=self.metadata,
             created_at=self.created_at,
-        ).received_as(self)
+        )
+        return with_raw_of(self, result)
 
     def chat(self, user: str | None) -> ChatResult:
         """Return the result of a chat. The response contains the run behind it only if the run is paused."""
         reasoning, clean = split_answer(self.answer, self.metadata.reasoning.values())
-        return ChatResult(
+        result = ChatResult(
             task_id=self.task_id,
             message_id=self.message_id,
             conversation_id=self.conversation_id,
@@ -81,7 +82,8 @@ class BlockingMessage(Received):
             metadata=self.metadata,
             created_at=self.created_at,
             run=self._run(user),
-        ).received_as(self)
+        )
+        return with_raw_of(self, result)
 
     def _run(self, user: str | None) -> WorkflowResult | None:
         data = self.data
@@ -90,4 +92,4 @@ class BlockingMessage(Received):
         run_id = self.workflow_run_id or data.id
         handle = RunHandle(run_id=run_id, task_id=self.task_id, user=user, kind="chat")
         pause = Pause(nodes=data.paused_nodes, reasons=data.reasons)
-        return result_of_run(data, self.task_id, run_id, handle, pause).received_as(self)
+        return with_raw_of(self, result_of_run(data, self.task_id, run_id, handle, pause))

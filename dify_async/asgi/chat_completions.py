@@ -14,9 +14,10 @@ from dify_async._wire.parts import PartSplitter
 from dify_async._wire.reasoning import split_answer
 from dify_async.asgi.http_errors import HttpError
 from dify_async.asgi.rendering import AnyResult
+from dify_async.errors import ConfigurationError
 from dify_async.events import Event, MessageReplace
 from dify_async.models.parts import ReasoningPart, TextPart
-from dify_async.models.results import WorkflowResult
+from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
 
 _ERROR_TYPES: Final = {
     401: "authentication_error",
@@ -109,7 +110,13 @@ class ChatCompletionChunks:
 
 
 def chat_completion(result: AnyResult, model: str) -> Json:
-    """Return a result as an OpenAI chat completion, for requests without `stream`."""
+    """Return a result as an OpenAI chat completion, for requests without `stream`.
+
+    Raises:
+        ConfigurationError: `result` is not a result, for example because an `await` is missing.
+    """
+    if not isinstance(result, (WorkflowResult, ChatResult, CompletionResult)):
+        raise ConfigurationError(f"`result` must be the result of a run, got {type(result).__name__}")
     message = {"role": "assistant", "content": _text_of(result), "refusal": None}
     if result.reasoning:
         message["reasoning_content"] = result.reasoning

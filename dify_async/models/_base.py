@@ -164,11 +164,16 @@ class Received(Model):
         except ValueError:
             return self._payload.decode("utf-8", "replace")
 
-    def received_as(self, origin: Received | None) -> Self:
-        """Copy `raw` from the object that this one was made from; return self."""
-        if origin is not None:
-            object.__setattr__(self, "_payload", origin._payload)  # Results are frozen classes.
-        return self
+
+ReceivedT = TypeVar("ReceivedT", bound=Received)
+
+
+def with_raw_of(origin: Received | None, model: ReceivedT) -> ReceivedT:
+    """Return `model`, with the `raw` of the object that it was made from."""
+    if origin is not None:
+        # Results are frozen classes.
+        object.__setattr__(model, "_payload", origin._payload)  # pyright: ignore[reportPrivateUsage] - of this module
+    return model
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -45,7 +45,11 @@ class Pager(Generic[ItemT]):
         return current().call(self._wrapped.first_page)
 
     def all(self, limit: int | None = None) -> list[ItemT]:
-        """Return all entries as a list, or the first `limit` of them."""
+        """Return all entries as a list, or the first `limit` of them.
+
+        Raises:
+            ConfigurationError: `limit` is not an int of 0 or more.
+        """
         return current().call(self._wrapped.all, limit)
 
     def __repr__(self) -> str:

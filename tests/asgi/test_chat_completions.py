@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from dify_async import AppClient
 from dify_async.asgi import ChatCompletionChunks, EventStreamResponse, chat_completion, http_error
-from dify_async.errors import DifyError
+from dify_async.errors import ConfigurationError, DifyError
 from dify_async.models import Usage
 from dify_async.testing import Chat, Completion, FakeDify, Node, Refuse, Workflow
 from tests.support.uvicorn_server import serving
@@ -241,3 +241,10 @@ async def test_a_client_that_disconnects_stops_the_answer(caller: Caller, fake_d
     assert (await anext(aiter(chunks))).choices[0].delta.content == "a"
     await chunks.close()
     assert await asyncio.to_thread(fake_dify.wait_for, lambda: fake_dify.runs_stopped == 1)
+
+
+async def test_a_result_that_was_not_awaited_is_rejected(client: AppClient) -> None:
+    result: Any = client.chat.send("Hi?")
+    with pytest.raises(ConfigurationError, match="`result` must be the result of a run, got coroutine"):
+        chat_completion(result, "my-app")
+    result.close()

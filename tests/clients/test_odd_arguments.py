@@ -197,3 +197,20 @@ async def test_callbacks_must_be_functions(fake_dify: FakeDify) -> None:
             with pytest.raises(errors.ConfigurationError, match="`progress` must be a function, got 5"):
                 await work
     assert fake_dify.requests == []
+
+
+async def test_the_limit_of_all_entries_must_be_a_count(fake_dify: FakeDify) -> None:
+    wrong: Any
+    async with client_of(AppClient, fake_dify) as client:
+        with sync.AppClient(fake_dify.api_key, base_url=fake_dify.base_url, user="ada") as blocking:
+            for wrong in (-1, "5", 2.0, True, []):
+                with pytest.raises(
+                    errors.ConfigurationError, match="`limit` must be an int of 0 or more, got"
+                ):
+                    await client.workflows.logs().all(limit=wrong)
+                with pytest.raises(
+                    errors.ConfigurationError, match="`limit` must be an int of 0 or more, got"
+                ):
+                    blocking.workflows.logs().all(limit=wrong)
+            assert await client.workflows.logs().all(limit=0) == blocking.workflows.logs().all(limit=0) == []
+    assert fake_dify.requests == []

@@ -25,6 +25,7 @@ from dify_async._wire.results import (
 from dify_async._wire.run_errors import error_from_result
 from dify_async._wire.sse import PING, EventParser
 from dify_async.events import Event, UnknownEvent
+from dify_async.models._base import with_raw_of
 from dify_async.testing import FakeDify, Refuse
 from tests.support.decoding import payload, places, recorded_events
 from tests.support.recordings import load
@@ -258,6 +259,6 @@ async def test_invalid_data_in_a_stream_hides_no_event(
     seen, result = await received([found for found, _ in sent])
     assert [event for event in seen if not isinstance(event, UnknownEvent)] == [*map(decode_event, good)]
     assert [event.raw for event in seen if isinstance(event, UnknownEvent)] == [
-        UnknownEvent().received_as(decode_event(found)).raw for found, is_good in sent if not is_good
+        with_raw_of(decode_event(found), UnknownEvent()).raw for found, is_good in sent if not is_good
     ]
     assert result == (await received(good))[1]

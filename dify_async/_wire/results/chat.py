@@ -23,6 +23,7 @@ from dify_async.events import (
     UnknownEvent,
     WorkflowFinished,
 )
+from dify_async.models._base import with_raw_of
 from dify_async.models.messages import AgentThought as AgentStep
 from dify_async.models.messages import MessageMetadata
 from dify_async.models.results import ChatResult, CompletionResult
@@ -60,7 +61,7 @@ class CompletionAccumulator:
         parts = self._parts()
         reasoning, clean = split_answer(parts["answer"], parts["metadata"].reasoning.values())
         result = CompletionResult(**parts, reasoning=reasoning, clean_answer=clean)
-        return result.received_as(self._end or self.progress.error)
+        return with_raw_of(self._end or self.progress.error, result)
 
     def _parts(self) -> dict[str, Any]:
         message: Any = self._message
@@ -166,7 +167,7 @@ class ChatAccumulator(CompletionAccumulator):
         parts = self._parts()
         run = self._run.result(handle) if self.progress.run_id is not None else None
         if run is not None and self._is_incomplete(parts["answer"]):
-            run = attrs.evolve(run, gap=True).received_as(run)
+            run = with_raw_of(run, attrs.evolve(run, gap=True))
             parts["answer"] = parts["answer"] if self._was_replaced else self._run.answer or ""
         separate = parts["metadata"].reasoning.values() or self._run.reasoning
         reasoning, clean = split_answer(parts["answer"], separate)
@@ -178,7 +179,7 @@ class ChatAccumulator(CompletionAccumulator):
             agent_thoughts=list(self._steps.values()),
             run=run,
         )
-        return result.received_as(self._end or run or self.progress.error)
+        return with_raw_of(self._end or run or self.progress.error, result)
 
     def _is_incomplete(self, text: str) -> bool:
         """Return True if the text differs from the run's outputs, which are always complete.

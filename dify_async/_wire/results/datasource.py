@@ -14,6 +14,7 @@ from dify_async.events import (
     Event,
     UnknownEvent,
 )
+from dify_async.models._base import with_raw_of
 from dify_async.models.pipeline import DatasourceResult
 from dify_async.models.runs import RunHandle
 
@@ -41,10 +42,10 @@ class DatasourceAccumulator:
                 error = ErrorEvent(code=event.event, message=event.error)
             else:
                 error = attrs.evolve(event, code=event.code or DatasourceError.event)
-            self.progress.error = error.received_as(event)
+            self.progress.error = with_raw_of(event, error)
             self.progress.over = self.progress.complete = True
 
     def result(self, handle: RunHandle | None = None) -> DatasourceResult:  # noqa: ARG002 - part of the protocol
         """Return the result, or the partial result."""
         seconds = self._last.time_consuming if self._last is not None else None
-        return DatasourceResult(data=list(self._data), time_consuming=seconds).received_as(self._last)
+        return with_raw_of(self._last, DatasourceResult(data=list(self._data), time_consuming=seconds))

@@ -25,6 +25,7 @@ from dify_async.events import (
     WorkflowStarted,
 )
 from dify_async.events.workflow import CreatedBy
+from dify_async.models._base import with_raw_of
 from dify_async.models.forms import Pause
 from dify_async.models.messages import Usage
 from dify_async.models.results import WorkflowResult
@@ -92,7 +93,7 @@ class WorkflowAccumulator:
             result = attrs.evolve(result, usage_by_model=deepcopy(self._models))
         if self._reasoning:
             result = attrs.evolve(result, reasoning=reasoning_of_run(result.outputs, self.reasoning))
-        return result.received_as(last or progress.error)
+        return with_raw_of(last or progress.error, result)
 
     @property
     def reasoning(self) -> list[str]:

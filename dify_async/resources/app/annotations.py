@@ -10,6 +10,7 @@ import attrs
 from dify_async._http.pager import Pager
 from dify_async._text import printable, shortened
 from dify_async.errors import ConfigurationError, JobFailed
+from dify_async.models._base import with_raw_of
 from dify_async.models.annotations import Annotation, AnnotationJob
 from dify_async.operations import app as operations
 from dify_async.options import AppCallOptions
@@ -109,7 +110,7 @@ class Annotations(Resource):
         }
         ids = {"action": action}
         job = await self._api.call(operations.SWITCH_ANNOTATION_REPLY, options, ids=ids, json=body)
-        return attrs.evolve(job, action=action).received_as(job)
+        return with_raw_of(job, attrs.evolve(job, action=action))
 
     async def job(self, job: AnnotationJob, **options: Unpack[AppCallOptions]) -> AnnotationJob:
         """Return the current status of a job.
@@ -123,7 +124,7 @@ class Annotations(Resource):
         """
         ids = _ids_of(job)
         found = await self._api.call(operations.GET_ANNOTATION_JOB, options, ids=ids)
-        return attrs.evolve(found, action=job.action).received_as(found)
+        return with_raw_of(found, attrs.evolve(found, action=job.action))
 
     async def wait(self, job: AnnotationJob, **options: Unpack[AppCallOptions]) -> AnnotationJob:
         """Wait for the end of a job, and return it.

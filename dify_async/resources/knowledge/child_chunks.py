@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from dify_async._http.pager import Pager
+from dify_async.models._base import with_raw_of
 from dify_async.models.segments import ChildChunk
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
@@ -63,7 +64,7 @@ class ChildChunks(Resource):
         ids = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id}
         body = {"content": content}
         answer = await self._api.call(operations.CREATE_CHILD_CHUNK, options, ids=ids, json=body)
-        return answer.data.received_as(answer)
+        return with_raw_of(answer, answer.data)
 
     async def update(
         self,
@@ -93,7 +94,7 @@ class ChildChunks(Resource):
         ids["child_chunk_id"] = child_chunk_id
         body = {"content": content}
         answer = await self._api.call(operations.UPDATE_CHILD_CHUNK, options, ids=ids, json=body)
-        return answer.data.received_as(answer)
+        return with_raw_of(answer, answer.data)
 
     async def delete(
         self,

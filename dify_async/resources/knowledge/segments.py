@@ -7,6 +7,7 @@ from typing import Unpack
 
 from dify_async._http.pager import Pager
 from dify_async._types import Json
+from dify_async.models._base import with_raw_of
 from dify_async.models.segments import NewSegment, Segment
 from dify_async.operations import knowledge as operations
 from dify_async.options import CallOptions
@@ -86,7 +87,7 @@ class Segments(Resource):
         """
         ids = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id}
         answer = await self._api.call(operations.GET_SEGMENT, options, ids=ids)
-        return answer.data.received_as(answer)
+        return with_raw_of(answer, answer.data)
 
     async def update(
         self,
@@ -133,7 +134,7 @@ class Segments(Resource):
         )
         ids = {"dataset_id": dataset_id, "document_id": document_id, "segment_id": segment_id}
         found = await self._api.call(operations.UPDATE_SEGMENT, options, ids=ids, json={"segment": segment})
-        return found.data.received_as(found)
+        return with_raw_of(found, found.data)
 
     async def delete(
         self, dataset_id: str, document_id: str, segment_id: str, **options: Unpack[CallOptions]
