@@ -7,21 +7,13 @@ from types import MappingProxyType
 from typing import Final, overload
 
 import attrs
+from attrs.validators import optional
 
 from dify_async.errors import ConfigurationError
+from dify_async.testing import validators
 from dify_async.testing.ids import is_uuid
 
 _STARTS: Final = ("/run", "/chat-messages", "/completion-messages")
-
-
-def _positive(_: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise ConfigurationError(f"`{attribute.name}` must be at least 1, got {value!r}")
-
-
-def _way_to_end(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if value not in {"abort", "reset", "end"}:
-        raise ConfigurationError(f"`{attribute.name}` must be 'abort', 'reset' or 'end', got {value!r}")
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -34,7 +26,7 @@ class Fault:
 
     on: str | None = None
     """Part of the method and path, such as `/info`, `GET`, or `POST /workflows/run`."""
-    times: int = attrs.field(default=1, validator=_positive)
+    times: int = attrs.field(default=1, validator=validators.count(1))
     """Number of requests that the fault applies to."""
 
     @staticmethod
@@ -62,7 +54,7 @@ class Fault:
 class Refuse(Fault):
     """The server responds with this error."""
 
-    status: int
+    status: int = attrs.field(validator=validators.count(100))
     """Status of the response."""
     code: str = "internal_server_error"
     """Dify's error code."""
@@ -89,11 +81,11 @@ class Drop(Fault):
 class Cut(Fault):
     """The stream is interrupted after a number of bytes or events. The run continues."""
 
-    at_byte: int | None = None
+    at_byte: int | None = attrs.field(default=None, validator=optional(validators.count()))
     """Number of bytes that are sent before. None for no limit."""
-    after_events: int | None = None
+    after_events: int | None = attrs.field(default=None, validator=optional(validators.count()))
     """Number of events that are sent; pings are not counted."""
-    how: str = attrs.field(default="abort", validator=_way_to_end)
+    how: str = attrs.field(default="abort", validator=validators.one_of("abort", "reset", "end"))
     """`abort`: the connection is closed without the last chunk, as when the server dies. `reset`: with a TCP
     reset. `end`: the body ends as if it were complete."""
 
@@ -102,7 +94,7 @@ class Cut(Fault):
 class Silence(Fault):
     """Nothing is sent after a number of events, not even pings. The connection stays open."""
 
-    after_events: int = 0
+    after_events: int = attrs.field(default=0, validator=validators.count())
     """Number of events that are sent; pings are not counted."""
 
 
@@ -121,7 +113,7 @@ class PingsOnly(Fault):
 class Delay(Fault):
     """The response starts late."""
 
-    seconds: float
+    seconds: float = attrs.field(validator=validators.seconds)
     """Seconds before the request is handled."""
 
 

@@ -12,6 +12,7 @@ import attrs
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.models.messages import Usage
+from dify_async.testing import validators
 
 Outputs: TypeAlias = Mapping[str, Json] | Callable[[dict[str, Json]], Mapping[str, Json]]
 """Outputs of a run, or a function that returns them for the inputs."""
@@ -44,25 +45,11 @@ def _texts_or_function(value: Answer) -> Answer:
     return value if callable(value) else _texts(value)
 
 
-def _one_of(*allowed: str) -> Any:
-    def check(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-        if value not in allowed:
-            choices = " or ".join(map(repr, allowed)) if len(allowed) < 4 else f"one of {allowed}"
-            raise ConfigurationError(f"`{attribute.name}` must be {choices}, got {value!r}")
-
-    return check
-
-
 def _usage_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, Usage):
         raise ConfigurationError(
             f"`{attribute.name}` must be a dify_async.models.Usage, got {type(value).__name__}"
         )
-
-
-def _not_negative(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if value < 0:
-        raise ConfigurationError(f"`{attribute.name}` must not be negative, got {value!r}")
 
 
 def _callable_with(*arguments: str) -> Any:
@@ -123,7 +110,7 @@ class Field:
 
     variable: str
     """Name of the input."""
-    kind: str = attrs.field(default="text-input", validator=_one_of(*_KINDS))
+    kind: str = attrs.field(default="text-input", validator=validators.one_of(*_KINDS))
     """`text-input`, `paragraph`, `select`, `number`, `checkbox`, `json_object`, `file`, `file-list`."""
     required: bool = attrs.field(default=False, kw_only=True)
     """True if a run without this input is rejected."""
@@ -154,7 +141,7 @@ class Node:
     `<think>` tags on older versions."""
     outputs: Mapping[str, Json] = attrs.field(factory=dict[str, Json], kw_only=True)
     """Outputs of the node."""
-    seconds: float = attrs.field(default=0.0, validator=_not_negative, kw_only=True)
+    seconds: float = attrs.field(default=0.0, validator=validators.seconds, kw_only=True)
     """Duration, spread evenly over the pieces of text."""
     tokens: int = attrs.field(default=0, kw_only=True)
     """Tokens that the node uses."""
@@ -189,7 +176,7 @@ class Workflow:
     chatflow: the text of its nodes is its answer.
     """
 
-    mode: str = attrs.field(default="workflow", validator=_one_of("workflow", "advanced-chat"))
+    mode: str = attrs.field(default="workflow", validator=validators.one_of("workflow", "advanced-chat"))
     """`workflow`, or `advanced-chat` for a chatflow."""
     nodes: Sequence[Node] = attrs.field(
         default=(
@@ -250,7 +237,7 @@ class _Answering:
         validator=_callable_with("query", "inputs"),
     )
     """The answer as one str or in pieces, or a function that returns it for the query and the inputs."""
-    seconds: float = attrs.field(default=0.0, validator=_not_negative)
+    seconds: float = attrs.field(default=0.0, validator=validators.seconds)
     """Duration, spread evenly over the pieces of the answer."""
     replaced: str | None = None
     """Text that replaces the answer after its last piece, as moderation does. None for no replacement."""
@@ -274,7 +261,7 @@ class _Answering:
 class Chat(_Answering):
     """A chat app, or an agent."""
 
-    mode: str = attrs.field(default="chat", validator=_one_of("chat", "agent-chat"))
+    mode: str = attrs.field(default="chat", validator=validators.one_of("chat", "agent-chat"))
     """`chat`, or `agent-chat` for an agent."""
     thoughts: Sequence[Thought] = attrs.field(default=(), validator=_list_of("Thought"))
     """Steps of an agent before it answers."""
@@ -286,7 +273,7 @@ class Chat(_Answering):
 class Completion(_Answering):
     """A completion app."""
 
-    mode: str = attrs.field(default="completion", validator=_one_of("completion"))
+    mode: str = attrs.field(default="completion", validator=validators.one_of("completion"))
     """`completion`."""
     more: Sequence[str] | None = attrs.field(default=("More ", "like this"), converter=_texts_or_none)
     """Pieces of another answer like a given one; None if that feature is off."""

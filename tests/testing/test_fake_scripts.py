@@ -21,6 +21,7 @@ from dify_async.testing import (
     Node,
     PingsOnly,
     Refuse,
+    Silence,
     Workflow,
 )
 
@@ -78,7 +79,7 @@ async def test_chunks_that_are_not_str_are_reported(chat_client: AppClient, fake
         (lambda: Chat(mode="advanced-chat"), "`mode` must be 'chat' or 'agent-chat', got 'advanced-chat'"),
         (lambda: Completion(mode="chat"), "`mode` must be 'completion', got 'chat'"),
         (lambda: Field("a", "text"), "`kind` must be one of .*, got 'text'"),
-        (lambda: Node("A", seconds=-1), "`seconds` must not be negative, got -1"),
+        (lambda: Node("A", seconds=-1), "`seconds` must be a number of 0 or more, got -1"),
         (
             lambda: Workflow(outputs=lambda: {"a": 1}),  # type: ignore[arg-type, misc]
             r"`outputs` must be a function of 1 argument \(inputs\), got one of \(\)",
@@ -93,7 +94,15 @@ async def test_chunks_that_are_not_str_are_reported(chat_client: AppClient, fake
         (lambda: FakeDify("chat"), "`app` must be a Workflow, Chat or Completion, got str"),  # type: ignore[arg-type]
         (lambda: FakeDify(version="latest"), "`version` must be a Dify version such as '1.14' or '1.16.1'"),
         (lambda: Cut(how="slowly"), "`how` must be 'abort', 'reset' or 'end', got 'slowly'"),
-        (lambda: Drop(times=0), "`times` must be at least 1, got 0"),
+        (lambda: Drop(times=0), "`times` must be an int of 1 or more, got 0"),
+        (lambda: Drop(times=None), "`times` must be an int of 1 or more, got None"),  # type: ignore[arg-type]
+        (lambda: Refuse(status="503"), "`status` must be an int of 100 or more, got '503'"),  # type: ignore[arg-type]
+        (lambda: Cut(after_events="1"), "`after_events` must be an int of 0 or more, got '1'"),  # type: ignore[arg-type]
+        (lambda: Cut(at_byte=-1), "`at_byte` must be an int of 0 or more, got -1"),
+        (lambda: Silence(after_events=True), "`after_events` must be an int of 0 or more, got True"),
+        (lambda: Delay(seconds="1"), "`seconds` must be a number of 0 or more, got '1'"),  # type: ignore[arg-type]
+        (lambda: Delay(seconds=float("nan")), "`seconds` must be a number of 0 or more, got nan"),
+        (lambda: Chat(seconds=None), "`seconds` must be a number of 0 or more, got None"),  # type: ignore[arg-type]
     ],
 )
 def test_mistakes_in_scripts_are_reported(script: Callable[[], object], message: str) -> None:
