@@ -10,7 +10,8 @@ import attrs
 
 from dify_async.errors import ConfigurationError
 
-Validator: TypeAlias = Callable[[object, attrs.Attribute[Any], Any], None]
+Validator: TypeAlias = Callable[[Any, Any, Any], None]
+"""A validator of attrs: called with the instance, the attribute and the value."""
 
 
 def one_of(*allowed: str) -> Validator:
