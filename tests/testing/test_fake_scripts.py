@@ -93,7 +93,7 @@ async def test_chunks_that_are_not_str_are_reported(chat_client: AppClient, fake
         (lambda: Workflow(outputs={"a": object()}), "`outputs` must be a dict of JSON values"),
         (lambda: FakeDify("chat"), "`app` must be a Workflow, Chat or Completion, got str"),  # type: ignore[arg-type]
         (lambda: FakeDify(version="latest"), "`version` must be a Dify version such as '1.14' or '1.16.1'"),
-        (lambda: Cut(how="slowly"), "`how` must be 'abort', 'reset' or 'end', got 'slowly'"),
+        (lambda: Cut(how="slowly"), "`how` must be 'abort' or 'reset' or 'end', got 'slowly'"),
         (lambda: Drop(times=0), "`times` must be an int of 1 or more, got 0"),
         (lambda: Drop(times=None), "`times` must be an int of 1 or more, got None"),  # type: ignore[arg-type]
         (lambda: Refuse(status="503"), "`status` must be an int of 100 or more, got '503'"),  # type: ignore[arg-type]
