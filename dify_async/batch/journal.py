@@ -13,7 +13,7 @@ import attrs
 from dify_async._journal_file import EntryPosition, JournalFile
 from dify_async._types import Json
 from dify_async.batch.outcome import Outcome, Success
-from dify_async.batch.recorded_results import fields_of, result_from, seconds_in
+from dify_async.batch.recorded_results import check_result, fields_of, handle_in, result_from, seconds_in
 from dify_async.batch.row_keys import RowKeys
 from dify_async.errors import (
     ConfigurationError,
@@ -116,7 +116,7 @@ class Journal:
 
     def _load(self, entry: dict[str, Json], position: EntryPosition) -> None:
         key, status = str(entry["key"]), str(entry["status"])
-        handle = RunHandle(**entry["handle"]) if status == "started" else None
+        handle = handle_in(entry) if status == "started" else None
         app = entry.get("app", self._app)
         if app != self._app:
             raise ConfigurationError(
@@ -127,6 +127,7 @@ class Journal:
             return
         self.in_flight.pop(key, None)
         if status in _SUCCEEDED:
+            check_result(entry)
             self._done[key] = position
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from decimal import Decimal, DecimalException
 from typing import Any
 
+from dify_async._base_errors import ConfigurationError
 from dify_async._types import Json
 from dify_async.models.messages import MessageMetadata, Usage
 from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
-from dify_async.models.runs import RunStatus
+from dify_async.models.runs import RunHandle, RunStatus
 
 
 def fields_of(result: WorkflowResult | ChatResult | CompletionResult) -> dict[str, Json]:
@@ -36,14 +37,32 @@ def fields_of(result: WorkflowResult | ChatResult | CompletionResult) -> dict[st
     return fields
 
 
+def handle_in(entry: Mapping[str, Json]) -> RunHandle:
+    """Return the handle of a started run from an entry.
+
+    Raises:
+        ValueError: the handle is invalid.
+    """
+    try:
+        return RunHandle.from_dict(entry["handle"])
+    except ConfigurationError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def check_result(entry: Mapping[str, Json]) -> None:
+    """Raise a `TypeError` for an entry whose outputs are invalid."""
+    if not isinstance(entry.get("outputs", {}), dict):
+        raise TypeError("`outputs` must be an object")
+
+
 def result_from(entry: Mapping[str, Json]) -> WorkflowResult | ChatResult | CompletionResult:
     """Return the result that an entry records."""
     tokens, price = _int(entry, "total_tokens"), _price(entry.get("total_price"))
     if "answer" not in entry:
         return WorkflowResult(
-            workflow_run_id=entry.get("run_id"),
+            workflow_run_id=str(entry.get("run_id") or "") or None,
             status=RunStatus(entry["status"]),
-            outputs=entry.get("outputs") or {},
+            outputs=entry.get("outputs", {}),
             total_tokens=tokens,
             total_price=price,
             total_steps=_int(entry, "total_steps"),

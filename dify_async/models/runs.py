@@ -91,12 +91,26 @@ class RunHandle(Data):
             ConfigurationError: `text` was not returned by `to_json`.
         """
         try:
-            fields: Json = json.loads(text)
-            handle = cls(**fields)
+            return cls.from_dict(json.loads(text))
         except (ValueError, TypeError, RecursionError):
+            pass
+        raise ConfigurationError(f"a run handle must be JSON from RunHandle.to_json(), got {text!r:.100}")
+
+    @classmethod
+    def from_dict(cls, fields: Json) -> RunHandle:
+        """Return the handle that `to_dict` was called on.
+
+        Raises:
+            ConfigurationError: `fields` was not returned by `to_dict`.
+        """
+        try:
+            handle = cls(**fields)
+        except TypeError:
             handle = None
         if handle is None or not handle._is_valid():
-            raise ConfigurationError(f"a run handle must be JSON from RunHandle.to_json(), got {text!r:.100}")
+            raise ConfigurationError(
+                f"a run handle must be a dict from RunHandle.to_dict(), got {fields!r:.100}"
+            )
         return handle
 
     def _is_valid(self) -> bool:

@@ -133,6 +133,25 @@ async def test_a_single_line_without_a_line_end_is_not_a_journal(
             await outputs(client, rows(1), Path(device))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("outputs", None), ("outputs", "text"), ("outputs", [1]), ("handle", {"run_id": 5}), ("handle", None)],
+)
+async def test_a_damaged_entry_is_reported_with_its_line(
+    client: AppClient, fake_dify: FakeDify, path: Path, field: str, value: Any
+) -> None:
+    assert await outputs(client, rows(2), path) == [0, 1]
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    number = next(index for index, entry in enumerate(entries) if field in entry)
+    entries[number][field] = value
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    with pytest.raises(
+        errors.ConfigurationError, match=f"line {number + 1} of .* is not an entry of a journal"
+    ):
+        await outputs(client, rows(2), path)
+    assert fake_dify.runs_started == 2
+
+
 async def test_files_in_rows_are_identified_by_their_content(
     client: AppClient, fake_dify: FakeDify, path: Path
 ) -> None:

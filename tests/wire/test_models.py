@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from dify_async import errors, events, models
+from dify_async._types import Json
 from dify_async._wire.decoding.decode import decode_event
 from dify_async.models import ChatResult, NodeStatus, RunHandle, RunStatus, Usage, WorkflowResult, WorkflowRun
 
@@ -74,7 +75,15 @@ def test_other_strings_are_not_handles(text: str | bytes) -> None:
 
 def test_a_handle_with_any_text_is_json() -> None:
     handle = RunHandle(run_id="half \ud83d", task_id=None, user="你好", kind="workflow")
-    assert RunHandle.from_json(handle.to_json()) == handle
+    assert RunHandle.from_json(handle.to_json()) == RunHandle.from_dict(handle.to_dict()) == handle
+
+
+@pytest.mark.parametrize(
+    "fields", [None, [], "r", {}, {"run_id": 5, "task_id": None, "user": None, "kind": "chat"}]
+)
+def test_other_values_are_not_handles(fields: Json) -> None:
+    with pytest.raises(errors.ConfigurationError, match="a run handle must be a dict"):
+        RunHandle.from_dict(fields)
 
 
 @pytest.mark.parametrize(
