@@ -164,6 +164,19 @@ class JournalFile:
             ) from exc
 
 
+def text_in(entry: dict[str, Json], name: str) -> str:
+    """Return a string of an entry.
+
+    Raises:
+        KeyError: There is no such value.
+        TypeError: It is not a string.
+    """
+    value = entry[name]
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` must be a str")
+    return value
+
+
 class Opens(Protocol):
     """A journal."""
 

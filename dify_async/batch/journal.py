@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from dify_async._journal_file import EntryPosition, JournalFile
+from dify_async._journal_file import EntryPosition, JournalFile, text_in
 from dify_async._types import Json
 from dify_async.batch.outcome import Outcome, Success
 from dify_async.batch.recorded_results import check_result, fields_of, handle_in, result_from, seconds_in
@@ -115,7 +115,7 @@ class Journal:
         )
 
     def _load(self, entry: dict[str, Json], position: EntryPosition) -> None:
-        key, status = str(entry["key"]), str(entry["status"])
+        key, status = text_in(entry, "key"), text_in(entry, "status")
         handle = handle_in(entry) if status == "started" else None
         app = entry.get("app", self._app)
         if app != self._app:

@@ -8,6 +8,7 @@ from decimal import Decimal, DecimalException
 from typing import Any
 
 from dify_async._base_errors import ConfigurationError
+from dify_async._journal_file import text_in
 from dify_async._types import Json
 from dify_async.models.messages import MessageMetadata, Usage
 from dify_async.models.results import ChatResult, CompletionResult, WorkflowResult
@@ -49,9 +50,11 @@ def handle_in(entry: Mapping[str, Json]) -> RunHandle:
         raise ValueError(str(exc)) from exc
 
 
-def check_result(entry: Mapping[str, Json]) -> None:
-    """Raise a `TypeError` for an entry whose outputs are invalid."""
-    if not isinstance(entry.get("outputs", {}), dict):
+def check_result(entry: dict[str, Json]) -> None:
+    """Raise a `TypeError` for an entry whose outputs or answer are invalid."""
+    if "answer" in entry:
+        text_in(entry, "answer")
+    elif not isinstance(entry.get("outputs", {}), dict):
         raise TypeError("`outputs` must be an object")
 
 
@@ -68,7 +71,7 @@ def result_from(entry: Mapping[str, Json]) -> WorkflowResult | ChatResult | Comp
             total_steps=_int(entry, "total_steps"),
             elapsed_time=seconds_in(entry, "elapsed_time"),
         )
-    answer = str(entry["answer"])
+    answer: str = entry["answer"]
     usage = Usage(total_tokens=tokens, total_price=price) if "total_tokens" in entry else None
     fields: dict[str, Any] = {
         "message_id": str(entry.get("message_id") or ""),

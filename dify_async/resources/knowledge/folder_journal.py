@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from dify_async._journal_file import EntryPosition, JournalFile
+from dify_async._journal_file import EntryPosition, JournalFile, text_in
 from dify_async._types import Json
 from dify_async.errors import ConfigurationError
 from dify_async.resources.knowledge.contents import Digest
@@ -97,17 +97,20 @@ class FolderJournal:
         self._file.append({"path": path, "dataset_id": self._dataset_id, "status": status, **fields})
 
     def _take(self, entry: dict[str, Json], _: EntryPosition) -> None:
-        path, status = str(entry["path"]), str(entry["status"])
+        path, status = text_in(entry, "path"), text_in(entry, "status")
         if entry["dataset_id"] != self._dataset_id:
             raise ConfigurationError(
                 f"the journal {str(self.path)!r} belongs to another knowledge base: use another file"
             )
         if status in {_STARTED, _STORED}:
-            digest = Digest(str(entry["hash"]), int(entry["size"]))
+            size = entry["size"]
+            if not isinstance(size, int):
+                raise TypeError("`size` must be an int")
+            digest = Digest(text_in(entry, "hash"), size)
             if status == _STARTED:
                 self.started[path] = digest
                 return
-            self.stored[path] = Stored(digest, str(entry["document_id"]), str(entry["file_id"]))
+            self.stored[path] = Stored(digest, text_in(entry, "document_id"), text_in(entry, "file_id"))
         elif status == _DELETED:
             self.stored.pop(path, None)
         self.started.pop(path, None)

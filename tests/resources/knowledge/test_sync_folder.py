@@ -406,6 +406,34 @@ async def test_a_journal_belongs_to_one_knowledge_base_and_one_sync(
         await documents.sync_folder(folder, journal=journal)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("document_id", None),
+        ("file_id", 5),
+        ("size", float("inf")),
+        ("size", "5"),
+        ("hash", None),
+        ("status", 1),
+    ],
+)
+async def test_a_damaged_entry_of_the_journal_is_reported_with_its_line(
+    documents: Documents, fake_dify: FakeDify, folder: Path, field: str, value: Any
+) -> None:
+    await documents.sync_folder(folder)
+    before = len(fake_dify.knowledge.documents)
+    journal = journal_of(folder, documents)
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    number = next(index for index, entry in enumerate(entries) if entry["status"] == "stored")
+    entries[number][field] = value
+    journal.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    with pytest.raises(
+        errors.ConfigurationError, match=f"line {number + 1} of .* is not an entry of a journal"
+    ):
+        await documents.sync_folder(folder)
+    assert len(fake_dify.knowledge.documents) == before
+
+
 async def test_an_incomplete_last_line_of_the_journal_is_ignored(
     documents: Documents, fake_dify: FakeDify, folder: Path
 ) -> None:
