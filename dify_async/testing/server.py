@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from typing import Final
 
@@ -47,9 +48,7 @@ class ServerThread:
         """Start the thread, and wait until it listens."""
         ready = threading.Event()
         self._problem = None
-        thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(state, ready)), name="fake-dify", daemon=True
-        )
+        thread = threading.Thread(target=self._run, args=(state, ready), name="fake-dify", daemon=True)
         thread.start()
         ready.wait()
         if self._problem is not None:
@@ -81,6 +80,11 @@ class ServerThread:
         loop.call_soon_threadsafe(replace)
         replaced.wait()
 
+    def _run(self, state: State, ready: threading.Event) -> None:
+        # Only the loops of selectors have `remove_reader`; Windows uses another one by default.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._serve(state, ready))
+
     async def _serve(self, state: State, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
@@ -94,8 +98,9 @@ class ServerThread:
         )
         try:
             await self._runner.setup()
-            await web.TCPSite(self._runner, _HOST, self.port).start()
-            self.port = self._runner.addresses[0][1]
+            listener = socket.create_server((_HOST, self.port))
+            await web.SockSite(self._runner, listener).start()
+            self.port = listener.getsockname()[1]
             state.origin = self.origin
         except OSError as exc:
             self._problem = exc
@@ -104,11 +109,15 @@ class ServerThread:
         finally:
             ready.set()
         await self._stopping.wait()
+        # asyncio never closes a connection that it accepts just before it closes the listening socket.
+        self._loop.remove_reader(listener)
+        for _ in range(3):  # Afterwards, the connections that were accepted last are known.
+            await asyncio.sleep(0)
         transports = self.transports
         await self._runner.cleanup()
-        await asyncio.sleep(0)  # Afterwards, new connections are known too.
-        for transport in [*transports, *self.transports]:
+        for transport in transports:
             transport.abort()  # `close` would wait for a client that does not read.
+        await asyncio.sleep(0)  # The sockets are closed.
 
     @property
     def transports(self) -> list[asyncio.Transport]:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,12 @@ async def test_limits_of_the_server_are_reported(client: AppClient, fake_dify: F
 async def test_an_upload_ends_when_the_server_rejects_it(tmp_path: Path, size: int) -> None:
     page = b"<html><title>413 Request Entity Too Large</title></html>"
 
+    handlers: list[asyncio.Task[None]] = []
+
     async def reject(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.append(task)
         await reader.readuntil(b"\r\n\r\n")
         head = f"HTTP/1.1 413 X\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
         writer.write(head.encode() + page)
@@ -173,6 +179,8 @@ async def test_an_upload_ends_when_the_server_rejects_it(tmp_path: Path, size: i
         await reader.read(2**16)  # The rest stays unread.
         await gone.wait()
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     gone = asyncio.Event()
     server = await asyncio.start_server(reject, "127.0.0.1", 0)
@@ -187,9 +195,9 @@ async def test_an_upload_ends_when_the_server_rejects_it(tmp_path: Path, size: i
         with pytest.raises(errors.FileTooLarge):
             await client.files.upload(path)
         await asyncio.sleep(0)  # Unfinished sends end at the loop's next iteration.
-    gone.set()
     server.close()
-    await server.wait_closed()
+    gone.set()
+    await asyncio.gather(*handlers, return_exceptions=True)
 
 
 async def test_an_upload_takes_constant_memory(fake_dify: FakeDify, tmp_path: Path) -> None:

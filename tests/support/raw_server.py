@@ -141,6 +141,12 @@ class RawServer:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()
+        # asyncio never closes a connection that it accepts just before it closes the listening socket.
+        self._loop.remove_reader(server.sockets[0])
+        for _ in range(
+            3
+        ):  # Afterwards, the connections that were accepted last have tasks, which are cancelled.
+            await asyncio.sleep(0)
         server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

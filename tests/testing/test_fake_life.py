@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
 from dify_async import AppClient, errors
 from dify_async.testing import Chat, FakeDify, Node, Refuse, Workflow
+from tests.support.limits import HANGS_AFTER
 
 
 def free_port() -> int:
@@ -94,3 +97,13 @@ async def test_browsers_may_call_it_from_other_origins(fake_dify: FakeDify) -> N
             assert "X-App-Code" in preflight.headers["Access-Control-Allow-Headers"]
         async with session.get(url, headers={"X-App-Code": fake_dify.app_code}) as answer:
             assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+
+
+def test_connections_of_the_last_moment_are_closed() -> None:
+    for _ in range(30):
+        with FakeDify() as dify:
+            address = ("127.0.0.1", urlsplit(dify.base_url).port)
+            connections = [socket.create_connection(address, HANGS_AFTER) for _ in range(3)]
+        for connection in connections:
+            with connection, suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
