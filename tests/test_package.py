@@ -134,7 +134,7 @@ def test_the_wire_layer_is_pure_and_only_the_http_layer_imports_aiohttp() -> Non
 
 
 LONGEST = 400
-"""Lines of a file; a longer one tells more than one thing."""
+"""Lines of a file; a longer one should be split."""
 
 
 def test_files_are_short() -> None:

@@ -55,10 +55,10 @@ def results(path: Path) -> dict[str, dict[str, Any]]:
 def test_a_run_for_each_row(dify: Command, fake_dify: FakeDify, tmp_path: Path) -> None:
     done = dify("batch", "rows.csv", "-c", "2", "-o", "results.jsonl")
     assert (done.returncode, done.stdout) == (0, "")
-    said = done.stderr.splitlines()
-    assert said[0] == "dify-async: ignored columns (not inputs of the app): note"
-    assert said[1].startswith("3 of 3 rows: 3 done, 0 failed, 0 in flight, ")
-    assert said[2:6] == ["rows\t3", "succeeded\t3", "tokens\t15", said[5]]
+    lines = done.stderr.splitlines()
+    assert lines[0] == "dify-async: ignored columns (not inputs of the app): note"
+    assert lines[1].startswith("3 of 3 rows: 3 done, 0 failed, 0 in flight, ")
+    assert lines[2:6] == ["rows\t3", "succeeded\t3", "tokens\t15", lines[5]]
     found = results(tmp_path / "results.jsonl")
     assert sorted(found) == ["Faro", "Lisbon", "Porto"]
     porto = found["Porto"]
@@ -158,12 +158,12 @@ def test_an_interrupted_batch_continues(
     with start(environment, rows.parent, "-c", "1", "-o", "results.jsonl", "--report", "r.html") as process:
         assert fake_dify.wait_for(lambda: three_done() and fake_dify.runs_started == 4, HANGS_AFTER)
         process.send_signal(end)
-        _, said = process.communicate(timeout=HANGS_AFTER)
-    assert "Traceback" not in said
+        _, stderr = process.communicate(timeout=HANGS_AFTER)
+    assert "Traceback" not in stderr
     if end is signal.SIGINT:
         assert (process.returncode, fake_dify.runs_stopped) == (130, 1)
-        assert "interrupted; the runs in flight were stopped; the same command with --resume" in said
-        assert "not run\t6" in said
+        assert "interrupted; the runs in flight were stopped; the same command with --resume" in stderr
+        assert "not run\t6" in stderr
         assert "not run: 6" in rows.with_name("r.html").read_text()
     fake_dify.workflow = Workflow(form=FORM, outputs=echo)
     for run in fake_dify.runs.values():
@@ -182,10 +182,10 @@ def test_runs_that_could_not_be_stopped_are_reported(
     with start(environment, rows.parent, "-o", "results.jsonl") as process:
         assert fake_dify.wait_for(lambda: fake_dify.runs_started == 3, HANGS_AFTER)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=HANGS_AFTER)
+        _, stderr = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 130
-    assert "the run was not stopped: 500 internal_server_error" in said
-    assert "dify-async: interrupted; the same command with --resume runs what is missing" in said
+    assert "the run was not stopped: 500 internal_server_error" in stderr
+    assert "dify-async: interrupted; the same command with --resume runs what is missing" in stderr
 
 
 def test_an_exhausted_quota_stops_the_batch_and_it_can_be_resumed(

@@ -115,10 +115,10 @@ WAITING = Workflow(nodes=[Node("Quick", text=["..."]), Node("Wait", seconds=60)]
 
 def test_ctrl_c_stops_a_run(environment: dict[str, str], fake_dify: FakeDify) -> None:
     fake_dify.workflow = WAITING
-    code, said = interrupted(environment, "run", at="Wait (code) started")
+    code, stderr = interrupted(environment, "run", at="Wait (code) started")
     (run,) = fake_dify.runs.values()
     assert (code, fake_dify.runs_stopped) == (130, 1)
-    assert said == f"dify-async: interrupted; the server was asked to stop the run {run.id}\n"
+    assert stderr == f"dify-async: interrupted; the server was asked to stop the run {run.id}\n"
 
 
 def test_ctrl_c_does_not_stop_a_watched_run(
@@ -126,19 +126,19 @@ def test_ctrl_c_does_not_stop_a_watched_run(
 ) -> None:
     fake_dify.workflow = WAITING
     run_id = dify("run", "--detach").stdout.strip()
-    code, said = interrupted(environment, "watch", run_id, at="Wait (code) started")
+    code, stderr = interrupted(environment, "watch", run_id, at="Wait (code) started")
     assert (code, fake_dify.runs_stopped) == (130, 0)
-    assert said == f"dify-async: interrupted; the run {run_id} was not stopped\n"
+    assert stderr == f"dify-async: interrupted; the run {run_id} was not stopped\n"
     assert fake_dify.runs[run_id].status == "running"
 
 
 def test_a_stop_that_fails_is_reported(environment: dict[str, str], fake_dify: FakeDify) -> None:
     fake_dify.workflow = WAITING
     fake_dify.faults.append(Refuse(status=500, on="/stop", message="no"))
-    code, said = interrupted(environment, "run", at="Wait (code) started")
+    code, stderr = interrupted(environment, "run", at="Wait (code) started")
     assert code == 130
-    assert "the run was not stopped: 500 internal_server_error" in said
-    assert "was asked to stop" not in said
+    assert "the run was not stopped: 500 internal_server_error" in stderr
+    assert "was asked to stop" not in stderr
 
 
 # Exit codes

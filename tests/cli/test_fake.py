@@ -28,28 +28,28 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, st
 
 
 async def test_the_fake_server_serves_both_apis() -> None:
-    with serving("--app", "chat", "--version", "1.16", "--api-key", "app-mine") as (_, told):
-        assert told["title"].startswith("A fake Dify 1.16.1 with a sample chat is listening.")
-        assert (told["API key"], told["App code"]) == ("app-mine", "fake")
-        async with AppClient("app-mine", user="ada", base_url=told["Service API"]) as client:
+    with serving("--app", "chat", "--version", "1.16", "--api-key", "app-mine") as (_, printed):
+        assert printed["title"].startswith("A fake Dify 1.16.1 with a sample chat is listening.")
+        assert (printed["API key"], printed["App code"]) == ("app-mine", "fake")
+        async with AppClient("app-mine", user="ada", base_url=printed["Service API"]) as client:
             answer = (await client.chat.send("Who?")).answer
-        async with WebAppClient("fake", user="ada", base_url=told["Web API"]) as web:
+        async with WebAppClient("fake", user="ada", base_url=printed["Web API"]) as web:
             assert (await web.chat.send("Who?")).answer == answer
     assert answer.split()[-1] == "Who?"
 
 
 async def test_the_fake_server_serves_knowledge_bases() -> None:
-    with serving("--knowledge-key", "dataset-mine") as (_, told):
-        assert told["Knowledge API key"] == "dataset-mine"
-        async with KnowledgeClient("dataset-mine", base_url=told["Service API"]) as client:
+    with serving("--knowledge-key", "dataset-mine") as (_, printed):
+        assert printed["Knowledge API key"] == "dataset-mine"
+        async with KnowledgeClient("dataset-mine", base_url=printed["Service API"]) as client:
             await client.datasets.create("handbook")
             assert [dataset.name async for dataset in client.datasets.list()] == ["handbook"]
 
 
 @pytest.mark.parametrize("kind", ["workflow", "chatflow", "agent", "completion"])
 async def test_every_sample_answers(kind: str) -> None:
-    with serving("--app", kind) as (_, told):
-        async with AppClient(told["API key"], user="ada", base_url=told["Service API"]) as client:
+    with serving("--app", kind) as (_, printed):
+        async with AppClient(printed["API key"], user="ada", base_url=printed["Service API"]) as client:
             match kind:
                 case "workflow":
                     text = str((await client.workflows.run({"query": "Who?"})).outputs)

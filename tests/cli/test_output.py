@@ -209,9 +209,9 @@ def test_messages_name_the_options_of_the_command(dify: Command, fake_dify: Fake
     assert "pass --api-key or set DIFY_API_KEY" in dify("info", DIFY_API_KEY="").stderr
     assert "--base-url" in dify("info", "--base-url", "ftp://x").stderr
     fake_dify.faults.append(Refuse(status=429, code="too_many_requests", times=9))
-    told = dify("run").stderr + dify("info", "--api-key", "app-wrong").stderr
+    stderr = dify("run").stderr + dify("info", "--api-key", "app-wrong").stderr
     for name in ("api_key", "base_url", "max_concurrent"):
-        assert name not in told
+        assert name not in stderr
 
 
 def test_a_title_cannot_forge_a_line(dify: Command, fake_dify: FakeDify) -> None:

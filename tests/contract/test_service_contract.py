@@ -189,7 +189,7 @@ ALIASES = {
     "update_document_by_file_post": "the same as PATCH",
     "update_document_by_text_deprecated": "the same as update-by-text",
 }
-"""Operations that are deprecated, and that nobody needs."""
+"""Deprecated operations that the SDK leaves out."""
 NOT_DESCRIBED = {("GET", "/files")}
 """Signed addresses of files, which the server sends."""
 

@@ -27,7 +27,7 @@ ENDED = b'data: {"event": "workflow_finished", "workflow_run_id": "r", "data": {
 
 
 @attrs.define
-class Office:
+class PassportServer:
     """A server that issues passports and requires them."""
 
     base_url: str = ""
@@ -35,14 +35,14 @@ class Office:
     """Every passport that was fetched, with the user that it is for."""
     good: set[str] = attrs.Factory(set[str])
     rejection: tuple[str, str] | None = None
-    """What is answered to a passport that is not good, and to a passport's request without a login."""
+    """Code and message of the response to a wrong passport, and to a request for a passport without a login."""
     runs: int = 0
     always_the_same: bool = False
     """True if all passports of an end user are equal, as those of a public app."""
     token: Any = None
-    """What is told instead of a passport or a login."""
+    """What is sent instead of a passport or a login token."""
     open: asyncio.Event = attrs.Factory(asyncio.Event)
-    """Until it is set, who asks for a passport waits."""
+    """Until it is set, requests for a passport wait."""
     asked: list[web.BaseRequest] = attrs.Factory(list[web.BaseRequest])
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -81,11 +81,11 @@ def _rejected(code: str, message: str) -> web.Response:
 
 
 @pytest.fixture
-async def office() -> AsyncIterator[Office]:
-    office = Office()
-    office.open.set()
-    async with serve(office.answer) as office.base_url:
-        yield office
+async def server() -> AsyncIterator[PassportServer]:
+    server = PassportServer()
+    server.open.set()
+    async with serve(server.answer) as server.base_url:
+        yield server
 
 
 async def _until(happened: Callable[[], bool]) -> None:
@@ -97,68 +97,70 @@ async def _until(happened: Callable[[], bool]) -> None:
 client_of = functools.partial(web_client, app_code=CODE, retry=NO_RETRY)
 
 
-async def test_concurrent_calls_fetch_one_passport(office: Office) -> None:
-    async with client_of(office.base_url) as client:
+async def test_concurrent_calls_fetch_one_passport(server: PassportServer) -> None:
+    async with client_of(server.base_url) as client:
         assert client.passport is None
         await asyncio.gather(*(client.app.parameters() for _ in range(20)), client.workflows.run({}))
         assert client.passport == "passport-1-ada"
-    assert office.given == ["passport-1-ada"]
-    first = office.asked[0]
+    assert server.given == ["passport-1-ada"]
+    first = server.asked[0]
     assert (first.path_qs, first.headers["X-App-Code"]) == ("/api/passport?user_id=ada", CODE)
     assert "Authorization" not in first.headers
     assert "X-App-Passport" not in first.headers
 
 
-async def test_a_passport_can_be_saved_and_passed_in_again(office: Office) -> None:
-    async with client_of(office.base_url, user=None) as client:
+async def test_a_passport_can_be_saved_and_passed_in_again(server: PassportServer) -> None:
+    async with client_of(server.base_url, user=None) as client:
         await client.app.parameters()
         kept = client.passport
     assert kept == "passport-1-nobody"
     assert type(kept) is str, "for callers that store it"
     async with (
-        client_of(office.base_url, passport=kept) as again,
+        client_of(server.base_url, passport=kept) as again,
         pickle.loads(pickle.dumps(again)) as unpickled,
     ):
         await again.app.parameters()
         await unpickled.app.parameters()
-    assert office.given == ["passport-1-nobody"]
+    assert server.given == ["passport-1-nobody"]
 
 
-async def test_a_hundred_calls_renew_a_passport_once_even_if_its_text_is_unchanged(office: Office) -> None:
-    office.always_the_same = True
-    async with client_of(office.base_url) as client:
+async def test_a_hundred_calls_renew_a_passport_once_even_if_its_text_is_unchanged(
+    server: PassportServer,
+) -> None:
+    server.always_the_same = True
+    async with client_of(server.base_url) as client:
         await client.app.parameters()
-        office.good = type("Nothing", (set,), {"add": lambda *_: None})()
+        server.good = type("Nothing", (set,), {"add": lambda *_: None})()
         calls = (client.app.parameters() for _ in range(100))
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {errors.Unauthorized}
-    assert office.given == ["passport-1-ada"] * 2
-    assert sum(request.path == "/api/parameters" for request in office.asked) == 201
+    assert server.given == ["passport-1-ada"] * 2
+    assert sum(request.path == "/api/parameters" for request in server.asked) == 201
 
 
-async def test_all_waiting_calls_fail_at_once_if_there_is_no_passport(office: Office) -> None:
-    office.rejection = ("unauthorized", "no")
-    async with client_of(office.base_url) as client:
-        office.open.clear()
+async def test_all_waiting_calls_fail_at_once_if_there_is_no_passport(server: PassportServer) -> None:
+    server.rejection = ("unauthorized", "no")
+    async with client_of(server.base_url) as client:
+        server.open.clear()
         calls = [asyncio.create_task(client.app.parameters()) for _ in range(100)]
-        await _until(lambda: len(office.asked) == 1)
-        office.open.set()
+        await _until(lambda: len(server.asked) == 1)
+        server.open.set()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert {str(outcome) for outcome in outcomes} == {str(outcomes[0])}
         assert isinstance(outcomes[0], errors.Unauthorized)
         assert len({id(outcome) for outcome in outcomes}) == 100, "each caller may change its own"
-        assert [request.path for request in office.asked] == ["/api/passport"]
-        office.rejection = None
+        assert [request.path for request in server.asked] == ["/api/passport"]
+        server.rejection = None
         await client.app.parameters()
 
 
-async def test_a_cancelled_fetch_does_not_cancel_other_calls(office: Office) -> None:
-    async with client_of(office.base_url) as client:
-        office.open.clear()
+async def test_a_cancelled_fetch_does_not_cancel_other_calls(server: PassportServer) -> None:
+    async with client_of(server.base_url) as client:
+        server.open.clear()
         first, second = (asyncio.create_task(client.app.parameters()) for _ in range(2))
-        await _until(lambda: len(office.asked) == 1)
+        await _until(lambda: len(server.asked) == 1)
         first.cancel()
-        office.open.set()
+        server.open.set()
         assert (await second).opening_statement == "hi"
         assert first.cancelled()
 
@@ -177,25 +179,25 @@ async def test_retries_of_fetching_a_passport_are_not_multiplied(fake_dify: Fake
 
 
 async def test_an_early_exit_while_the_passport_is_fetched_starts_no_run(
-    office: Office, caplog: pytest.LogCaptureFixture
+    server: PassportServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office.open.clear()
-    async with client_of(office.base_url) as client:
+    server.open.clear()
+    async with client_of(server.base_url) as client:
         run = asyncio.create_task(client.workflows.run({}))
-        await _until(lambda: len(office.asked) == 1)
+        await _until(lambda: len(server.asked) == 1)
         run.cancel()
         async with asyncio.timeout(HANGS_AFTER):
             await asyncio.wait([run])
-        office.open.set()
+        server.open.set()
         await client.app.parameters()
-    assert office.runs == 0
+    assert server.runs == 0
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: yes", "a b", "\u00e4", 7, ["secret"]])
-async def test_a_response_without_a_token_is_not_kept(office: Office, token: Any) -> None:
-    office.token = token
-    async with client_of(office.base_url) as client:
+async def test_a_response_without_a_token_is_not_kept(server: PassportServer, token: Any) -> None:
+    server.token = token
+    async with client_of(server.base_url) as client:
         calls = {"GET /passport": client.app.parameters(), "POST /login": client.auth.login("a@b.c", "x")}
         for operation, call in calls.items():
             with pytest.raises(errors.DecodeError) as caught:
@@ -205,31 +207,31 @@ async def test_a_response_without_a_token_is_not_kept(office: Office, token: Any
         assert (client.passport, client.login_token) == (None, None)
 
 
-async def test_each_end_user_has_a_passport(office: Office) -> None:
-    async with client_of(office.base_url) as client:
+async def test_each_end_user_has_a_passport(server: PassportServer) -> None:
+    async with client_of(server.base_url) as client:
         bob = client.for_user("bob")
         await client.app.parameters()
         await bob.app.parameters()
         assert (client.passport, bob.passport) == ("passport-1-ada", "passport-2-bob")
 
 
-async def test_a_passport_that_is_rejected_is_renewed_once_for_all(office: Office) -> None:
-    async with client_of(office.base_url) as client:
+async def test_a_passport_that_is_rejected_is_renewed_once_for_all(server: PassportServer) -> None:
+    async with client_of(server.base_url) as client:
         await client.app.parameters()
-        office.good.clear()
+        server.good.clear()
         results = await asyncio.gather(*(client.workflows.run({}) for _ in range(5)), client.app.parameters())
         assert len(results) == 6
         assert client.passport == "passport-2-ada"
-    assert office.given == ["passport-1-ada", "passport-2-ada"]
-    assert office.runs == 5
+    assert server.given == ["passport-1-ada", "passport-2-ada"]
+    assert server.runs == 5
 
 
-async def test_a_renewed_passport_that_is_rejected_too_is_an_error(office: Office) -> None:
-    async with client_of(office.base_url, passport="passport-stale") as client:
-        office.good = type("Nothing", (set,), {"add": lambda *_: None})()
+async def test_a_renewed_passport_that_is_rejected_too_is_an_error(server: PassportServer) -> None:
+    async with client_of(server.base_url, passport="passport-stale") as client:
+        server.good = type("Nothing", (set,), {"add": lambda *_: None})()
         with pytest.raises(errors.Unauthorized, match="passport"):
             await client.app.parameters()
-    assert len([request for request in office.asked if request.path == "/api/parameters"]) == 2
+    assert len([request for request in server.asked if request.path == "/api/parameters"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -241,40 +243,40 @@ async def test_a_renewed_passport_that_is_rejected_too_is_an_error(office: Offic
     ],
 )
 async def test_an_app_that_is_not_public_says_what_to_do(
-    office: Office, code: str, kind: type[errors.Unauthorized], says: str
+    server: PassportServer, code: str, kind: type[errors.Unauthorized], says: str
 ) -> None:
-    office.rejection = (code, "no")
-    async with client_of(office.base_url) as client:
+    server.rejection = (code, "no")
+    async with client_of(server.base_url) as client:
         with pytest.raises(kind, match=says) as caught:
             await client.workflows.run({})
     assert type(caught.value) is kind
     assert not caught.value.may_have_started
-    assert len(office.asked) == 1
+    assert len(server.asked) == 1
 
 
-async def test_a_login_has_its_own_passport(office: Office) -> None:
-    office.rejection = ("web_sso_auth_required", "Web app authentication required.")
-    async with client_of(office.base_url, passport="passport-of-a-visitor") as client:
+async def test_a_login_has_its_own_passport(server: PassportServer) -> None:
+    server.rejection = ("web_sso_auth_required", "Web app authentication required.")
+    async with client_of(server.base_url, passport="passport-of-a-visitor") as client:
         with pytest.raises(errors.LoginRequired):
             await client.app.parameters()
         await client.auth.login("ada@example.org", "summer2026")
         await client.app.parameters()
         assert (client.login_token, client.passport) == ("login-token", "passport-1-ada")
-        office.good.clear()
+        server.good.clear()
         await client.app.parameters()
         assert client.passport == "passport-2-ada", "renewed by the same login"
         await client.auth.logout()
         assert (client.login_token, client.passport) == (None, None)
-    async with client_of(office.base_url, login_token="login-token") as again:
+    async with client_of(server.base_url, login_token="login-token") as again:
         await again.app.parameters()
         assert again.passport == "passport-3-ada"
 
 
-async def test_the_old_and_the_new_header_are_sent_and_no_cookie(office: Office) -> None:
-    async with client_of(office.base_url) as client:
+async def test_the_old_and_the_new_header_are_sent_and_no_cookie(server: PassportServer) -> None:
+    async with client_of(server.base_url) as client:
         await client.app.parameters()
         await client.system.features()
-    own, features = office.asked[1:]
+    own, features = server.asked[1:]
     assert own.headers["Authorization"] == "Bearer passport-1-ada"
     assert own.headers["X-App-Passport"] == "passport-1-ada"
     assert own.headers["X-App-Code"] == CODE
@@ -282,11 +284,11 @@ async def test_the_old_and_the_new_header_are_sent_and_no_cookie(office: Office)
         assert name not in features.headers
 
 
-async def test_a_passport_is_masked(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_passport_is_masked(server: PassportServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    office.rejection = ("unauthorized", "what is passport-secret-1 and login-secret-2?")
+    server.rejection = ("unauthorized", "what is passport-secret-1 and login-secret-2?")
     async with client_of(
-        office.base_url, passport="passport-secret-1", login_token="login-secret-2"
+        server.base_url, passport="passport-secret-1", login_token="login-secret-2"
     ) as client:
         with pytest.raises(errors.Unauthorized) as caught:
             await client.app.parameters()
@@ -337,9 +339,9 @@ async def test_passwords_and_codes_are_masked_if_the_server_echoes_them(
     assert [secret for secret in hidden if secret in "\n".join(texts)] == []
 
 
-async def test_credentials_that_are_not_str_are_rejected_before_sending(office: Office) -> None:
+async def test_credentials_that_are_not_str_are_rejected_before_sending(server: PassportServer) -> None:
     wrong: Any = 401837
-    async with client_of(office.base_url) as client:
+    async with client_of(server.base_url) as client:
         for call in (
             client.auth.login("ada@example.org", wrong),
             client.auth.login("ada@example.org", ""),
@@ -352,7 +354,7 @@ async def test_credentials_that_are_not_str_are_rejected_before_sending(office: 
             with pytest.raises(errors.ConfigurationError) as caught:
                 await call
             assert str(wrong) not in str(caught.value)
-    assert office.asked == []
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(

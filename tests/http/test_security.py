@@ -152,7 +152,7 @@ async def test_no_redirect_is_followed(tmp_path: Path, call: str, status: int) -
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "message"),
     [
         ("https://user:hunter2@other.test/v1", "https://other.test/v1"),
         ("//user:hunter2@other.test/v1?token=hunter2", "another path"),
@@ -161,12 +161,12 @@ async def test_no_redirect_is_followed(tmp_path: Path, call: str, status: int) -
         ("", "another path"),
     ],
 )
-async def test_a_redirect_is_reported_without_its_secrets(place: str, told: str) -> None:
+async def test_a_redirect_is_reported_without_its_secrets(place: str, message: str) -> None:
     async def redirect(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=302, headers={"Location": place})
 
     async with serve(redirect) as address, client_of(address) as client:
-        with pytest.raises(errors.ApiError, match=told) as caught:
+        with pytest.raises(errors.ApiError, match=message) as caught:
             await client.app.info()
     assert "hunter2" not in str(caught.value)
 
@@ -603,7 +603,7 @@ async def test_a_download_takes_constant_memory_even_if_it_is_compressed(tmp_pat
 # Secrets
 
 
-def told(error: BaseException) -> str:
+def logged_text(error: BaseException) -> str:
     """Return the text that logs would show for an error: its traceback, and those of its causes."""
     texts = [*traceback.format_exception(error)]
     chain: BaseException | None = error
@@ -672,7 +672,7 @@ async def answering(data: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: Any) -> str:
+async def _text_of_all_errors(address: str, caplog: pytest.LogCaptureFixture, **settings: Any) -> str:
     """Make calls that fail, and return all text that describes the failures."""
     caplog.set_level(logging.DEBUG)
     texts: list[str] = []
@@ -690,7 +690,7 @@ async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: 
                 try:
                     await call()
                 except errors.DifyError as error:
-                    texts.append(told(error))
+                    texts.append(logged_text(error))
                     raise
     assert len(texts) > 4
     return "\n".join([*texts, *(record.getMessage() for record in caplog.records), caplog.text])
@@ -699,14 +699,16 @@ async def _all_told(address: str, caplog: pytest.LogCaptureFixture, **settings: 
 @pytest.mark.parametrize("echo", ECHOES)
 async def test_a_key_that_the_server_echoes_is_masked(echo: str, caplog: pytest.LogCaptureFixture) -> None:
     async with answering(ECHOES[echo]) as address:
-        assert KEY not in await _all_told(address, caplog, max_event_bytes=4000)
+        assert KEY not in await _text_of_all_errors(address, caplog, max_event_bytes=4000)
 
 
 @pytest.mark.parametrize("echo", ["an error", "a page of a proxy", "a page as an answer", "an event"])
 async def test_a_header_that_the_server_echoes_is_masked(echo: str, caplog: pytest.LogCaptureFixture) -> None:
     headers = {"X-Proxy-Token": PASSWORD}
     async with answering(ECHOES[echo]) as address:
-        assert PASSWORD not in await _all_told(address, caplog, headers=headers, max_event_bytes=4000)
+        assert PASSWORD not in await _text_of_all_errors(
+            address, caplog, headers=headers, max_event_bytes=4000
+        )
 
 
 @pytest.mark.parametrize("base_url", ["http://dify.test", "https://dify.test"])
@@ -725,7 +727,7 @@ async def test_the_password_of_a_proxy_is_masked(
 ) -> None:
     async with answering(answer) as address:
         proxy = address.replace("http://", f"http://user:{PASSWORD}@")
-        text = await _all_told(base_url, caplog, proxy=proxy)
+        text = await _text_of_all_errors(base_url, caplog, proxy=proxy)
     assert PASSWORD not in text
     assert IN_BASE64 not in text
 
@@ -734,7 +736,9 @@ async def test_the_password_of_an_unreachable_proxy_is_masked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for base_url in ("http://dify.test", "https://dify.test"):
-        assert PASSWORD not in await _all_told(base_url, caplog, proxy=f"http://user:{PASSWORD}@127.0.0.1:9")
+        assert PASSWORD not in await _text_of_all_errors(
+            base_url, caplog, proxy=f"http://user:{PASSWORD}@127.0.0.1:9"
+        )
 
 
 async def test_headers_of_a_call_are_masked(tmp_path: Path) -> None:
@@ -752,7 +756,7 @@ async def test_headers_of_a_call_are_masked(tmp_path: Path) -> None:
         for call in calls:
             with pytest.raises(errors.ConnectionFailed) as caught:
                 await call
-            texts.append(told(caught.value))
+            texts.append(logged_text(caught.value))
     assert [text.count(PASSWORD) for text in texts] == [0] * len(calls)
 
 
@@ -774,7 +778,7 @@ def test_errors_of_rejected_settings_show_no_secrets(wrong: dict[str, Any]) -> N
     }
     with pytest.raises(errors.ConfigurationError) as caught:
         AppClient(KEY, **settings)
-    text = told(caught.value)
+    text = logged_text(caught.value)
     assert KEY not in text
     assert PASSWORD not in text
 
@@ -793,6 +797,6 @@ async def test_errors_of_timeouts_show_no_secrets() -> None:
         ):
             with pytest.raises(errors.TransportError) as caught:
                 await call()
-            text = told(caught.value)
+            text = logged_text(caught.value)
             assert KEY not in text
             assert PASSWORD not in text

@@ -40,7 +40,7 @@ def test_a_run_is_reported_from_its_opening_to_its_end(
 ) -> None:
     read(family, fake_dify, notes)
     nodes = ["run_event node_started", "run_event text_chunk", "run_event node_finished"]
-    assert [one for one in dict.fromkeys(notes.told) if one not in nodes] == [
+    assert [one for one in dict.fromkeys(notes.texts) if one not in nodes] == [
         f"run_opening {RUN}",
         f"operation_started {RUN}",
         f"operation_ended {RUN}",
@@ -219,7 +219,7 @@ async def test_runs_in_blocking_mode_are_reported(fake_dify: FakeDify, notes: No
     assert (workflow.outcome, workflow.run_id, workflow.attempts) == ("succeeded", result.workflow_run_id, 2)
     assert workflow.result == result
     assert (chat.outcome, chat.kind) == ("succeeded", "chat")
-    assert (lost.outcome, notes.told[-1]) == ("error", "run_ended error OutcomeUnknown")
+    assert (lost.outcome, notes.texts[-1]) == ("error", "run_ended error OutcomeUnknown")
     assert [call.run for call in notes.calls] == notes.runs
 
 

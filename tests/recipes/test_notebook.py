@@ -77,8 +77,8 @@ def test_the_page_runs_as_a_notebook(dify: FakeDify, tmp_path: Path) -> None:
     # Only rows that were in flight at the early exit are run again, and only if they were stopped.
     assert ROWS <= dify.runs_started <= ROWS + 8
 
-    told = "".join(output.get("text", "") for output in labelled)
-    assert f"{ROWS}/{ROWS}" in told
+    text = "".join(output.get("text", "") for output in labelled)
+    assert f"{ROWS}/{ROWS}" in text
     shown = labelled[-1]["data"]["text/html"]
     assert "<caption>Totals</caption>" in shown
     assert f">{ROWS}<" in shown

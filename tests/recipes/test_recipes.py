@@ -77,15 +77,15 @@ def end_all_of(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def heard(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+def wait_for_line(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
     """Wait until a process prints a text."""
     assert process.stdout is not None
-    said: list[str] = []
+    lines: list[str] = []
     for line in process.stdout:
         if found := re.search(pattern, line):
             return found
-        said.append(line)
-    raise AssertionError(f"it ended without {pattern!r}: {''.join(said)}")
+        lines.append(line)
+    raise AssertionError(f"it ended without {pattern!r}: {''.join(lines)}")
 
 
 def tell(process: subprocess.Popen[str]) -> None:
@@ -97,9 +97,9 @@ def tell(process: subprocess.Popen[str]) -> None:
 
 def ended(process: subprocess.Popen[str], *expected: int) -> str:
     """Wait for the end of a process; return its output since the last read."""
-    said, _ = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode in (expected or (0,)), said
-    return said
+    output, _ = process.communicate(timeout=HANGS_AFTER)
+    assert process.returncode in (expected or (0,)), output
+    return output
 
 
 # Web services
@@ -141,7 +141,7 @@ class Web:
 def web_service(*command: str) -> Iterator[Web]:
     with FakeDify(tail=0.1) as dify, starting(dify) as start:
         server = start(*command)
-        yield Web(dify, heard(server, r"running on (http://\S+)")[1])
+        yield Web(dify, wait_for_line(server, r"running on (http://\S+)")[1])
         server.send_signal(signal.SIGTERM)
         assert "Traceback" not in ended(server, 0, -signal.SIGTERM)
         assert dify.wait_for(lambda: dify.open_sockets == 0)
@@ -246,8 +246,8 @@ async def test_each_endpoint_maps_a_rejected_run_to_a_status(web: Web, path: str
 @served_by("fastapi_service")
 async def test_fastapi_gives_the_handle_of_a_run_that_waits(web: Web) -> None:
     web.dify.workflow = Workflow(nodes=[Node("Ask", form="Go on?")])
-    status, told = await web.answer()
-    assert (status, RunHandle.from_json(told["paused"]).run_id) == (202, web.dify.runs[0].id)
+    status, body = await web.answer()
+    assert (status, RunHandle.from_json(body["paused"]).run_id) == (202, web.dify.runs[0].id)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_celery_waits_in_another_process_and_retries_after_a_kill(celery: Start,
         return sum("/events" in request.path for request in list(fake_dify.requests))
 
     worker = celery("-c", CELERY + CELERY_WORKER)
-    victim = int(heard(worker, r"process (\d+)")[1])
+    victim = int(wait_for_line(worker, r"process (\d+)")[1])
     fake_dify.workflow = Workflow(nodes=[Node("Slow", seconds=1)], outputs=FORECAST.outputs)
     web = celery("-c", CELERY + CELERY_WEB)
     assert fake_dify.wait_for(lambda: followed() == 1, HANGS_AFTER)
@@ -404,14 +404,14 @@ import asyncio, sys
 from hello import broker, forecast, hello
 
 async def say_hello() -> None:
-    told = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
-    while not told.done():
+    line = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
+    while not line.done():
         await hello.kiq()
-        await asyncio.wait([told], timeout=0.05)
+        await asyncio.wait([line], timeout=0.05)
 
 async def main() -> None:
     await broker.startup()
-    await say_hello()  # ZeroMQ drops what is sent before somebody listens.
+    await say_hello()  # ZeroMQ drops messages that are sent before a receiver listens.
     await forecast.kiq("Lisbon", "bob")
     await forecast.kiq("Rome", "eve")
     await say_hello()  # Taskiq 0.13 hears a signal only when something wakes it.
@@ -431,9 +431,9 @@ def test_a_taskiq_worker_has_one_client(fake_dify: FakeDify, tmp_path: Path) -> 
     ) as start:
         client = start("-W", "error", "-c", TASKIQ_CLIENT)
         worker = start("-m", "taskiq", "worker", "hello:broker", "--workers", "1")
-        heard(worker, "hello")
+        wait_for_line(worker, "hello")
         tell(client)
-        done = {heard(worker, "^(bob|eve) .*")[0], heard(worker, "^(bob|eve) .*")[0]}
+        done = {wait_for_line(worker, "^(bob|eve) .*")[0], wait_for_line(worker, "^(bob|eve) .*")[0]}
         worker.send_signal(signal.SIGTERM)
         assert "Traceback" not in ended(worker)
         tell(client)

@@ -230,18 +230,18 @@ def _runs_are_not_doubled(life: BatchLife) -> Iterator[str]:
         end = following.started_before if following is not None else len(life.server.runs)
         started = life.server.runs[attempt.started_before : end]
         known, done = _recorded(life, attempt.journal)
-        told = _told_before(life, attempt)
+        reported = _reported_before(life, attempt)
         for run in started:
             if run.call in done:
                 yield f"row {run.call} was run again after it had succeeded"
-            if run.call in told:
-                yield f"row {run.call} was run again, though its run had told its id in time"
+            if run.call in reported:
+                yield f"row {run.call} was run again, though its run had reported its id in time"
             earlier = known.get(run.call)
             if earlier is not None and earlier.plan.end == "succeeded" and not earlier.plan.records:
                 yield f"row {run.call} was run again, though its run was recorded"
 
 
-def _told_before(life: BatchLife, attempt: Attempt) -> set[int]:
+def _reported_before(life: BatchLife, attempt: Attempt) -> set[int]:
     """Return the rows whose run id had arrived before the process that started the run was killed."""
     rows: set[int] = set()
     lives = life.attempts[: life.attempts.index(attempt) + 1]

@@ -28,7 +28,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         """Steps so far: orders what happens at the same time."""
         self.complaints: list[str] = []
-        """What asyncio would have logged, such as exceptions that nobody retrieved."""
+        """What asyncio would have logged, such as exceptions that were never retrieved."""
         self.set_exception_handler(self._complain)
 
     def time(self) -> float:

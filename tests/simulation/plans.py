@@ -25,7 +25,7 @@ class Delivery:
     breaks: bool = True
     """True if it ends with a broken connection, False for the end of a complete body."""
     split: int | None = None
-    """Byte at which whatever is sent is cut in two."""
+    """Byte at which sent data is cut in two."""
     pings: bool = True
 
 

@@ -74,7 +74,7 @@ calls = st.builds(
 
 
 def _possible(found: list[CallPlan]) -> tuple[CallPlan, ...]:
-    """Return the calls; a blocking one drives the loop, so there is one, and nobody ends the loop."""
+    """Return the calls; a blocking one drives the loop, so there is one, and the loop is not closed early."""
     if not any(call.call == "blocking" for call in found):
         return tuple(found)
     first = next(call for call in found if call.call == "blocking")

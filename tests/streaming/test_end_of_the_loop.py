@@ -47,10 +47,10 @@ def test_open_streams_leave_no_coroutine_behind(fake_dify: FakeDify, end: str) -
     }
     program = f"{PROGRAM}\n{ENDS[end]}\ntasks.clear()\ngc.collect()\n"
     with running([sys.executable, "-W", "always", "-c", program], environment) as process:
-        _, said = process.communicate(timeout=HANGS_AFTER)
+        _, stderr = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 0
-    assert "was never awaited" not in said
+    assert "was never awaited" not in stderr
     assert fake_dify.runs_started == 20
     if end == "asyncio.run":
-        assert said == ""
+        assert stderr == ""
         assert fake_dify.runs_stopped == 20

@@ -59,7 +59,7 @@ async def test_attached_streams_of_one_event_each_are_reopened_with_a_delay() ->
 @pytest.mark.parametrize("family", families.FAMILIES)
 def test_delivered_content_is_not_delivered_again(family: str, kind: str) -> None:
     attached = 0
-    said = event("text_chunk", {"text": "b"}) if kind == "workflow" else event("message", answer="b", **MORE)
+    text = event("text_chunk", {"text": "b"}) if kind == "workflow" else event("message", answer="b", **MORE)
     end = finished(outputs={"answer": "b"})
     if kind == "chatflow":
         end += event("message_end", metadata={}, **MORE)
@@ -75,7 +75,7 @@ def test_delivered_content_is_not_delivered_again(family: str, kind: str) -> Non
         elif "/events" in call.path:
             attached += 1
             snapshot = started() + node() + node_end
-            await call.send(SSE + snapshot + (said + end if attached == 4 else b""))
+            await call.send(SSE + snapshot + (text + end if attached == 4 else b""))
         else:
             await call.send(answer(record(status="running")))
             return True

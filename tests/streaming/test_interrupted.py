@@ -19,8 +19,8 @@ def message(text: str) -> bytes:
 
 
 def beginning(kind: str) -> bytes:
-    said = text_chunk("one ") if kind == "workflow" else message("one ")
-    return started(**(MORE if kind == "chatflow" else {})) + node() + said
+    text = text_chunk("one ") if kind == "workflow" else message("one ")
+    return started(**(MORE if kind == "chatflow" else {})) + node() + text
 
 
 def ending(kind: str) -> bytes:
@@ -53,8 +53,8 @@ def test_an_interrupted_run_is_attached_again_and_not_stopped(
     if how == "text":
         assert read == "one two"
     if how == "events":
-        said = "text_chunk" if app[1] == "workflow" else "message"
-        assert read[:5] == ["workflow_started", "node_started", said, said, "workflow_finished"]
+        text = "text_chunk" if app[1] == "workflow" else "message"
+        assert read[:5] == ["workflow_started", "node_started", text, text, "workflow_finished"]
 
 
 @pytest.mark.parametrize("how", ["events", "text", "result"])

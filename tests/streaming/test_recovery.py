@@ -37,7 +37,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "GIVE_UP_AFTER", 1.0)
 
 
-def told(event: events.Event) -> tuple[str, str]:
+def summary(event: events.Event) -> tuple[str, str]:
     data = getattr(event, "data", None)
     return event.event, getattr(data, "title", "") or getattr(data, "text", "")
 
@@ -49,7 +49,7 @@ async def test_an_interrupted_stream_is_recovered(
 ) -> None:
     fake_dify.faults.append(Cut(after_events=after, how=how))
     async with client.workflows.stream({}) as run:
-        delivered = [told(event) async for event in run]
+        delivered = [summary(event) async for event in run]
         result = await run.result()
     (played,) = fake_dify.runs.values()
     assert (result.status, result.outputs, result.gap) == ("succeeded", {"answer": "abcd"}, True)
@@ -210,8 +210,8 @@ async def test_a_handle_is_continued_by_another_process(client: AppClient, fake_
     other = await asyncio.create_subprocess_exec(
         sys.executable, "-c", TAKES_UP, stdin=PIPE, stdout=PIPE, env={**os.environ, **settings}
     )
-    said, _ = await other.communicate(handle.to_json().encode())
-    assert said.decode().strip() == "abcd"
+    output, _ = await other.communicate(handle.to_json().encode())
+    assert output.decode().strip() == "abcd"
     assert fake_dify.runs_started == 1
 
 

@@ -18,7 +18,7 @@ from dify_async.models._base import WIRE_KEYS
 
 FOLDER: Final = Path(__file__).parents[1] / "contract"
 
-_TWICE = "told outside of `data` too"
+_TWICE = "sent outside of `data` too"
 LEFT_OUT = {
     ("BlockingMessage", "id"): "the same as message_id",
     ("BlockingMessage", "event"): "tells nothing that `data` does not",

@@ -68,10 +68,10 @@ def shapes(body: bytes) -> dict[str, Any]:
     free = {"inputs", "outputs", "process_data", "execution_metadata", "submitted_data", "tool_labels"}
     found: dict[str, Any] = {}
     for event in events_of(body):
-        told = {key: None if key in free else value for key, value in event.items()}
-        if isinstance(told.get("data"), dict):
-            told["data"] = {key: None if key in free else value for key, value in told["data"].items()}
-        found[event["event"]] = shape(told)
+        fields = {key: None if key in free else value for key, value in event.items()}
+        if isinstance(fields.get("data"), dict):
+            fields["data"] = {key: None if key in free else value for key, value in fields["data"].items()}
+        found[event["event"]] = shape(fields)
     return found
 
 

@@ -12,7 +12,7 @@ class Notes(Observer):
     """Keeps the names of methods, with the operation or the event, in order."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.texts: list[str] = []
         self._news = asyncio.Event()
         self.calls: list[Call] = []
         self.runs: list[Run] = []
@@ -20,19 +20,19 @@ class Notes(Observer):
         self.errors: list[BaseException | None] = []
         self.delays: list[float | None] = []
 
-    async def until(self, told: str) -> None:
+    async def until(self, text: str) -> None:
         """Wait until a method is called."""
-        while told not in self.told:
+        while text not in self.texts:
             self._news.clear()
             await self._news.wait()
 
-    def _note(self, told: str) -> None:
-        self.told.append(told)
+    def _note(self, text: str) -> None:
+        self.texts.append(text)
         self._news.set()
 
     def of(self, *names: str) -> list[str]:
         """Return the recorded calls of methods with these prefixes."""
-        return [one for one in self.told if one.startswith(names)]
+        return [one for one in self.texts if one.startswith(names)]
 
     def operation_started(self, call: Call) -> None:
         self._note(f"operation_started {call.operation}")

@@ -187,7 +187,7 @@ class RawServer:
 
 
 class Paced(RawServer):
-    """A server that sends a stream in parts, when it is told to."""
+    """A server that sends a stream in parts, each when a test asks for it."""
 
     def __init__(self) -> None:
         super().__init__(self._send_parts)

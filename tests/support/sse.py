@@ -36,7 +36,7 @@ def singly(data: bytes) -> list[bytes]:
 def by_the_book(data: bytes) -> list[bytes]:
     """A second implementation of the event-stream grammar, simple and slow.
 
-    It differs from the standard where the parser means to: a ping is told, and the last event needs no empty
+    It differs from the standard where the parser means to: a ping is reported, and the last event needs no empty
     line.
     """
     lines = re.split(rb"\r\n|\r|\n", data.removeprefix(BOM))
