@@ -20,6 +20,9 @@ _SETTINGS = {
     # On a busy machine a worker may be slow to answer, without being lost.
     "distributed.comm.timeouts.connect": f"{HANGS_AFTER}s",
     "distributed.comm.timeouts.tcp": f"{HANGS_AFTER}s",
+    # An idle cluster takes a sixth of a core otherwise.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
 }
 
 
