@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -82,7 +82,9 @@ def sync_dify_client(fake_dify: FakeDify) -> Iterator[sync.AppClient]:
 def _serving(request: pytest.FixtureRequest, version: str, app: App | None = None) -> Iterator[FakeDify]:
     # aiohttp causes this warning itself, depending on how the parts of an uploaded form arrive.
     warnings.filterwarnings("ignore", r"unread_data\(\) is deprecated", DeprecationWarning)
-    marker = request.node.get_closest_marker("fake_dify")
+    # pytest before 9.2 does not declare the type of `node`.
+    test = cast("pytest.Item", request.node)  # pyright: ignore[reportUnknownMemberType]
+    marker = test.get_closest_marker("fake_dify")
     settings: dict[str, Any] = {"version": version, **(marker.kwargs if marker is not None else {})}
     settings.setdefault("tail", min(_TAIL, ServerVersion.parse(settings["version"]).tail))
     if app is not None:
