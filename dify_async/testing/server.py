@@ -20,6 +20,19 @@ _log.addHandler(logging.NullHandler())  # Clients that disconnect are expected.
 _HOST: Final = "127.0.0.1"
 
 
+async def stop_accepting(listener: int) -> None:
+    """Accept no more connections; those that were accepted last have their protocol when this returns.
+
+    Needed before a listening socket is closed: asyncio never closes a connection that it accepts just before.
+
+    Args:
+        listener: File descriptor of the listening socket, in a `SelectorEventLoop`.
+    """
+    asyncio.get_running_loop().remove_reader(listener)
+    for _ in range(3):  # The loop's iterations from `accept` to `connection_made`.
+        await asyncio.sleep(0)
+
+
 class ServerThread:
     """Serves a state on a port, in its own thread, so that the test's event loop cannot delay it."""
 
@@ -81,7 +94,7 @@ class ServerThread:
         replaced.wait()
 
     def _run(self, state: State, ready: threading.Event) -> None:
-        # Only the loops of selectors have `remove_reader`; Windows uses another one by default.
+        # `stop_accepting` needs this kind of loop; Windows has another one by default.
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             runner.run(self._serve(state, ready))
 
@@ -109,10 +122,7 @@ class ServerThread:
         finally:
             ready.set()
         await self._stopping.wait()
-        # asyncio never closes a connection that it accepts just before it closes the listening socket.
-        self._loop.remove_reader(listener)
-        for _ in range(3):  # Afterwards, the connections that were accepted last are known.
-            await asyncio.sleep(0)
+        await stop_accepting(listener.fileno())
         transports = self.transports
         await self._runner.cleanup()
         for transport in transports:

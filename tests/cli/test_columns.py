@@ -59,11 +59,11 @@ def test_options_for_columns() -> None:
             read_columns([wrong])
 
 
-def identity(value: Any) -> Any:
-    """Return the attributes that identify a file."""
+def comparable(value: Any) -> Any:
+    """Return a value with files replaced by the attributes that identify them."""
     if isinstance(value, InputFile):
         return (value.address or str(value.source), str(value.type))
-    return [identity(one) for one in value] if isinstance(value, list) else value
+    return [comparable(one) for one in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def identity(value: Any) -> Any:
 )
 def test_cells_are_converted_to_values(name: str, cell: Any, value: Any) -> None:
     inputs = inputs_of({"column": cell}, {name: "column"}, FORM.form, Path("folder"))
-    assert identity(inputs[name]) == value
+    assert comparable(inputs[name]) == value
 
 
 def test_empty_cells_are_omitted() -> None:

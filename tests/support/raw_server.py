@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import attrs
 
+from dify_async.testing.server import stop_accepting
 from tests.support.limits import HANGS_AFTER
 
 RUN: Final = "11111111-1111-4111-8111-111111111111"
@@ -141,12 +142,9 @@ class RawServer:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._end.wait()
-        # asyncio never closes a connection that it accepts just before it closes the listening socket.
-        self._loop.remove_reader(server.sockets[0])
-        for _ in range(
-            3
-        ):  # Afterwards, the connections that were accepted last have tasks, which are cancelled.
-            await asyncio.sleep(0)
+        await stop_accepting(
+            server.sockets[0].fileno()
+        )  # All connections have tasks now, which are cancelled.
         server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
